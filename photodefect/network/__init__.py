@@ -1,0 +1,1 @@
+"""The networks: trunks, columns, the registry of models, and weights."""

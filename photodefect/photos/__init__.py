@@ -1,0 +1,1 @@
+"""Photos: finding them, decoding them to oriented sRGB pixels, reading their capture data."""

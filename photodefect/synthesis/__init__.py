@@ -1,0 +1,1 @@
+"""Graded synthetic defects: clean photographs in, photographs with known severities out."""

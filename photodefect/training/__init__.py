@@ -1,0 +1,1 @@
+"""Training: labelled photos, the loop, checkpoints."""
