@@ -1,0 +1,75 @@
+"""From severities to a verdict: the thresholds, in one place, and the worst defect."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal, TypeAlias
+
+from photodefect.defects import KEYS
+
+Verdict: TypeAlias = Literal["good", "mild", "severe"]
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """From which absolute severity on one defect counts.
+
+    Attributes:
+        mild: a defect is mild from here on.
+        severe: a defect is severe from here on.
+
+    Raises:
+        ValueError: not 0 < mild <= severe <= 1.
+    """
+
+    mild: float = 0.3
+    severe: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 < self.mild <= self.severe <= 1:
+            raise ValueError(f"thresholds must satisfy 0 < mild <= severe <= 1, not {self.mild:g} and {self.severe:g}")
+
+    def grade(self, severity: float) -> Verdict:
+        """What a severity in -1..1 amounts to; its sign doesn't matter."""
+        size = abs(severity)
+        if size >= self.severe:
+            return "severe"
+        return "mild" if size >= self.mild else "good"
+
+
+DEFAULT_THRESHOLDS: Final[Mapping[str, Threshold]] = MappingProxyType({key: Threshold() for key in KEYS})
+"""The thresholds by defect key that hold unless a person says otherwise."""
+
+COLOUR_DEFECTS: Final[tuple[str, ...]] = ("bad_white_balance", "bad_saturation")
+"""What can't be wrong with a monochrome photo: its lack of colour is a choice."""
+
+
+def verdict(
+    severities: Mapping[str, float],
+    thresholds: Mapping[str, Threshold] = DEFAULT_THRESHOLDS,
+    *,
+    monochrome: bool = False,
+) -> tuple[str, Verdict]:
+    """The worst defect of a photo, and what the photo amounts to.
+
+    Args:
+        severities: severity by defect key, in -1..1.
+        thresholds: by defect key.
+        monochrome: the photo has no colour; then :data:`COLOUR_DEFECTS` are left out.
+
+    Returns:
+        The key with the largest absolute severity (the first of equals in the given order), and the gravest grade
+        that any defect gets.
+
+    Raises:
+        ValueError: no severity is left to judge.
+    """
+    exempt: Collection[str] = COLOUR_DEFECTS if monochrome else ()
+    judged = {key: severity for key, severity in severities.items() if key not in exempt}
+    if not judged:
+        raise ValueError("no severity to judge")
+    grades = {thresholds[key].grade(severity) for key, severity in judged.items()}
+    overall: Verdict = "severe" if "severe" in grades else "mild" if "mild" in grades else "good"
+    return max(judged, key=lambda key: abs(judged[key])), overall
