@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from photodefect.errors import DataError
 from photodefect.photos.exif import Capture
+from photodefect.photos.photo import Provenance
 from photodefect.verdicts import Threshold, Verdict
 
-if TYPE_CHECKING:
-    from photodefect.photos.decode import Provenance
-
-__all__ = ["SCHEMA_VERSION", "Capture", "Diagnosis", "ModelIdentity", "PhotoFailure"]
+__all__ = ["SCHEMA_VERSION", "Capture", "Diagnosis", "ModelIdentity", "PhotoFailure", "Provenance"]
 
 SCHEMA_VERSION: Final = 1
 """Version of the record; it grows when a field changes its meaning or goes away."""
@@ -126,9 +124,6 @@ class Diagnosis:
         version = record.get("schema_version")
         if version != SCHEMA_VERSION:
             raise DataError(f"a record of version {version!r} can't be read, only of version {SCHEMA_VERSION}")
-        # Decoders are only loaded where pixels or their provenance are wanted.
-        from photodefect.photos.decode import Provenance  # noqa: PLC0415
-
         try:
             return cls(
                 path=record["path"],
