@@ -1,0 +1,324 @@
+"""``manifest.json``: what a model folder says about its two weight files, checked field by field."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
+
+from photodefect.defects import BY_KEY, DEFECTS, Defect
+from photodefect.errors import ModelError
+from photodefect.network.registry import KINDS, NETWORKS, Kind
+
+SCHEMA_VERSION: Final = 1
+MANIFEST_FILE: Final = "manifest.json"
+QUANTILES: Final = 101
+"""Length of a reference distribution: the quantiles 0, 1 ... 100 %."""
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """What a trunk wants of its input: (channels in this order, 0..255, minus ``mean``) x ``scale``."""
+
+    channels: str
+    mean: tuple[float, float, float]
+    scale: float
+
+    def to_dict(self) -> dict[str, object]:
+        """As in the manifest, and as :func:`~photodefect.network.registry.build_network` takes it."""
+        return {"channels": self.channels, "mean": list(self.mean), "scale": self.scale}
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, object]) -> Normalization:
+        """Take over a registry's default normalization."""
+        mean = tuple(float(value) for value in cast("tuple[float, ...]", values["mean"]))
+        return cls(
+            str(values["channels"]), cast("tuple[float, float, float]", mean), float(cast("float", values["scale"]))
+        )
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """One safetensors file beside the manifest and the SHA-256 of its bytes (hexadecimal)."""
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """How much each network's score counts; only the proportion matters."""
+
+    holistic: float
+    patches: float
+
+    @classmethod
+    def default(cls, defect: Defect) -> Weighting:
+        """The mean of both scores; for a defect that needs the whole frame, the holistic score (section 4.4)."""
+        return cls(0.5, 0.5) if defect.in_patches else cls(1.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Piecewise-linear map from combined score to severity; flat beyond its ends.
+
+    Attributes:
+        raw: combined scores, strictly ascending.
+        severity: severity at each of them, not descending.
+    """
+
+    raw: tuple[float, ...]
+    severity: tuple[float, ...]
+
+
+def _default_combination() -> dict[str, Weighting]:
+    return {defect.key: Weighting.default(defect) for defect in DEFECTS}
+
+
+@dataclass(frozen=True)
+class Manifest:
+    r"""All that a model folder says about itself. The defects and their classes are those of ``defects.py``.
+
+    Attributes:
+        name: what people call the model.
+        version: of the weights, for people.
+        network: key of the registry.
+        normalization: of the input.
+        combination: weights of both networks' scores, by defect key; all seven.
+        calibration: by defect key; a defect without one keeps its combined score.
+        reference: by defect key, 101 ascending quantiles of \|severity\| over reference photos, each in 0..1.
+        networks: the weight files by kind; empty until the model is saved.
+    """
+
+    name: str
+    version: str
+    network: str
+    normalization: Normalization
+    combination: Mapping[str, Weighting] = field(default_factory=_default_combination)
+    calibration: Mapping[str, Calibration] = field(default_factory=dict)
+    reference: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    networks: Mapping[Kind, WeightsFile] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """The text of ``manifest.json``; :meth:`from_json` gives back an equal manifest."""
+        document: dict[str, object] = {
+            "schema_version": SCHEMA_VERSION,
+            "name": self.name,
+            "version": self.version,
+            "network": self.network,
+            "normalization": self.normalization.to_dict(),
+            "defects": [{"key": defect.key, "class_centres": list(defect.class_centres)} for defect in DEFECTS],
+            "networks": {kind: {"file": it.file, "sha256": it.sha256} for kind, it in self.networks.items()},
+            "combination": {
+                key: {"holistic": it.holistic, "patches": it.patches} for key, it in self.combination.items()
+            },
+        }
+        if self.calibration:
+            document["calibration"] = {
+                key: {"raw": list(it.raw), "severity": list(it.severity)} for key, it in self.calibration.items()
+            }
+        if self.reference:
+            document["reference"] = {key: list(it) for key, it in self.reference.items()}
+        text = json.dumps(document, indent=1, allow_nan=False)
+        # One line a list of numbers: a reference distribution would fill a hundred lines each.
+        return re.sub(r"\[[^\[\]{}\"]*\]", lambda found: re.sub(r"\s+", " ", found.group()), text) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, file: Path | str = MANIFEST_FILE) -> Manifest:
+        """Read the text of a ``manifest.json``.
+
+        Args:
+            text: the text.
+            file: named in errors.
+
+        Raises:
+            ModelError: the text is not JSON, or a field is missing, unknown or has a value that can't be. The
+                message names the file and the field.
+        """
+        try:
+            document = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ModelError(f"{file}: not a manifest: {error}") from error
+        root = _Node(document, "", str(file))
+        version = root.item("schema_version")
+        if version.value != SCHEMA_VERSION:
+            raise version.wrong(
+                f"is {version.value!r}; this version of photodefect reads {SCHEMA_VERSION}. Take another model or "
+                "another version of photodefect"
+            )
+        root.only(
+            ("schema_version", "name", "version", "network", "normalization", "defects", "networks"),
+            optional=("combination", "calibration", "reference"),
+        )
+        _check_defects(root.item("defects"))
+        combination = _default_combination()
+        combination.update(root.by_defect("combination", _weighting))
+        return cls(
+            name=root.item("name").text(),
+            version=root.item("version").text(),
+            network=root.item("network").choice(tuple(NETWORKS)),
+            normalization=_normalization(root.item("normalization")),
+            combination=combination,
+            calibration=root.by_defect("calibration", _calibration),
+            reference=root.by_defect("reference", _reference),
+            networks=_networks(root.item("networks")),
+        )
+
+
+class _Node:
+    """A value inside the document, and where it is, for errors that name the field."""
+
+    def __init__(self, value: object, name: str, file: str) -> None:
+        self.value = value
+        self.name = name
+        self.file = file
+
+    def wrong(self, what: str) -> ModelError:
+        return ModelError(f"{self.file}: {self.name or 'the document'} {what}")
+
+    def mapping(self) -> dict[str, Any]:
+        if not isinstance(self.value, dict):
+            raise self.wrong("is not an object")
+        return self.value
+
+    def only(self, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> None:
+        """Check that all ``required`` items are there and none but those and ``optional``."""
+        for name in required:
+            self.item(name)
+        for name in self.mapping():
+            if name not in required and name not in optional:
+                raise self.wrong(f"has an unknown field {name!r}")
+
+    def child(self, name: str | int, value: object) -> _Node:
+        step = f"[{name}]" if isinstance(name, int) else f".{name}" if self.name else name
+        return _Node(value, self.name + step, self.file)
+
+    def item(self, name: str) -> _Node:
+        mapping = self.mapping()
+        if name not in mapping:
+            raise self.child(name, None).wrong("is missing")
+        return self.child(name, mapping[name])
+
+    def items(self) -> list[_Node]:
+        if not isinstance(self.value, list):
+            raise self.wrong("is not a list")
+        return [self.child(index, value) for index, value in enumerate(self.value)]
+
+    def text(self) -> str:
+        if not isinstance(self.value, str) or not self.value.strip():
+            raise self.wrong("is not a text")
+        return self.value
+
+    def choice(self, choices: tuple[str, ...]) -> str:
+        if self.value not in choices:
+            raise self.wrong(f"is {self.value!r}, not one of {', '.join(choices)}")
+        return str(self.value)
+
+    def number(self, lowest: float = -math.inf, highest: float = math.inf) -> float:
+        value = self.value
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise self.wrong("is not a number")
+        if not lowest <= value <= highest:
+            raise self.wrong(f"is {value}, outside {lowest:g}..{highest:g}")
+        return float(value)
+
+    def numbers(self, lowest: float = -math.inf, highest: float = math.inf) -> tuple[float, ...]:
+        return tuple(item.number(lowest, highest) for item in self.items())
+
+    def by_defect(self, name: str, read: Callable[[_Node, Defect], _T]) -> dict[str, _T]:
+        """An optional object whose items are named by defect keys, in the order of the defects."""
+        if name not in self.mapping():
+            return {}
+        node = self.item(name)
+        for key in node.mapping():
+            if key not in BY_KEY:
+                raise node.child(key, None).wrong("is not a defect")
+        return {defect.key: read(node.item(defect.key), defect) for defect in DEFECTS if defect.key in node.mapping()}
+
+
+def _normalization(node: _Node) -> Normalization:
+    node.only(("channels", "mean", "scale"))
+    mean = node.item("mean").numbers(0, 255)
+    if len(mean) != 3:
+        raise node.item("mean").wrong(f"has {len(mean)} numbers, not 3")
+    scale = node.item("scale").number()
+    if scale <= 0:
+        raise node.item("scale").wrong(f"is {scale}, not above 0")
+    return Normalization(node.item("channels").choice(("rgb", "bgr")), mean, scale)
+
+
+def _check_defects(node: _Node) -> None:
+    """The columns of the weights mean what our table says, or the scores would be of something else."""
+    items = node.items()
+    for item in items:
+        item.only(("key", "class_centres"))
+    keys = [item.item("key").text() for item in items]
+    wanted = [defect.key for defect in DEFECTS]
+    if keys != wanted:
+        raise node.wrong(f"are {', '.join(keys)}; this version of photodefect knows {', '.join(wanted)}")
+    for item, defect in zip(items, DEFECTS, strict=True):
+        centres = item.item("class_centres")
+        values = centres.numbers()
+        if len(values) != defect.class_count or any(
+            abs(ours - theirs) > 1e-6 for ours, theirs in zip(defect.class_centres, values, strict=True)
+        ):
+            raise centres.wrong(
+                f"differ from the {defect.class_count} of {defect.key}, {defect.lowest:g} to 1 in steps of 0.1"
+            )
+
+
+def _networks(node: _Node) -> dict[Kind, WeightsFile]:
+    node.only(KINDS)
+    files: dict[Kind, WeightsFile] = {}
+    for kind in KINDS:
+        item = node.item(kind)
+        item.only(("file", "sha256"))
+        name = item.item("file").text()
+        # A manifest may come from anyone: it reads nothing outside its own folder.
+        if name in (".", "..") or re.search(r"[/\\:\0]", name):
+            raise item.item("file").wrong(f"is {name!r}, not the plain name of a file beside the manifest")
+        digest = item.item("sha256").text().lower()
+        if not re.fullmatch(r"[0-9a-f]{64}", digest):
+            raise item.item("sha256").wrong("is not a SHA-256 of 64 hexadecimal digits")
+        files[kind] = WeightsFile(name, digest)
+    return files
+
+
+def _weighting(node: _Node, defect: Defect) -> Weighting:
+    node.only(("holistic",), optional=("patches",))
+    holistic = node.item("holistic").number(0)
+    patches = node.item("patches").number(0) if "patches" in node.mapping() else 0.0
+    if holistic + patches <= 0:
+        raise node.wrong("gives no network any weight")
+    if patches > 0 and not defect.in_patches:
+        raise node.item("patches").wrong(f"is {patches:g}, but patches can't tell {defect.key}")
+    return Weighting(holistic, patches)
+
+
+def _calibration(node: _Node, defect: Defect) -> Calibration:
+    node.only(("raw", "severity"))
+    raw = node.item("raw").numbers(defect.lowest, 1)
+    severity = node.item("severity").numbers(defect.lowest, 1)
+    if len(raw) < 2 or len(raw) != len(severity):
+        raise node.wrong(f"needs two knots or more, and as many raw ({len(raw)}) as severity ({len(severity)})")
+    if any(later <= earlier for earlier, later in pairwise(raw)):
+        raise node.item("raw").wrong("does not ascend")
+    if any(later < earlier for earlier, later in pairwise(severity)):
+        raise node.item("severity").wrong("descends")
+    return Calibration(raw, severity)
+
+
+def _reference(node: _Node, _defect: Defect) -> tuple[float, ...]:
+    quantiles = node.numbers(0, 1)
+    if len(quantiles) != QUANTILES:
+        raise node.wrong(f"has {len(quantiles)} numbers, not {QUANTILES} (the quantiles 0 to 100 %)")
+    if any(later < earlier for earlier, later in pairwise(quantiles)):
+        raise node.wrong("descends")
+    return quantiles

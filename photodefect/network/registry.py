@@ -1,0 +1,81 @@
+"""The networks by name: what the ``network`` of a model's manifest may say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias, cast, get_args
+
+from torch import nn
+
+from photodefect.network import compact, googlenet
+from photodefect.network.multicolumn import Column, InputNormalization, MultiColumnNetwork
+
+Kind: TypeAlias = Literal["holistic", "patches"]
+"""What a network looks at: the whole photo (all seven defects) or patches of it (all but composition)."""
+
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+
+Parts: TypeAlias = tuple[nn.Module, dict[str, Column]]
+"""A trunk and its columns by defect key."""
+
+
+@dataclass(frozen=True)
+class NetworkBuilder:
+    """How to make one of the networks.
+
+    Attributes:
+        name: what manifests call it.
+        description: one line for people.
+        build: makes the trunk and the columns of a kind, randomly initialized.
+        default_normalization: what the trunk wants of its input, as in a manifest: ``channels`` ("rgb" or "bgr"),
+            ``mean`` (three numbers in 0..255, in that order) and ``scale``.
+    """
+
+    name: str
+    description: str
+    build: Callable[[Kind], Parts]
+    default_normalization: Mapping[str, object]
+
+
+NETWORKS: Final[dict[str, NetworkBuilder]] = {
+    builder.name: builder
+    for builder in (
+        NetworkBuilder(
+            "googlenet",
+            "the paper's multi-column GoogLeNet with batch normalisation",
+            googlenet.build,
+            googlenet.NORMALIZATION,
+        ),
+        NetworkBuilder("lite0", "compact columns on EfficientNet-Lite0", compact.build, compact.NORMALIZATION),
+    )
+}
+
+
+def build_network(name: str, kind: Kind, normalization: Mapping[str, object] | None = None) -> MultiColumnNetwork:
+    """Make a network with random weights.
+
+    Args:
+        name: key of :data:`NETWORKS`.
+        kind: "holistic" (all seven columns) or "patches" (all but composition).
+        normalization: ``channels``, ``mean`` and ``scale`` in place of the network's own.
+
+    Returns:
+        The network in training mode.
+
+    Raises:
+        ValueError: the name, the kind or the normalization is not one that exists.
+    """
+    if name not in NETWORKS:
+        raise ValueError(f"no network is called {name!r}; there are {', '.join(NETWORKS)}")
+    if kind not in KINDS:
+        raise ValueError(f"a network is {' or '.join(KINDS)}, not {kind!r}")
+    builder = NETWORKS[name]
+    wanted = builder.default_normalization if normalization is None else normalization
+    if missing := {"channels", "mean", "scale"} - set(wanted):
+        raise ValueError(f"normalization without {', '.join(sorted(missing))}")
+    trunk, columns = builder.build(kind)
+    mean = cast("tuple[float, ...]", wanted["mean"])
+    return MultiColumnNetwork(
+        InputNormalization(str(wanted["channels"]), mean, cast("float", wanted["scale"])), trunk, columns
+    )
