@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import logging
+import re
+import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import exifread
+
+from photodefect.errors import PhotoError
+from photodefect.photos.files import open_regular
+
+# It warns about every photo without EXIF data, and logs what it can't parse; neither concerns a person here.
+logging.getLogger("exifread").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)
@@ -10,8 +26,8 @@ class Capture:
     """How a photo was taken, as far as its EXIF data says; what it doesn't say is None.
 
     Attributes:
-        time: when, as ISO 8601 with sub-seconds and offset where known, e.g. ``2024-05-01T12:30:00.25+02:00``.
-        camera: make and model, without repeating the make, e.g. ``NIKON Z 6``.
+        time: when, as ISO 8601 with sub-seconds and offset where known, e.g. ``2024-05-01T12:30:00.250+02:00``.
+        camera: make and model, without repeating the make or naming its legal form, e.g. ``NIKON Z 6``.
         lens: the lens's model.
         iso: ISO speed.
         shutter_s: exposure time in seconds.
@@ -36,3 +52,148 @@ class Capture:
     sequence: str | None = None
     software: str | None = None
     orientation: int | None = None
+
+
+_HEAD_BYTES = 128 * 1024
+"""How far into a file XMP hints are looked for: past the EXIF data and its thumbnail."""
+
+_LEGAL_FORM = re.compile(r"[\s,]+(imaging|optical|techwin|corporation|corp|company|co|ltd|inc|gmbh|ag)\b.*", re.I)
+
+_OFFSET = re.compile(r"Z|[+-]\d\d:\d\d")
+
+_EXPOSURE_MODES = {0: "auto", 1: "manual", 2: "auto bracket"}
+
+_APPLE_PANORAMA = 6
+"""Value of CustomRendered that iPhones write; 2 and above are theirs, not the standard's."""
+
+# What the parser has been seen or can be expected to raise on damaged data.
+_PARSER_ERRORS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    struct.error,
+    exifread.ExifNotFound,
+    exifread.InvalidExif,
+)
+
+
+def read_capture(source: Path | bytes) -> Capture:
+    """Read how a photo was taken.
+
+    Never raises: damaged or missing EXIF data, or an unreadable file, leave fields None.
+
+    Args:
+        source: a photo's file, or its bytes.
+    """
+    try:
+        with io.BytesIO(source) if isinstance(source, bytes) else open_regular(source) as file:
+            head = file.read(_HEAD_BYTES)
+            tags = _read_tags(file, head)
+    except (PhotoError, *_PARSER_ERRORS):
+        return Capture()
+    return _interpret(tags, head)
+
+
+def _read_tags(file: BinaryIO, head: bytes) -> Mapping[str, Any]:
+    if head.startswith(b"FUJIFILMCCD-RAW"):  # its EXIF data is that of the JPEG inside, whose place is in the header
+        offset, length = struct.unpack_from(">II", head, 84)
+        file.seek(offset)
+        file = io.BytesIO(file.read(min(length, _HEAD_BYTES)))
+    file.seek(0)
+    # Maker notes hold little that is wanted here and take most of the time.
+    tags: Mapping[str, Any] = exifread.process_file(file, details=False, extract_thumbnail=False, truncate_tags=False)
+    return tags
+
+
+def _interpret(tags: Mapping[str, Any], head: bytes) -> Capture:
+    exposure_mode = _EXPOSURE_MODES.get(_integer(tags, "EXIF ExposureMode") or 0)
+    orientation = _integer(tags, "Image Orientation")
+    return Capture(
+        time=_time(tags),
+        camera=_camera(tags),
+        lens=_text(tags, "EXIF LensModel"),
+        iso=_iso(tags),
+        shutter_s=_positive(tags, "EXIF ExposureTime"),
+        aperture=_positive(tags, "EXIF FNumber"),
+        focal_mm=_positive(tags, "EXIF FocalLength"),
+        exposure_bias=_number(tags, "EXIF ExposureBiasValue"),
+        exposure_mode=exposure_mode if "EXIF ExposureMode" in tags else None,
+        sequence=_sequence(tags, head),
+        software=_text(tags, "Image Software"),
+        orientation=orientation if orientation in range(1, 9) else None,
+    )
+
+
+def _text(tags: Mapping[str, Any], key: str) -> str | None:
+    """A tag's text without what a terminal would obey; None if nothing is left."""
+    text = "".join(character for character in str(tags.get(key, "")) if character.isprintable())
+    return " ".join(text.split()) or None
+
+
+def _number(tags: Mapping[str, Any], key: str) -> float | None:
+    values = getattr(tags.get(key), "values", None)
+    try:
+        number = float(values[0]) if values else None
+    except _PARSER_ERRORS:  # a fraction by zero, a text instead of a number
+        return None
+    return number if number is not None and abs(number) < 1e9 else None
+
+
+def _positive(tags: Mapping[str, Any], key: str) -> float | None:
+    number = _number(tags, key)
+    return number if number is not None and number > 0 else None
+
+
+def _integer(tags: Mapping[str, Any], key: str) -> int | None:
+    number = _number(tags, key)
+    return None if number is None else int(number)
+
+
+def _iso(tags: Mapping[str, Any]) -> int | None:
+    speed = _integer(tags, "EXIF ISOSpeedRatings")
+    if speed in (None, 0, 65535):  # two bytes don't hold more: higher speeds stand elsewhere
+        speed = _integer(tags, "EXIF RecommendedExposureIndex") or _integer(tags, "EXIF ISOSpeed") or speed
+    return speed or None
+
+
+def _camera(tags: Mapping[str, Any]) -> str | None:
+    make, model = _text(tags, "Image Make"), _text(tags, "Image Model")
+    if make is None or model is None:
+        return model or make
+    if model.split()[0].lower() in make.lower().split():
+        return model
+    return f"{_LEGAL_FORM.sub('', make)} {model}"
+
+
+def _time(tags: Mapping[str, Any]) -> str | None:
+    for date, suffix in (
+        ("EXIF DateTimeOriginal", "Original"),
+        ("EXIF DateTimeDigitized", "Digitized"),
+        ("Image DateTime", ""),
+    ):
+        try:
+            moment = datetime.strptime(_text(tags, date) or "", "%Y:%m:%d %H:%M:%S")
+        except ValueError:  # cameras whose clock was never set write zeros or blanks
+            continue
+        fraction = _text(tags, f"EXIF SubSecTime{suffix}") or ""
+        offset = _text(tags, f"EXIF OffsetTime{suffix}") or ""
+        time = moment.isoformat()
+        if fraction.isdecimal() and fraction.isascii():
+            time += f".{fraction:0<3}" if len(fraction) <= 3 else f".{fraction:0<6.6}"
+        return time + offset if _OFFSET.fullmatch(offset) else time
+    return None
+
+
+def _sequence(tags: Mapping[str, Any], head: bytes) -> str | None:
+    if _integer(tags, "EXIF ExposureMode") == 2:
+        return "bracket"
+    if _integer(tags, "EXIF CustomRendered") == _APPLE_PANORAMA or b"GPano:ProjectionType" in head:
+        return "panorama"
+    return "burst" if b"GCamera:BurstID" in head else None

@@ -1,0 +1,122 @@
+"""What the networks see of a photo: the whole of it warped, and patches at its original resolution."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+SIDE = 224
+"""Width and height of every input, in pixels."""
+
+DEFAULT_PATCHES = 10
+
+Placement = Literal["random", "grid"]
+
+
+def holistic_input(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The whole photo warped to 224 x 224, whatever its aspect ratio (section 4 of the paper).
+
+    Bilinear with antialiasing; within one level of Pillow's ``BILINEAR``.
+
+    Args:
+        pixels: (height, width, 3) sRGB.
+
+    Returns:
+        (224, 224, 3).
+    """
+    _check(pixels)
+    # A read-only or strided array would have to be copied by torch, or make it warn.
+    source = torch.from_numpy(np.require(pixels, requirements=("C", "W")))
+    warped = torch.nn.functional.interpolate(
+        source.permute(2, 0, 1).unsqueeze(0), size=(SIDE, SIDE), mode="bilinear", antialias=True
+    )
+    return np.ascontiguousarray(warped[0].permute(1, 2, 0).numpy())
+
+
+def patch_inputs(
+    pixels: NDArray[np.uint8], *, count: int = DEFAULT_PATCHES, placement: Placement = "random", seed: int
+) -> NDArray[np.uint8]:
+    """Patches of 224 x 224 at the photo's original resolution.
+
+    A photo whose short side is under 224 pixels is enlarged (bicubic, keeping its aspect ratio) so that it is 224;
+    only the patches themselves are computed, so that a strip of 1 x 20,000 pixels takes no more memory than others.
+
+    Args:
+        pixels: (height, width, 3) sRGB.
+        count: number of random patches, at least 1.
+        placement: ``random``: ``count`` patches, as in the paper; ``grid``: the nine of the authors' test script.
+        seed: what random places are drawn from, 0 or more; see :func:`content_seed`. A grid doesn't need it.
+
+    Returns:
+        (count, 224, 224, 3), or (9, 224, 224, 3) for the grid.
+
+    Raises:
+        ValueError: ``count`` is under 1, or ``placement`` is neither of the two.
+    """
+    _check(pixels)
+    height, width = enlarged_size(pixels.shape[0], pixels.shape[1])
+    corners = patch_corners(height, width, count=count, placement=placement, seed=seed)
+    if (height, width) == pixels.shape[:2]:
+        return np.stack([pixels[top : top + SIDE, left : left + SIDE] for top, left in corners])
+    small = Image.fromarray(pixels)
+    across, down = pixels.shape[1] / width, pixels.shape[0] / height
+    boxes = [(left * across, top * down, (left + SIDE) * across, (top + SIDE) * down) for top, left in corners.tolist()]
+    return np.stack([np.asarray(small.resize((SIDE, SIDE), Image.Resampling.BICUBIC, box=box)) for box in boxes])
+
+
+def enlarged_size(height: int, width: int) -> tuple[int, int]:
+    """Height and width of a photo once its short side is at least 224; unchanged if it is."""
+    short = min(height, width)
+    if short >= SIDE:
+        return height, width
+    return round(height * SIDE / short), round(width * SIDE / short)
+
+
+def patch_corners(height: int, width: int, *, count: int, placement: Placement, seed: int) -> NDArray[np.int64]:
+    """Top left corners of the patches of a photo whose sides are at least 224.
+
+    Random ones are uniform over all places inside. The grid is 3 x 3, row by row: it touches the borders, and its
+    middle is the photo's.
+
+    Returns:
+        (patches, 2): top and left, in pixels.
+
+    Raises:
+        ValueError: ``count`` is under 1, or ``placement`` is unknown.
+    """
+    lowest, rightmost = height - SIDE, width - SIDE
+    if placement == "grid":
+        return np.array([(top, left) for top in (0, lowest // 2, lowest) for left in (0, rightmost // 2, rightmost)])
+    if placement != "random":
+        raise ValueError(f"placement is {placement!r}, neither 'random' nor 'grid'")
+    if count < 1:
+        raise ValueError(f"count is {count}; at least one patch is needed")
+    generator = np.random.Generator(np.random.PCG64(seed))
+    return generator.integers(0, (lowest, rightmost), size=(count, 2), endpoint=True)
+
+
+def content_seed(holistic: NDArray[np.uint8], width: int, height: int) -> int:
+    """A seed that depends on what a photo shows and on nothing else: not on its name, metadata or neighbours.
+
+    Args:
+        holistic: the photo's :func:`holistic_input`.
+        width: the photo's width in pixels.
+        height: the photo's height in pixels.
+
+    Returns:
+        0 .. 2**64 - 1.
+    """
+    digest = hashlib.blake2b(np.ascontiguousarray(holistic).tobytes(), digest_size=8)
+    digest.update(struct.pack("<QQ", width, height))
+    return int.from_bytes(digest.digest(), "little")
+
+
+def _check(pixels: NDArray[np.uint8]) -> None:
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or 0 in pixels.shape:
+        raise ValueError(f"pixels are {pixels.dtype} of shape {pixels.shape}, not uint8 of (height, width, 3)")

@@ -1,0 +1,131 @@
+"""Any image that Pillow can hold, with its embedded colour profile, to sRGB."""
+
+from __future__ import annotations
+
+import io
+from functools import lru_cache
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+_PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
+"""Colour space named in a profile -> mode of the images it describes."""
+
+
+def to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
+    """An image's sRGB twin: mode RGB, on white where it is transparent.
+
+    White is what most photos with cut-out parts are shown on. A profile that is damaged or belongs to another kind
+    of image is passed over, as viewers do; grey pixels with an RGB profile are taken as RGB.
+
+    Args:
+        image: loaded, in any of Pillow's modes.
+        icc: its embedded profile.
+    """
+    image = _eight_bits(image)
+    alpha = None
+    if image.has_transparency_data or image.mode in ("RGBa", "La"):
+        image = image.convert("LA" if image.mode in ("La", "LA") else "RGBA")
+        alpha = image.getchannel("A")
+        image = image.convert(image.mode[:-1])
+    elif image.mode not in ("L", "RGB", "CMYK", "LAB"):
+        image = image.convert("L" if image.mode == "1" else "RGB")
+    image = _apply_profile(image, icc)
+    if alpha is not None and alpha.getextrema() != (255, 255):
+        image = Image.composite(image, Image.new("RGB", image.size, "white"), alpha)
+    return image
+
+
+def describe(icc: bytes | None) -> str | None:
+    """What a profile calls itself; None without one, or if it is damaged."""
+    return None if icc is None else _read_profile(icc)[1]
+
+
+def is_srgb(icc: bytes) -> bool:
+    """Whether a profile is one of sRGB, or damaged, so that there is nothing to convert."""
+    space = _read_profile(icc)[0]
+    return space is None or (space == "RGB" and _transform(icc, "RGB") is None)
+
+
+def _apply_profile(image: Image.Image, icc: bytes | None) -> Image.Image:
+    space = None if icc is None else _read_profile(icc)[0]
+    if image.mode == "L" and space == "RGB":
+        image = image.convert("RGB")
+    transform = None
+    if image.mode == "LAB":
+        transform = _transform(None, "LAB")
+    elif space is not None and _PROFILE_MODES.get(space) == image.mode:
+        transform = _transform(icc, image.mode)
+    if transform is not None:
+        image = cast(Image.Image, ImageCms.applyTransform(image, transform))
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+@lru_cache(maxsize=64)
+def _read_profile(icc: bytes) -> tuple[str | None, str | None]:
+    """Colour space (``RGB``, ``GRAY``, ``CMYK``, ...) and description of a profile; None for a damaged one."""
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        space = str(profile.profile.xcolor_space).strip()
+        description = ImageCms.getProfileDescription(profile).strip()
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return None, None
+    return space, description or "unnamed profile"
+
+
+@lru_cache(maxsize=64)
+def _transform(icc: bytes | None, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """The way from a profile (None: CIE Lab) to sRGB; None where it is sRGB already or the profile can't be used."""
+    try:
+        source = ImageCms.createProfile("LAB") if icc is None else ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        transform = ImageCms.buildTransform(
+            source,
+            ImageCms.createProfile("sRGB"),
+            mode,
+            "RGB",
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+        if mode == "RGB" and _changes_nothing(transform):
+            return None
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return None
+    return transform
+
+
+def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
+    """Whether a transform moves no colour by more than one level, which is not worth its time.
+
+    Most photos carry a profile of sRGB itself, in one of many versions; what it does tells more than its name.
+    """
+    steps = np.linspace(0, 255, 16).round().astype(np.uint8)
+    lattice = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(1, -1, 3)
+    moved = ImageCms.applyTransform(Image.fromarray(lattice), transform)
+    return bool(np.abs(np.asarray(moved, np.int16) - lattice.astype(np.int16)).max() <= 1)
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Grey with more than eight bits to eight; other images as they are."""
+    if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
+        return image
+    samples = np.asarray(image)
+    if image.mode.startswith("I;16"):
+        levels = (samples.astype(np.uint32) + 128) // 257
+    elif image.mode == "I":
+        # Pillow keeps unsigned 32-bit samples in signed ones.
+        levels = _scale(samples.view(np.uint32), (65535, 4294967295))
+    else:
+        levels = _scale(np.nan_to_num(samples), (1, 255, 65535))
+    return Image.fromarray(levels.astype(np.uint8))
+
+
+def _scale(samples: NDArray[Any], whites: tuple[int, ...]) -> NDArray[Any]:
+    """Samples of unknown scale to 0..255: white is the first of ``whites`` that at most 1 % of them exceed.
+
+    Stretching each photo to its own brightest sample would hide that it is dark.
+    """
+    white = next((white for white in whites if np.mean(samples > white) <= 0.01), whites[-1])
+    scaled: NDArray[Any] = np.rint(np.clip(samples / white, 0, 1) * 255)
+    return scaled

@@ -1,0 +1,45 @@
+"""A photo's file to oriented sRGB pixels, with provenance."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from photodefect.errors import UnsupportedError
+from photodefect.photos.files import read_photo
+from photodefect.photos.formats import RAW_SUFFIXES, Format, sniff
+from photodefect.photos.photo import DEFAULT_MAX_PIXELS, Photo, Provenance
+from photodefect.photos.raster import decode_raster
+from photodefect.photos.raw import NotRawError, decode_raw, has_raw_tags
+
+__all__ = ["DEFAULT_MAX_PIXELS", "Photo", "Provenance", "decode"]
+
+
+def decode(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo:
+    """Read a photo as a person would see it: upright, in sRGB, its first frame, on white where transparent.
+
+    What kind of file it is, is told from its content; its name only says whether a TIFF may be a raw photo. The
+    file is read once. Safe to call from several threads.
+
+    Args:
+        path: the photo.
+        max_pixels: photos with more pixels, by their header, are refused before they are decoded.
+
+    Raises:
+        UnreadableError: missing, not a regular file, no permission, empty, truncated or damaged.
+        UnsupportedError: not a photo, or a format whose decoder is not installed; the message says what to install.
+        TooLargeError: more pixels than ``max_pixels``.
+
+    The messages don't name the file: a record or report that holds them does.
+    """
+    data = read_photo(path)
+    kind = sniff(data)
+    if kind is None:  # read_photo() has looked, but the file may have been exchanged meanwhile
+        raise UnsupportedError("this is not a photo: its content is of no known photo format")
+    if kind is Format.RAW or (kind is Format.TIFF and has_raw_tags(data)):
+        return decode_raw(data, max_pixels)
+    if kind is Format.TIFF and path.suffix.lower() in RAW_SUFFIXES:
+        # Some raw formats have no tags that say so, and the picture that a plain TIFF decoder finds in them is tiny.
+        with suppress(NotRawError):
+            return decode_raw(data, max_pixels)
+    return decode_raster(data, kind, max_pixels)

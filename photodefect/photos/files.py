@@ -1,0 +1,89 @@
+"""Reading a photo's file: once, whole, and only if it is a file that holds a photo."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from photodefect.errors import TooLargeError, UnreadableError, UnsupportedError
+from photodefect.photos.formats import HEAD_BYTES, PHOTO_SUFFIXES, sniff
+
+MAX_FILE_BYTES = 4 * 1024**3
+"""No photo within the pixel limit is larger; a disk image with a photo's first bytes may be."""
+
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file for reading, without ever waiting for a pipe or touching a device.
+
+    Raises:
+        UnreadableError: there is no such file, it may not be read, or it is something else than a file.
+    """
+    try:
+        _refuse_irregular(path.stat().st_mode)
+        # The name may have become a pipe since: opening without blocking and looking again settles it.
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+        descriptor = os.open(path, flags)
+        try:
+            _refuse_irregular(os.fstat(descriptor).st_mode)
+            return os.fdopen(descriptor, "rb")
+        except BaseException:
+            os.close(descriptor)
+            raise
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        raise UnreadableError(_explain(error)) from error
+
+
+def read_photo(path: Path) -> bytes:
+    """The bytes of a photo's file.
+
+    Raises:
+        UnreadableError: it can't be read, or is empty.
+        UnsupportedError: its first bytes are not those of a known photo format.
+        TooLargeError: it is larger than :data:`MAX_FILE_BYTES`.
+    """
+    with open_regular(path) as file:
+        try:
+            head = file.read(HEAD_BYTES)
+            _refuse_unknown(head, path.suffix.lower())
+            size = os.fstat(file.fileno()).st_size
+            if size > MAX_FILE_BYTES:
+                raise TooLargeError(f"the file has {size / 1024**3:.1f} GiB, more than any photo")
+            file.seek(0)
+            return file.read()
+        except OSError as error:
+            raise UnreadableError(_explain(error)) from error
+
+
+def _refuse_irregular(mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        kind = next((name for test, name in _KINDS if test(mode)), "something else")
+        raise UnreadableError(f"this is {kind}, not a file")
+
+
+def _refuse_unknown(head: bytes, suffix: str) -> None:
+    if not head:
+        raise UnreadableError("the file is empty")
+    if sniff(head) is None:
+        if not any(head):
+            raise UnreadableError("the file is damaged: it starts with zeros instead of a photo")
+        hint = f" in spite of its ending {suffix}" if suffix in PHOTO_SUFFIXES else ""
+        raise UnsupportedError(f"this is not a photo: its content is of no known photo format{hint}")
+
+
+def _explain(error: OSError | ValueError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file"
+    if isinstance(error, PermissionError):
+        return "no permission to read the file"
+    detail = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return f"the file can't be read: {detail}"

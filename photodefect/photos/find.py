@@ -1,0 +1,138 @@
+"""Finding photos: given files as they are, folders recursively, lists from other programs."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from photodefect.errors import DataError, PhotoError
+from photodefect.photos.files import open_regular
+from photodefect.photos.formats import HEAD_BYTES, PHOTO_SUFFIXES, sniff
+
+OnProblem = Callable[[Path, OSError], None]
+
+
+def find_photos(
+    paths: Iterable[Path], *, missing_ok: bool = False, on_problem: OnProblem | None = None
+) -> Iterator[Path]:
+    """Find the photos that ``paths`` stand for, lazily and in a fixed order.
+
+    A file is yielded whatever it is called and holds: decoding says what is wrong with it. A folder is walked
+    recursively, sorted by name, without hidden files and folders; every folder is entered once, by whichever way
+    it is met first, so that loops of symbolic links end. In a folder a file is a photo if it has a photo's ending
+    (then a damaged one is an error that somebody sees) or starts like one; all else there is passed over.
+
+    Args:
+        paths: files and folders, yielded as they are given.
+        missing_ok: yield a path that doesn't exist instead of raising; for lists that may be out of date.
+        on_problem: called with a path inside a folder that can't be read, and why; the walk goes on.
+
+    Raises:
+        DataError: at once, not on iteration: some of ``paths`` don't exist. The message names them.
+    """
+    given = list(paths)
+    if not missing_ok:
+        missing = [path for path in given if _is_missing(path)]
+        if missing:
+            names = ", ".join(ascii(str(path)) for path in missing[:5])
+            more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+            raise DataError(f"no such file or folder: {names}{more}")
+    return _walk_all(given, on_problem or _ignore)
+
+
+def read_path_list(stream: BinaryIO, null_separated: bool = False) -> list[Path]:
+    r"""Read a list of paths, as ``find`` and others print it.
+
+    Args:
+        stream: bytes in the file system's encoding; names that aren't valid in it survive.
+        null_separated: paths end with a null byte, and may hold anything else. Otherwise every line is a path,
+            whether lines end with ``\n`` or ``\r\n``.
+
+    Empty entries are left out.
+
+    Raises:
+        DataError: a path can't be one on this system.
+    """
+    data = stream.read()
+    entries = data.split(b"\0") if null_separated else [line.removesuffix(b"\r") for line in data.split(b"\n")]
+    paths = []
+    for number, entry in enumerate(entries, start=1):
+        if b"\0" in entry:
+            raise DataError(f"entry {number} of the list holds a null byte; read the list with -0")
+        if entry:
+            try:
+                paths.append(Path(os.fsdecode(entry)))
+            except UnicodeDecodeError as error:
+                raise DataError(f"entry {number} of the list is not a path in {error.encoding}") from error
+    return paths
+
+
+def _walk_all(paths: list[Path], on_problem: OnProblem) -> Iterator[Path]:
+    entered: set[tuple[int, int]] = set()
+    for path in paths:
+        if path.is_dir():
+            yield from _walk(path, entered, on_problem)
+        else:
+            yield path
+
+
+def _walk(folder: Path, entered: set[tuple[int, int]], on_problem: OnProblem) -> Iterator[Path]:
+    # A stack of iterators, not recursion: folders may be nested deeper than Python's stack.
+    stack = [_entries(folder, entered, on_problem)]
+    while stack:
+        path = next(stack[-1], None)
+        if path is None:
+            stack.pop()
+        elif path.is_dir():
+            stack.append(_entries(path, entered, on_problem))
+        elif _is_photo(path, on_problem):
+            yield path
+
+
+def _entries(folder: Path, entered: set[tuple[int, int]], on_problem: OnProblem) -> Iterator[Path]:
+    try:
+        status = folder.stat()
+        identity = (status.st_dev, status.st_ino)
+        if identity in entered:
+            return iter(())
+        entered.add(identity)
+        names = sorted(name for name in os.listdir(folder) if not name.startswith("."))  # noqa: PTH208  names suffice
+    except OSError as error:
+        on_problem(folder, error)
+        return iter(())
+    return (folder / name for name in names)
+
+
+def _is_photo(path: Path, on_problem: OnProblem) -> bool:
+    claims = path.suffix.lower() in PHOTO_SUFFIXES
+    try:
+        regular = stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return claims  # a link to nowhere, or a file just gone: an error if it would have been a photo
+    if not regular or claims:
+        return regular
+    try:
+        with open_regular(path) as file:
+            return sniff(file.read(HEAD_BYTES)) is not None
+    except (PhotoError, OSError) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        if isinstance(cause, OSError):
+            on_problem(path, cause)
+        return False
+
+
+def _is_missing(path: Path) -> bool:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return not path.is_symlink()
+    except (OSError, ValueError):
+        return False  # there, but out of reach: decoding says why
+    return False
+
+
+def _ignore(_path: Path, _error: OSError) -> None:
+    """Stand in for a caller who doesn't ask about problems."""

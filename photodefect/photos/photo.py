@@ -1,0 +1,89 @@
+"""A decoded photo: its pixels and where they came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photodefect.errors import TooLargeError
+
+DEFAULT_MAX_PIXELS = 250_000_000
+"""More pixels than any camera's single shot has, and few enough to fit into memory (750 MB)."""
+
+Source = Literal["file", "embedded preview", "raw decode"]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a photo's pixels came from.
+
+    Attributes:
+        format: name of the file's format, e.g. ``JPEG``; told from its content.
+        source: ``file``; for a raw photo ``embedded preview`` or ``raw decode``.
+        mode: the stored pixels' mode in Pillow's words, e.g. ``CMYK`` or ``I;16``.
+        orientation: the EXIF orientation, 1..8, that was stored and has been undone.
+        icc: description of the embedded colour profile, or None.
+        frames: number of frames or pages in the file; the pixels are those of the first.
+    """
+
+    format: str
+    source: Source = "file"
+    mode: str = "RGB"
+    orientation: int = 1
+    icc: str | None = None
+    frames: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """A photo as a person would see it.
+
+    Attributes:
+        pixels: (height, width, 3), uint8, sRGB, upright, C-contiguous and writable.
+        provenance: where they came from.
+    """
+
+    pixels: NDArray[np.uint8]
+    provenance: Provenance
+
+    @property
+    def width(self) -> int:
+        """Width in pixels, after orientation."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        """Height in pixels, after orientation."""
+        return int(self.pixels.shape[0])
+
+
+def check_size(width: int, height: int, max_pixels: int) -> None:
+    """Refuse a photo before its pixels are decoded.
+
+    Raises:
+        TooLargeError: it has more than ``max_pixels`` pixels.
+    """
+    if width * height > max_pixels:
+        raise TooLargeError(
+            f"the photo has {width} x {height} = {width * height / 1e6:,.0f} megapixels; "
+            f"the limit is {max_pixels / 1e6:,.0f}"
+        )
+
+
+def orient(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Turn stored pixels upright.
+
+    Args:
+        pixels: (height, width, channels) as stored.
+        orientation: EXIF orientation; anything but 2..8 leaves the pixels as they are.
+    """
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)

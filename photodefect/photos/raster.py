@@ -1,0 +1,208 @@
+"""Everything that Pillow decodes, and JPEG by a faster way with the same pixels."""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import cast
+
+import numpy as np
+import simplejpeg  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+from PIL import (
+    BmpImagePlugin,
+    ExifTags,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    Jpeg2KImagePlugin,
+    JpegImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,
+    PsdImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from photodefect.errors import PhotoError, TooLargeError, UnreadableError, UnsupportedError
+from photodefect.photos.colour import describe, is_srgb, to_srgb
+from photodefect.photos.formats import Format
+from photodefect.photos.photo import Photo, Provenance, check_size, orient
+
+Opener = Callable[[io.BytesIO, str], ImageFile.ImageFile]
+
+# The plugins are called themselves: Image.open() has a pixel limit of its own that is global and can only be
+# changed for the whole process, and it would try formats that are no photos.
+_OPENERS: dict[Format, Opener] = {
+    Format.JPEG: JpegImagePlugin.jpeg_factory,
+    Format.PNG: PngImagePlugin.PngImageFile,
+    Format.GIF: GifImagePlugin.GifImageFile,
+    Format.BMP: BmpImagePlugin.BmpImageFile,
+    Format.WEBP: WebPImagePlugin.WebPImageFile,
+    Format.TIFF: TiffImagePlugin.TiffImageFile,
+    Format.JPEG2000: Jpeg2KImagePlugin.Jpeg2KImageFile,
+    Format.PNM: PpmImagePlugin.PpmImageFile,
+    Format.PSD: PsdImagePlugin.PsdImageFile,
+}
+
+_UNKNOWN_KIND = re.compile(
+    "unknown (pixel mode|data organization|raw mode)|not available|unsupported|not supported|cannot handle", re.I
+)
+"""What decoders say of a file that may be whole, but is of a kind that they don't know."""
+
+
+def decode_raster(data: bytes, kind: Format, max_pixels: int) -> Photo:
+    """Decode what Pillow or one of its plugins knows: every format but raw.
+
+    Raises:
+        TooLargeError: more than ``max_pixels`` pixels by the header, or more than fit into memory.
+        UnreadableError: damaged or truncated.
+        UnsupportedError: a variant that can't be decoded, or one whose decoder is not installed.
+    """
+    opener = _opener(kind)
+    with explained(kind.value), quiet_pillow(), opener(io.BytesIO(data), "") as image:
+        check_size(image.width, image.height, max_pixels)
+        orientation = _orientation(image)
+        icc = image.info.get("icc_profile") or None
+        frames = _count_frames(image, kind)
+        mode = _stored_mode(image)
+        pixels = _decode_jpeg(data) if kind is Format.JPEG and image.mode in ("RGB", "L") else None
+        if pixels is None:
+            pixels = np.array(to_srgb(_load(image), icc))
+        elif icc is not None and not is_srgb(icc):
+            pixels = np.array(to_srgb(_as_image(pixels, image.mode), icc))
+        # Pillow turns TIFF, and the HEIF decoder HEIF, upright while loading.
+        stored = 1 if kind in (Format.TIFF, Format.HEIF) else orientation
+        return Photo(orient(pixels, stored), Provenance(kind.value, "file", mode, orientation, describe(icc), frames))
+
+
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Turn whatever a decoder raises into the error that tells people what is wrong with their file.
+
+    Decoders meet damaged data with nearly every exception there is, from KeyError to struct.error, so all are
+    taken; none is dropped.
+    """
+    try:
+        yield
+    except PhotoError:
+        raise
+    except (MemoryError, Image.DecompressionBombError) as error:
+        raise TooLargeError(f"the {what} needs more memory than there is: {error}") from error
+    except Exception as error:
+        detail = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, NotImplementedError) or _UNKNOWN_KIND.search(detail):
+            raise UnsupportedError(f"this kind of {what} can't be decoded: {detail}") from error
+        raise UnreadableError(f"the {what} is damaged or cut short: {detail}") from error
+
+
+_quiet_lock = threading.Lock()
+_quiet_users = 0
+_quiet_filters = warnings.catch_warnings()
+
+
+@contextmanager
+def quiet_pillow() -> Iterator[None]:
+    """Keep Pillow's warnings about odd metadata and large images to itself.
+
+    They are meant for programmers; what matters to people becomes an error of ours. catch_warnings() isn't safe
+    with several threads: two that overlap may restore each other's filters. So the first thread to come in sets
+    the filter and the last to leave takes it back.
+    """
+    global _quiet_users, _quiet_filters  # noqa: PLW0603
+    with _quiet_lock:
+        _quiet_users += 1
+        if _quiet_users == 1:
+            _quiet_filters = warnings.catch_warnings()
+            _quiet_filters.__enter__()
+            warnings.filterwarnings("ignore", module=r"PIL\.|pillow_heif\.")
+    try:
+        yield
+    finally:
+        with _quiet_lock:
+            _quiet_users -= 1
+            if _quiet_users == 0:
+                _quiet_filters.__exit__(None, None, None)
+
+
+def _opener(kind: Format) -> Opener:
+    if kind is Format.HEIF:
+        try:
+            from pillow_heif.as_plugin import HeifImageFile  # noqa: PLC0415  an extra; libheif is slow to load
+        except ImportError as error:
+            raise UnsupportedError('HEIC photos need one more package: pip install "photodefect[heif]"') from error
+        return cast(Opener, HeifImageFile)
+    if kind is Format.AVIF:
+        try:
+            from PIL import AvifImagePlugin  # noqa: PLC0415  only in newer versions
+        except ImportError:
+            supported = False
+        else:
+            supported = AvifImagePlugin.SUPPORTED
+        if not supported:
+            raise UnsupportedError("AVIF photos need Pillow 11.3 or newer: pip install --upgrade pillow")
+        return AvifImagePlugin.AvifImageFile
+    if kind not in _OPENERS:
+        raise UnsupportedError(f"{kind.value} can't be decoded; convert the photo to JPEG, PNG or TIFF")
+    return _OPENERS[kind]
+
+
+def _orientation(image: Image.Image) -> int:
+    """The stored EXIF orientation; 1 where there is none or it makes no sense."""
+    original = image.info.get("original_orientation")  # kept by the HEIF decoder, which takes it out of the EXIF data
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1) if original is None else original
+    except (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, struct.error):
+        return 1
+    return orientation if orientation in range(1, 9) else 1
+
+
+def _stored_mode(image: ImageFile.ImageFile) -> str:
+    """Pillow's mode, with ``;16`` where it is about to drop the lower of two bytes."""
+    arguments = image.tile[0].args if image.tile else ()
+    raw_mode = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
+    return f"{image.mode};16" if ";16" in str(raw_mode) and ";" not in image.mode else image.mode
+
+
+def _count_frames(image: ImageFile.ImageFile, kind: Format) -> int:
+    if kind is Format.PSD:  # its frames are layers; what is decoded is the picture they make together
+        return 1
+    try:
+        return int(getattr(image, "n_frames", 1))
+    except (OSError, SyntaxError, ValueError, TypeError, KeyError, EOFError, struct.error):
+        return 1  # a damaged later frame doesn't matter
+
+
+def _decode_jpeg(data: bytes) -> NDArray[np.uint8] | None:
+    """(height, width, 3) pixels as stored, or None if only the more lenient way may succeed.
+
+    Raises:
+        UnreadableError: the data ends too early; libjpeg would fill up with grey.
+    """
+    try:
+        return cast(NDArray[np.uint8], simplejpeg.decode_jpeg(data, "RGB"))
+    except ValueError as error:
+        if "premature end" in str(error).lower():
+            raise UnreadableError("the JPEG is cut short: its lower part is missing") from error
+        return None
+
+
+def _load(image: ImageFile.ImageFile) -> Image.Image:
+    inverted = image.mode.startswith("I;16") and image.format == "TIFF" and _white_is_zero(image)
+    image.load()
+    return Image.fromarray(65535 - np.asarray(image)) if inverted else image
+
+
+def _white_is_zero(image: Image.Image) -> bool:
+    """Whether a grey TIFF counts from white to black, which Pillow only undoes with up to eight bits."""
+    tags = getattr(image, "tag_v2", {})
+    return bool(tags.get(ExifTags.Base.PhotometricInterpretation, 1) == 0)
+
+
+def _as_image(pixels: NDArray[np.uint8], mode: str) -> Image.Image:
+    return Image.fromarray(np.ascontiguousarray(pixels[:, :, 0]) if mode == "L" else pixels)
