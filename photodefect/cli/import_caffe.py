@@ -1,0 +1,38 @@
+"""``photodefect import-caffe``: turn the authors' Caffe files into a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from photodefect.cli.console import note
+from photodefect.errors import DataError
+from photodefect.network.caffe_import import manifest_for, read_network
+from photodefect.network.model import save_model
+
+
+def import_caffe(
+    holistic: Annotated[
+        Path, typer.Argument(metavar="HOLISTIC", help="Network for whole photos: weights_holistic.caffemodel.")
+    ],
+    patches: Annotated[Path, typer.Argument(metavar="PATCH", help="Network for patches: weights_patch.caffemodel.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="MODEL_DIR", help="The model folder to make.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace a model that is there already.")] = False,
+) -> None:
+    """Turn the authors' Caffe files into a model.
+
+    The two files can be had from the authors of "Learning to Detect Multiple Photographic Defects", for
+    non-commercial research. Every command takes the result by --model MODEL_DIR.
+    """
+    for file in (holistic, patches):
+        if not file.exists():
+            raise DataError(f"{file}: there is no such file")
+    if output.exists() and not output.is_dir():
+        raise DataError(f"{output} is a file; --output takes a folder")
+    if output.is_dir() and any(output.iterdir()) and not force:
+        raise DataError(f"{output} is there already and not empty; --force replaces the model in it")
+    manifest = manifest_for({"holistic": holistic, "patches": patches})
+    save_model(output, manifest, read_network(holistic, "holistic"), read_network(patches, "patches"))
+    note(f"{output} is a model now: photodefect diagnose --model {output} ...")
