@@ -23,8 +23,8 @@ def import_caffe(
 ) -> None:
     """Turn the authors' Caffe files into a model.
 
-    The two files can be had from the authors of "Learning to Detect Multiple Photographic Defects", for
-    non-commercial research. Every command takes the result by --model MODEL_DIR.
+    The two files can be had from the paper's authors, for non-commercial research.
+    Every command takes the result by --model MODEL_DIR.
     """
     for file in (holistic, patches):
         if not file.exists():
