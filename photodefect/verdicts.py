@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 from photodefect.defects import KEYS
 
 Verdict: TypeAlias = Literal["good", "mild", "severe"]
+
+VERDICTS: Final[tuple[Verdict, ...]] = get_args(Verdict)
+"""All verdicts, from best to worst."""
 
 
 @dataclass(frozen=True)
@@ -46,18 +49,33 @@ COLOUR_DEFECTS: Final[tuple[str, ...]] = ("bad_white_balance", "bad_saturation")
 """What can't be wrong with a monochrome photo: its lack of colour is a choice."""
 
 
+def grades(
+    severities: Mapping[str, float],
+    thresholds: Mapping[str, Threshold] = DEFAULT_THRESHOLDS,
+    *,
+    monochrome: bool = False,
+) -> dict[str, Verdict]:
+    """What each defect of a photo amounts to.
+
+    Args:
+        severities: severity by defect key, in -1..1.
+        thresholds: by defect key.
+        monochrome: the photo has no colour; then :data:`COLOUR_DEFECTS` are left out.
+
+    Returns:
+        The grade by defect key.
+    """
+    exempt = COLOUR_DEFECTS if monochrome else ()
+    return {key: thresholds[key].grade(severity) for key, severity in severities.items() if key not in exempt}
+
+
 def verdict(
     severities: Mapping[str, float],
     thresholds: Mapping[str, Threshold] = DEFAULT_THRESHOLDS,
     *,
     monochrome: bool = False,
 ) -> tuple[str, Verdict]:
-    """The worst defect of a photo, and what the photo amounts to.
-
-    Args:
-        severities: severity by defect key, in -1..1.
-        thresholds: by defect key.
-        monochrome: the photo has no colour; then :data:`COLOUR_DEFECTS` are left out.
+    """The worst defect of a photo, and what the photo amounts to. Takes the same arguments as :func:`grades`.
 
     Returns:
         The key with the largest absolute severity (the first of equals in the given order), and the gravest grade
@@ -66,10 +84,8 @@ def verdict(
     Raises:
         ValueError: no severity is left to judge.
     """
-    exempt: Collection[str] = COLOUR_DEFECTS if monochrome else ()
-    judged = {key: severity for key, severity in severities.items() if key not in exempt}
-    if not judged:
+    graded = grades(severities, thresholds, monochrome=monochrome)
+    if not graded:
         raise ValueError("no severity to judge")
-    grades = {thresholds[key].grade(severity) for key, severity in judged.items()}
-    overall: Verdict = "severe" if "severe" in grades else "mild" if "mild" in grades else "good"
-    return max(judged, key=lambda key: abs(judged[key])), overall
+    worst = max(graded, key=lambda key: abs(severities[key]))
+    return worst, max(graded.values(), key=VERDICTS.index)

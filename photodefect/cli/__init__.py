@@ -1,0 +1,102 @@
+"""The command line: one file a command.
+
+A command is a function in ``photodefect/cli/<command>.py`` of the same name (``import-caffe`` is ``import_caffe`` in
+``import_caffe.py``) and one line in :data:`COMMANDS`. Its module is imported when the command is called or its own
+help is asked for, so that ``photodefect --help`` is there at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from types import MappingProxyType
+from typing import Annotated, Any, Final, cast
+
+import typer
+import typer.core
+import typer.main
+
+from photodefect._version import __version__
+from photodefect.cli.exit_codes import ExitCode
+from photodefect.cli.guard import guarded
+
+COMMANDS: Final = MappingProxyType(
+    {
+        "diagnose": "Say how severe seven defects are in photos.",
+        "evaluate": "Compare predictions with ground truth as the paper does.",
+        "aggregate-votes": "Turn the raw votes of many people into ground truth.",
+        "synthesize": "Make labelled photos with graded synthetic defects.",
+        "import-caffe": "Turn the authors' Caffe files into a model.",
+    }
+)
+"""Every command and what it is for, in the order of the help page."""
+
+_CONTEXT: Final = {"help_option_names": ["-h", "--help"]}
+
+
+class _LazyCommand(typer.core.TyperCommand):
+    """Stands for a command in lists; the command itself is imported when it is called."""
+
+    def make_context(  # typer's own signature names classes of its private modules
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: Any = None,  # noqa: ANN401
+        **extra: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        return _load(self.name or "").make_context(info_name, args, parent=parent, **extra)
+
+
+class _Commands(typer.core.TyperGroup):
+    """The group of :data:`COMMANDS`."""
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - as typer passes them
+        settings["commands"] = {
+            name: _LazyCommand(name, help=purpose) for name, purpose in COMMANDS.items() if find_spec(_module(name))
+        }
+        super().__init__(**settings)
+
+
+def _module(command: str) -> str:
+    return f"{__name__}.{command.replace('-', '_')}"
+
+
+def _load(command: str) -> typer.core.TyperCommand:
+    """Import a command and make it one of typer's."""
+    function = getattr(import_module(_module(command)), command.replace("-", "_"))
+    single = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
+    single.command(command, context_settings=_CONTEXT)(guarded(function))
+    return cast(typer.core.TyperCommand, typer.main.get_command(single))
+
+
+app = typer.Typer(
+    cls=_Commands,
+    context_settings=_CONTEXT,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        sys.stdout.write(f"photodefect {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _photodefect(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Photo triage: how severe seven photographic defects are, where they sit, and which photos to keep."""
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app(prog_name="photodefect")
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.INTERRUPTED)

@@ -1,0 +1,178 @@
+"""``photodefect diagnose``: how severe seven defects are in photos."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Generator
+from contextlib import closing
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from photodefect.cli.console import note
+from photodefect.cli.exit_codes import ExitCode
+from photodefect.cli.interrupts import held_interrupts
+from photodefect.cli.options import ModelName, Quiet, Verbose, fail_on, thresholds
+from photodefect.cli.output import check_output, open_output
+from photodefect.cli.photo_list import list_photos
+from photodefect.cli.progress import ProgressLine
+from photodefect.cli.tally import Tally
+
+if TYPE_CHECKING:
+    from photodefect.records import Diagnosis
+    from photodefect.reports import ReportWriter
+
+
+class ReportFormat(str, Enum):
+    """What ``--format`` takes."""
+
+    TABLE = "table"
+    JSON = "json"
+    NDJSON = "ndjson"
+    CSV = "csv"
+
+
+class PatchPlacement(str, Enum):
+    """What ``--patch-placement`` takes."""
+
+    RANDOM = "random"
+    GRID = "grid"
+
+
+class Device(str, Enum):
+    """What ``--device`` takes."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+    MPS = "mps"
+
+
+def diagnose(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PATHS", help="Photos, and folders to walk (recursively, in sorted order)."),
+    ] = None,
+    *,
+    report_format: Annotated[
+        ReportFormat, typer.Option("--format", "-f", help="Table for people, the others for programs.")
+    ] = ReportFormat.TABLE,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write here instead of to stdout.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the --output file if it is there already.")] = False,
+    detail: Annotated[
+        bool, typer.Option("--detail", help="Add both networks' own scores; to the table, the percentiles too.")
+    ] = False,
+    files_from: Annotated[
+        str | None,
+        typer.Option("--files-from", metavar="FILE|-", help="Read more paths from a file or stdin, one a line."),
+    ] = None,
+    null: Annotated[
+        bool, typer.Option("--null", "-0", help="Paths of --files-from end in a null byte, as from find -print0.")
+    ] = False,
+    model: ModelName = "compact",
+    device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = Device.AUTO,
+    patches: Annotated[
+        int, typer.Option("--patches", min=1, max=1000, metavar="N", help="Crops at original resolution, a photo.")
+    ] = 10,
+    patch_placement: Annotated[
+        PatchPlacement,
+        typer.Option("--patch-placement", help="Random places, drawn from the photo's content, or a fixed 3x3 grid."),
+    ] = PatchPlacement.RANDOM,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", help="Draw other random patches than by content alone.")
+    ] = None,
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--threshold",
+            metavar="[DEFECT=][MILD:]SEVERE",
+            help="From which severity on a defect is severe (0.5) and mild (0.3). Repeatable.",
+        ),
+    ] = None,
+    fail_on_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fail-on",
+            metavar="mild|severe|DEFECT[=VALUE]",
+            help="Exit with code 10 if a photo is that bad, or has that defect. Repeatable.",
+        ),
+    ] = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Say how severe seven defects are in photos.
+
+    Severities run from 0 (none) to 1 (severe); saturation from -1 (too little) to +1 (too much).
+
+    Exit codes: 0 all done, whatever was found; 1 done, but some files failed; 2 wrong usage; 3 no photos; 4 the
+    model can't be used; 10 --fail-on found something; 130 interrupted.
+    """
+    limits = thresholds(threshold or [])
+    demands = [fail_on(value) for value in fail_on_ or []]
+    if verbose:
+        logging.basicConfig(level=logging.DEBUG, format="%(name)s: %(message)s", stream=sys.stderr)
+        # What libraries have to say is not about the person's photos.
+        logging.getLogger().setLevel(logging.WARNING)
+        logging.getLogger("photodefect").setLevel(logging.DEBUG)
+    listed = list_photos(paths or [], files_from, null_separated=null)
+    check_output(output, force=force, originals=listed.photos)
+
+    # Torch takes a second to import: not before everything that a person may have mistyped was checked.
+    from photodefect.diagnosis import Diagnoser  # noqa: PLC0415
+    from photodefect.reports import FORMATS  # noqa: PLC0415
+
+    diagnoser = Diagnoser(
+        model,
+        device=device.value,
+        patches=patches,
+        placement=patch_placement.value,
+        seed=seed,
+        thresholds=limits,
+    )
+    if verbose:
+        note(diagnoser.describe())
+    tally = Tally(demands)
+    chosen = FORMATS[report_format.value]
+    # A table is for the terminal as it is; what programs read is UTF-8 everywhere.
+    encoding = sys.stdout.encoding if report_format is ReportFormat.TABLE else "utf-8"
+    with open_output(output, force=force, errors=chosen.encoding_errors, encoding=encoding) as stream:
+        writer = chosen.writer(stream, detail)
+        for record in listed.problems:
+            writer.write(record)
+            tally.add(record)
+        interrupted = _run(diagnoser.diagnose(listed.photos), len(listed.photos), writer, tally, quiet=quiet)
+    if interrupted:
+        note(f"interrupted after {tally.photos} of {len(listed)} photos; what was written is complete up to there")
+        raise typer.Exit(ExitCode.INTERRUPTED)
+    if not quiet:
+        note(tally.summary())
+    raise typer.Exit(tally.exit_code())
+
+
+def _run(
+    diagnoses: Generator[Diagnosis, None, None], total: int, writer: ReportWriter, tally: Tally, *, quiet: bool
+) -> bool:
+    """Write the records as they come.
+
+    Returns:
+        Whether the person interrupted the run. The document is complete even then.
+    """
+    interrupted = False
+    try:
+        with closing(diagnoses), ProgressLine(total, enabled=not quiet) as progress:
+            for diagnosis in diagnoses:
+                with held_interrupts():
+                    if sys.stdout.isatty():
+                        progress.hide()
+                    writer.write(diagnosis)
+                    tally.add(diagnosis)
+                progress.advance()
+    except KeyboardInterrupt:
+        interrupted = True
+    writer.close()
+    return interrupted

@@ -1,0 +1,101 @@
+"""Options that several commands have, and what their values mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Annotated, TypeAlias
+
+import typer
+
+from photodefect.defects import KEYS
+from photodefect.verdicts import DEFAULT_THRESHOLDS, Threshold, Verdict
+
+Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary; errors only.")]
+Verbose: TypeAlias = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Say on stderr what is used and how; tracebacks of unexpected errors.")
+]
+ModelName: TypeAlias = Annotated[
+    str, typer.Option("--model", metavar="NAME|DIR", help="A model that comes with photodefect, or a model's folder.")
+]
+
+
+def defect_key(text: str) -> str:
+    """The defect that a person means: its key or the end of it (``blur``), with ``-`` for ``_`` if they like.
+
+    Raises:
+        typer.BadParameter: there is no such defect.
+    """
+    name = text.strip().lower().replace("-", "_")
+    meant = {key[start:]: key for key in KEYS for start in _word_starts(key)}
+    if name in meant:
+        return meant[name]
+    near = get_close_matches(name, meant, n=1)
+    hint = f"did you mean {meant[near[0]]}?" if near else f"there are {', '.join(KEYS)}"
+    raise typer.BadParameter(f"{text!r} is not a defect; {hint}")
+
+
+def _word_starts(key: str) -> list[int]:
+    return [0, *(index + 1 for index, letter in enumerate(key) if letter == "_")]
+
+
+def thresholds(values: Iterable[str]) -> dict[str, Threshold]:
+    """The thresholds after ``--threshold`` options: ``[DEFECT=][MILD:]SEVERE``, later ones win.
+
+    Without ``MILD`` the default stays, unless ``SEVERE`` is below it: then nothing is mild any more.
+
+    Raises:
+        typer.BadParameter: a value can't be read or is out of range.
+    """
+    result = dict(DEFAULT_THRESHOLDS)
+    for value in values:
+        name, equals, numbers = value.rpartition("=")
+        keys = [defect_key(name)] if equals else list(KEYS)
+        mild_text, colon, severe_text = numbers.rpartition(":")
+        severe = _number(severe_text, value)
+        for key in keys:
+            mild = _number(mild_text, value) if colon else min(DEFAULT_THRESHOLDS[key].mild, severe)
+            try:
+                result[key] = Threshold(mild, severe)
+            except ValueError as error:
+                raise typer.BadParameter(f"{value!r}: {error}") from error
+    return result
+
+
+@dataclass(frozen=True)
+class FailOn:
+    """What a photo must not have, by ``--fail-on``.
+
+    Attributes:
+        verdict: ``mild`` or ``severe``: the photo must not be that bad; None if it is about one defect.
+        defect: key of the defect that must not reach ``limit``.
+        limit: absolute severity; None for the defect's threshold of severe.
+    """
+
+    verdict: Verdict | None = None
+    defect: str = ""
+    limit: float | None = None
+
+
+def fail_on(value: str) -> FailOn:
+    """Read ``mild``, ``severe``, ``DEFECT`` or ``DEFECT=VALUE``.
+
+    Raises:
+        typer.BadParameter: it is none of these.
+    """
+    verdicts: dict[str, Verdict] = {"mild": "mild", "severe": "severe"}
+    if value in verdicts:
+        return FailOn(verdict=verdicts[value])
+    name, equals, number = value.partition("=")
+    return FailOn(defect=defect_key(name), limit=_number(number, value) if equals else None)
+
+
+def _number(text: str, whole: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise typer.BadParameter(f"{whole!r}: {text!r} is not a number") from None
+    if not 0 < number <= 1:
+        raise typer.BadParameter(f"{whole!r}: {text} is not above 0 and up to 1")
+    return number

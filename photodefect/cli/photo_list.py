@@ -1,0 +1,80 @@
+"""From what a person names (files, folders, lists from other programs) to the photos of a run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import typer
+
+from photodefect.errors import DataError, NothingToDoError
+from photodefect.photos.find import find_photos, read_path_list
+from photodefect.records import Diagnosis, PhotoFailure
+
+STDIN = "-"
+
+
+@dataclass
+class PhotoList:
+    """The photos of a run.
+
+    Attributes:
+        photos: their paths, in order; a file that was named is spelled as it was given.
+        problems: records of what could not even be looked into, e.g. a folder without permission.
+    """
+
+    photos: list[str] = field(default_factory=list)
+    problems: list[Diagnosis] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.photos) + len(self.problems)
+
+
+def list_photos(paths: Sequence[str], files_from: str | None = None, *, null_separated: bool = False) -> PhotoList:
+    """Find the photos that a person means.
+
+    A path that isn't there stays in the list, to be reported with the others, unless nothing that was named is there.
+
+    Args:
+        paths: files and folders.
+        files_from: a file with more of them, or ``-`` for stdin.
+        null_separated: they end in a null byte there instead of a line end.
+
+    Raises:
+        typer.BadParameter: nothing is named at all.
+        DataError: nothing that is named is there, or the list can't be read.
+        NothingToDoError: there is no photo in it.
+    """
+    if not paths and files_from is None:
+        raise typer.BadParameter("name photos or folders, or a list of them by --files-from", param_hint="PATHS")
+    given = [Path(path) for path in paths]
+    if given and not any(os.path.lexists(path) for path in given):
+        find_photos(given)  # raises, naming them
+    spelled = dict(zip(given, paths, strict=True))
+    if files_from is not None:
+        given += _read_list(files_from, null_separated)
+    result = PhotoList()
+
+    def report(path: Path, error: OSError) -> None:
+        message = f"it can't be looked into: {error.strerror or error}"
+        result.problems.append(Diagnosis(str(path), error=PhotoFailure("UnreadableError", message)))
+
+    for path in find_photos(given, missing_ok=True, on_problem=report):
+        result.photos.append(spelled.get(path, str(path)))
+    if not result:
+        where = ", ".join(repr(path) for path in paths[:3]) or "the list"
+        raise NothingToDoError(f"no photo in {where}{' and others' if len(paths) > 3 else ''}")
+    return result
+
+
+def _read_list(files_from: str, null_separated: bool) -> list[Path]:
+    if files_from == STDIN:
+        return read_path_list(sys.stdin.buffer, null_separated)
+    try:
+        with Path(files_from).open("rb") as stream:
+            return read_path_list(stream, null_separated)
+    except OSError as error:
+        raise DataError(f"the list of --files-from can't be read: {error}") from error

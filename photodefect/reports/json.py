@@ -1,0 +1,44 @@
+"""JSON: one array of records, written as they come."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+from photodefect.records import Diagnosis
+from photodefect.reports.printable import UNPRINTABLE
+
+
+def encode(record: Mapping[str, Any]) -> str:
+    r"""One line of JSON. Letters of any script stay readable; what a terminal might act upon is escaped.
+
+    Bytes of a file name that aren't UTF-8 are lone surrogates in Python and become escapes such as ``\udcff``, from
+    which ``json.loads`` gives the same name again.
+    """
+    text = json.dumps(record, ensure_ascii=False, allow_nan=False)
+    return UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+class JsonWriter:
+    """Writes an array with one record a line.
+
+    Args:
+        stream: where to.
+        detail: with both networks' own scores.
+    """
+
+    def __init__(self, stream: TextIO, detail: bool = False) -> None:
+        self._stream = stream
+        self._detail = detail
+        self._separator = "[\n"
+
+    def write(self, diagnosis: Diagnosis) -> None:
+        """Write one element of the array."""
+        self._stream.write(self._separator + encode(diagnosis.to_dict(detail=self._detail)))
+        self._separator = ",\n"
+
+    def close(self) -> None:
+        """Close the array: what was written is valid JSON now, whenever that happens."""
+        self._stream.write("[]\n" if self._separator == "[\n" else "\n]\n")
+        self._stream.flush()
