@@ -10,9 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-_PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
-"""Colour space named in a profile -> mode of the images it describes."""
-
 
 def to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
     """An image's sRGB twin: mode RGB, on white where it is transparent.
@@ -53,10 +50,13 @@ def _apply_profile(image: Image.Image, icc: bytes | None) -> Image.Image:
     space = None if icc is None else _read_profile(icc)[0]
     if image.mode == "L" and space == "RGB":
         image = image.convert("RGB")
+    if image.mode == "L" and space == "GRAY":
+        table = _grey_table(cast(bytes, icc))
+        return image.convert("RGB") if table is None else Image.fromarray(table[np.asarray(image)])
     transform = None
     if image.mode == "LAB":
         transform = _transform(None, "LAB")
-    elif space is not None and _PROFILE_MODES.get(space) == image.mode:
+    elif space == image.mode:  # both call themselves RGB or CMYK
         transform = _transform(icc, image.mode)
     if transform is not None:
         image = cast(Image.Image, ImageCms.applyTransform(image, transform))
@@ -86,13 +86,21 @@ def _transform(icc: bytes | None, mode: str) -> ImageCms.ImageCmsTransform | Non
             mode,
             "RGB",
             ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            ImageCms.Flags.BLACKPOINTCOMPENSATION,
+            ImageCms.Flags.BLACKPOINTCOMPENSATION | (ImageCms.Flags.NOOPTIMIZE if mode == "L" else 0),
         )
         if mode == "RGB" and _changes_nothing(transform):
             return None
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None
     return transform
+
+
+@lru_cache(maxsize=64)
+def _grey_table(icc: bytes) -> NDArray[np.uint8] | None:
+    """Every grey level in sRGB, (256, 3); computed exactly, as LittleCMS interpolates too coarsely in the shadows."""
+    ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
+    transform = _transform(icc, "L")
+    return None if transform is None else np.array(ImageCms.applyTransform(ramp, transform))[0]
 
 
 def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:

@@ -59,7 +59,7 @@ _HEAD_BYTES = 128 * 1024
 
 _LEGAL_FORM = re.compile(r"[\s,]+(imaging|optical|techwin|corporation|corp|company|co|ltd|inc|gmbh|ag)\b.*", re.I)
 
-_OFFSET = re.compile(r"Z|[+-]\d\d:\d\d")
+_OFFSET = re.compile(r"[+-]\d\d:\d\d")
 
 _EXPOSURE_MODES = {0: "auto", 1: "manual", 2: "auto bracket"}
 
@@ -79,8 +79,8 @@ _PARSER_ERRORS = (
     TypeError,
     ValueError,
     struct.error,
-    exifread.ExifNotFound,
-    exifread.InvalidExif,
+    exifread.ExifNotFound,  # type: ignore[attr-defined]
+    exifread.InvalidExif,  # type: ignore[attr-defined]
 )
 
 
@@ -187,6 +187,8 @@ def _time(tags: Mapping[str, Any]) -> str | None:
         time = moment.isoformat()
         if fraction.isdecimal() and fraction.isascii():
             time += f".{fraction:0<3}" if len(fraction) <= 3 else f".{fraction:0<6.6}"
+        if offset == "Z":
+            offset = "+00:00"  # which all parsers of ISO 8601 take
         return time + offset if _OFFSET.fullmatch(offset) else time
     return None
 

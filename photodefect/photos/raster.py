@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import struct
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from typing import cast
 
 import numpy as np
-import simplejpeg  # type: ignore[import-untyped]
+import simplejpeg
 from numpy.typing import NDArray
 from PIL import (
     BmpImagePlugin,
@@ -36,8 +37,7 @@ from photodefect.photos.photo import Photo, Provenance, check_size, orient
 
 Opener = Callable[[io.BytesIO, str], ImageFile.ImageFile]
 
-# The plugins are called themselves: Image.open() has a pixel limit of its own that is global and can only be
-# changed for the whole process, and it would try formats that are no photos.
+# The plugins are called themselves: Image.open() would try formats that are no photos, and import them all first.
 _OPENERS: dict[Format, Opener] = {
     Format.JPEG: JpegImagePlugin.jpeg_factory,
     Format.PNG: PngImagePlugin.PngImageFile,
@@ -65,12 +65,14 @@ def decode_raster(data: bytes, kind: Format, max_pixels: int) -> Photo:
         UnsupportedError: a variant that can't be decoded, or one whose decoder is not installed.
     """
     opener = _opener(kind)
-    with explained(kind.value), quiet_pillow(), opener(io.BytesIO(data), "") as image:
+    with explained(kind.value), pillow_unguarded(), opener(io.BytesIO(data), "") as image:
         check_size(image.width, image.height, max_pixels)
-        orientation = _orientation(image)
+        mode = _stored_mode(image)
         icc = image.info.get("icc_profile") or None
         frames = _count_frames(image, kind)
-        mode = _stored_mode(image)
+        if kind is Format.PNG:  # its EXIF data may come after its pixels
+            image.load()
+        orientation = _orientation(image)
         pixels = _decode_jpeg(data) if kind is Format.JPEG and image.mode in ("RGB", "L") else None
         if pixels is None:
             pixels = np.array(to_srgb(_load(image), icc))
@@ -92,8 +94,8 @@ def explained(what: str) -> Iterator[None]:
         yield
     except PhotoError:
         raise
-    except (MemoryError, Image.DecompressionBombError) as error:
-        raise TooLargeError(f"the {what} needs more memory than there is: {error}") from error
+    except MemoryError as error:
+        raise TooLargeError(f"the {what} needs more memory than there is") from error
     except Exception as error:
         detail = " ".join(str(error).split()) or type(error).__name__
         if isinstance(error, NotImplementedError) or _UNKNOWN_KIND.search(detail):
@@ -101,33 +103,35 @@ def explained(what: str) -> Iterator[None]:
         raise UnreadableError(f"the {what} is damaged or cut short: {detail}") from error
 
 
-_quiet_lock = threading.Lock()
-_quiet_users = 0
-_quiet_filters = warnings.catch_warnings()
+_lock = threading.Lock()
+_users = 0
+_before = contextlib.ExitStack()
 
 
 @contextmanager
-def quiet_pillow() -> Iterator[None]:
-    """Keep Pillow's warnings about odd metadata and large images to itself.
+def pillow_unguarded() -> Iterator[None]:
+    """Keep Pillow's warnings about odd metadata to itself, and its own pixel limit out of the way.
 
-    They are meant for programmers; what matters to people becomes an error of ours. catch_warnings() isn't safe
-    with several threads: two that overlap may restore each other's filters. So the first thread to come in sets
-    the filter and the last to leave takes it back.
+    The warnings are meant for programmers; what matters to people becomes an error of ours. The limit is
+    lower than ours for some formats and checked too late. Both are global to the process, so the first thread to come
+    in sets them and the last to leave takes them back; the threads of others see them changed only meanwhile.
     """
-    global _quiet_users, _quiet_filters  # noqa: PLW0603
-    with _quiet_lock:
-        _quiet_users += 1
-        if _quiet_users == 1:
-            _quiet_filters = warnings.catch_warnings()
-            _quiet_filters.__enter__()
+    global _users, _before  # noqa: PLW0603
+    with _lock:
+        _users += 1
+        if _users == 1:
+            _before = contextlib.ExitStack()
+            _before.enter_context(warnings.catch_warnings())
             warnings.filterwarnings("ignore", module=r"PIL\.|pillow_heif\.")
+            _before.callback(setattr, Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
+            Image.MAX_IMAGE_PIXELS = None
     try:
         yield
     finally:
-        with _quiet_lock:
-            _quiet_users -= 1
-            if _quiet_users == 0:
-                _quiet_filters.__exit__(None, None, None)
+        with _lock:
+            _users -= 1
+            if _users == 0:
+                _before.close()
 
 
 def _opener(kind: Format) -> Opener:

@@ -1,0 +1,87 @@
+"""TIFF and DNG files from scratch, of kinds that no library here writes."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_CODES = {1: "B", 2: "s", 3: "H", 4: "I", 5: "II", 7: "B", 10: "ii"}
+
+Tags = Mapping[int, tuple[int, Any]]
+"""Tag -> type and values."""
+
+
+def _packed(kind: int, values: Any, order: str) -> tuple[int, bytes]:
+    if kind == 2:
+        return len(values), values
+    flat = [values] if isinstance(values, int) else list(values)
+    count = len(flat) // len(_CODES[kind])
+    return count, struct.pack(f"{order}{count * len(_CODES[kind])}{_CODES[kind][0]}", *flat)
+
+
+def write_tiff(folders: list[tuple[Tags, bytes]], order: str = "<") -> bytes:
+    """A TIFF whose first folder holds the others as sub-folders; every folder's data is its one strip."""
+    body = bytearray(struct.pack(f"{order}2sHI", b"II" if order == "<" else b"MM", 42, 0))
+    starts: list[int] = []
+    for index, (tags, data) in reversed(list(enumerate(folders))):  # the first comes last, knowing where the others are
+        complete = dict(tags) | {273: (4, len(body)), 279: (4, len(data))}
+        if index == 0 and starts:
+            complete[330] = (4, starts)
+        body += data + bytes(len(data) % 2)
+        entries = b""
+        for tag, (kind, values) in sorted(complete.items()):
+            count, packed = _packed(kind, values, order)
+            if len(packed) > 4:
+                where = struct.pack(f"{order}I", len(body))
+                body += packed + bytes(len(packed) % 2)
+            else:
+                where = packed.ljust(4, b"\0")
+            entries += struct.pack(f"{order}HHI", tag, kind, count) + where
+        starts.append(len(body))
+        body += struct.pack(f"{order}H", len(complete)) + entries + bytes(4)
+    struct.pack_into(f"{order}I", body, 4, starts[-1])
+    return bytes(body)
+
+
+def rgb16_tiff(pixels: NDArray[np.uint16], order: str = "<") -> bytes:
+    """An uncompressed TIFF of (height, width, 3) 16-bit samples."""
+    height, width = pixels.shape[:2]
+    tags = {
+        256: (4, width), 257: (4, height), 258: (3, [16] * 3), 259: (3, 1), 262: (3, 2), 277: (3, 3), 278: (4, height),
+    }  # fmt: skip
+    return write_tiff([(tags, pixels.astype(f"{order}u2").tobytes())], order)
+
+
+def bayer_dng(
+    mosaic: NDArray[np.uint16], *, orientation: int = 1, preview: bytes = b"", size: tuple[int, int] = (0, 0)
+) -> bytes:
+    """A DNG of an RGGB sensor whose primaries are those of sRGB, lit by D65, white at 65535.
+
+    Args:
+        mosaic: (height, width), linear.
+        orientation: EXIF orientation.
+        preview: a JPEG to embed.
+        size: its width and height.
+    """
+    height, width = mosaic.shape
+    # XYZ to linear sRGB, as rounded by IEC 61966-2-1.
+    matrix = [32406, -15372, -4986, -9689, 18758, 415, 557, -2040, 10570]
+    sensor = {
+        254: (4, 0), 256: (4, width), 257: (4, height), 258: (3, 16), 259: (3, 1), 262: (3, 32803), 277: (3, 1),
+        278: (4, height), 33421: (3, [2, 2]), 33422: (1, [0, 1, 1, 2]), 50714: (4, 0), 50717: (4, 65535),
+    }  # fmt: skip
+    about = {
+        271: (2, b"Nobody\0"), 272: (2, b"Nothing 1\0"), 274: (3, orientation),
+        50706: (1, [1, 4, 0, 0]), 50707: (1, [1, 1, 0, 0]), 50708: (2, b"Nobody Nothing 1\0"),
+        50721: (10, [number for entry in matrix for number in (entry, 10000)]), 50778: (3, 21),
+        50728: (5, [1, 1] * 3),
+    }  # fmt: skip
+    strip = mosaic.astype("<u2").tobytes()
+    if not preview:
+        return write_tiff([(sensor | about, strip)])
+    rows = {254: (4, 1), 256: (4, size[0]), 257: (4, size[1]), 258: (3, [8] * 3), 259: (3, 7), 262: (3, 6), 277: (3, 3)}
+    return write_tiff([(rows | about | {278: (4, size[1])}, preview), (sensor, strip)])
