@@ -7,7 +7,6 @@ import os
 import socket
 import struct
 import sys
-import threading
 import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +22,6 @@ from PIL import Image
 from tiff_bytes import bayer_dng, rgb16_tiff
 
 from photodefect.errors import PhotoError, TooLargeError, UnreadableError, UnsupportedError
-from photodefect.photos import decode as decode_module
 from photodefect.photos.decode import Photo, decode
 from photodefect.photos.formats import Format, sniff
 
@@ -678,11 +676,6 @@ def test_threads_decode_alike_and_leave_the_warnings_as_they_were(tmp_path: Path
             for one, other in zip(alone, pool.map(decode, paths), strict=True):
                 assert np.array_equal(one, other.pixels)
     assert list(warnings.filters) == before
-    assert threading.active_count() >= 1
-
-
-def test_the_module_says_what_it_offers() -> None:
-    assert set(decode_module.__all__) == {"DEFAULT_MAX_PIXELS", "Photo", "Provenance", "decode"}
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,11 @@ from typing import Any, BinaryIO
 
 import exifread
 
-from photodefect.errors import PhotoError
 from photodefect.photos.files import open_regular
+from photodefect.photos.formats import Format, sniff
+from photodefect.photos.raster import embedded_exif
+
+_logger = logging.getLogger(__name__)
 
 # It warns about every photo without EXIF data, and logs what it can't parse; neither concerns a person here.
 logging.getLogger("exifread").setLevel(logging.CRITICAL)
@@ -66,22 +69,8 @@ _EXPOSURE_MODES = {0: "auto", 1: "manual", 2: "auto bracket"}
 _APPLE_PANORAMA = 6
 """Value of CustomRendered that iPhones write; 2 and above are theirs, not the standard's."""
 
-# What the parser has been seen or can be expected to raise on damaged data.
-_PARSER_ERRORS = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RecursionError,
-    TypeError,
-    ValueError,
-    struct.error,
-    exifread.ExifNotFound,  # type: ignore[attr-defined]
-    exifread.InvalidExif,  # type: ignore[attr-defined]
-)
+_CONTAINERS = frozenset((Format.WEBP, Format.HEIF, Format.AVIF))
+"""Formats whose EXIF data is best taken out by their decoder: exifread finds it in some of them only."""
 
 
 def read_capture(source: Path | bytes) -> Capture:
@@ -95,14 +84,17 @@ def read_capture(source: Path | bytes) -> Capture:
     try:
         with io.BytesIO(source) if isinstance(source, bytes) else open_regular(source) as file:
             head = file.read(_HEAD_BYTES)
-            tags = _read_tags(file, head)
-    except (PhotoError, *_PARSER_ERRORS):
+            return _interpret(_read_tags(file, head), head)
+    except Exception:  # parsers meet damaged data with exceptions of nearly every kind, some of their own
+        _logger.debug("no capture data", exc_info=True)
         return Capture()
-    return _interpret(tags, head)
 
 
 def _read_tags(file: BinaryIO, head: bytes) -> Mapping[str, Any]:
-    if head.startswith(b"FUJIFILMCCD-RAW"):  # its EXIF data is that of the JPEG inside, whose place is in the header
+    kind = sniff(head)
+    if kind in _CONTAINERS:
+        file = io.BytesIO(embedded_exif(head + file.read(), kind))
+    elif head.startswith(b"FUJIFILMCCD-RAW"):  # has the EXIF data of the JPEG inside, whose place the header tells
         offset, length = struct.unpack_from(">II", head, 84)
         file.seek(offset)
         file = io.BytesIO(file.read(min(length, _HEAD_BYTES)))
@@ -141,7 +133,7 @@ def _number(tags: Mapping[str, Any], key: str) -> float | None:
     values = getattr(tags.get(key), "values", None)
     try:
         number = float(values[0]) if values else None
-    except _PARSER_ERRORS:  # a fraction by zero, a text instead of a number
+    except (ArithmeticError, TypeError, ValueError):  # a fraction by zero, a text instead of a number
         return None
     return number if number is not None and abs(number) < 1e9 else None
 

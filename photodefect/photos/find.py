@@ -73,7 +73,7 @@ def read_path_list(stream: BinaryIO, null_separated: bool = False) -> list[Path]
 def _walk_all(paths: list[Path], on_problem: OnProblem) -> Iterator[Path]:
     entered: set[tuple[int, int]] = set()
     for path in paths:
-        if path.is_dir():
+        if _is_folder(path):
             yield from _walk(path, entered, on_problem)
         else:
             yield path
@@ -86,7 +86,7 @@ def _walk(folder: Path, entered: set[tuple[int, int]], on_problem: OnProblem) ->
         path = next(stack[-1], None)
         if path is None:
             stack.pop()
-        elif path.is_dir():
+        elif _is_folder(path):
             stack.append(_entries(path, entered, on_problem))
         elif _is_photo(path, on_problem):
             yield path
@@ -104,6 +104,13 @@ def _entries(folder: Path, entered: set[tuple[int, int]], on_problem: OnProblem)
         on_problem(folder, error)
         return iter(())
     return (folder / name for name in names)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # out of reach: decoding says so
+        return False
 
 
 def _is_photo(path: Path, on_problem: OnProblem) -> bool:

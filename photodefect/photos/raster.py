@@ -83,6 +83,18 @@ def decode_raster(data: bytes, kind: Format, max_pixels: int) -> Photo:
         return Photo(orient(pixels, stored), Provenance(kind.value, "file", mode, orientation, describe(icc), frames))
 
 
+def embedded_exif(data: bytes, kind: Format) -> bytes:
+    """The EXIF data in a photo's file, as a TIFF; empty if there is none.
+
+    Raises:
+        PhotoError: the file can't be opened.
+    """
+    opener = _opener(kind)
+    with explained(kind.value), pillow_unguarded(), opener(io.BytesIO(data), "") as image:
+        exif = image.info.get("exif", b"")
+        return bytes(exif).removeprefix(b"Exif\0\0")
+
+
 @contextmanager
 def explained(what: str) -> Iterator[None]:
     """Turn whatever a decoder raises into the error that tells people what is wrong with their file.
