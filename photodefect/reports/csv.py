@@ -28,7 +28,7 @@ class CsvWriter:
         self._for_terminal = stream.isatty()
         self._detail = detail
         self._columns = columns(detail)
-        self._rows = csv.DictWriter(stream, self._columns, lineterminator="\n")
+        self._rows = csv.DictWriter(_Lines(stream), self._columns)
         self._rows.writeheader()
 
     def write(self, diagnosis: Diagnosis) -> None:
@@ -41,6 +41,16 @@ class CsvWriter:
 
     def close(self) -> None:
         """Nothing is left to write."""
+
+
+class _Lines:
+    """Ends rows in a line feed alone. Told so itself, the csv module would leave carriage returns unquoted."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, row: str) -> int:
+        return self._stream.write(row.removesuffix("\r\n") + "\n")
 
 
 def columns(detail: bool) -> list[str]:

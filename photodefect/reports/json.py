@@ -34,9 +34,10 @@ class JsonWriter:
         self._separator = "[\n"
 
     def write(self, diagnosis: Diagnosis) -> None:
-        """Write one element of the array."""
+        """Write one element of the array, and flush it."""
         self._stream.write(self._separator + encode(diagnosis.to_dict(detail=self._detail)))
         self._separator = ",\n"
+        self._stream.flush()
 
     def close(self) -> None:
         """Close the array: what was written is valid JSON now, whenever that happens."""
