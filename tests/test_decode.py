@@ -7,6 +7,7 @@ import os
 import socket
 import struct
 import sys
+import tracemalloc
 import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -280,6 +281,20 @@ def test_a_wide_gamut_file_has_the_colours_of_its_srgb_twin(
     assert photo.provenance.icc == description
 
 
+def test_a_camera_set_to_adobe_rgb_that_embeds_no_profile_is_understood(samples: Path, tmp_path: Path) -> None:
+    with Image.open(samples / "flowers.jpg") as image:
+        twin = np.array(image.resize((256, 256)))
+    wide = wide_twin(twin, "adobe")
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0xA001] = 0xFFFF
+    exif.get_ifd(0x8769)[0xA005] = {1: "R03"}
+    options = {"quality": 100, "subsampling": 0}
+    photo = decoded(tmp_path, encoded(wide, "JPEG", exif=exif, **options))
+    assert difference(photo.pixels, twin) < 1
+    exif.get_ifd(0x8769)[0xA005] = {1: "R98"}
+    assert difference(decoded(tmp_path, encoded(wide, "JPEG", exif=exif, **options)).pixels, wide) < 1
+
+
 def test_an_srgb_profile_changes_nothing(samples: Path) -> None:
     with Image.open(samples / "oakland-zoo-otters.jpg") as image:
         photo = decode(samples / "oakland-zoo-otters.jpg")
@@ -482,6 +497,12 @@ def test_a_tiff_with_the_ending_of_a_raw_photo_is_a_tiff_all_the_same(tmp_path: 
     assert np.array_equal(photo.pixels, dog)
 
 
+def test_a_raw_photo_of_an_unknown_camera_is_unsupported(tmp_path: Path) -> None:
+    pytest.importorskip("rawpy")
+    with pytest.raises(UnsupportedError, match="LibRaw"):
+        decoded(tmp_path, b"II*\0\x10\0\0\0CR\2\0" + bytes(500), "photo.cr2")
+
+
 def test_a_damaged_raw_photo_is_reported(tmp_path: Path) -> None:
     pytest.importorskip("rawpy")
     data = bayer_dng(np.full((200, 300), 30_000, np.uint16))
@@ -538,6 +559,18 @@ def test_a_small_file_with_huge_dimensions_is_refused_by_its_header(tmp_path: Pa
     for width, height in ((30_000, 30_000), (2**31 - 1, 2**31 - 1)):
         with pytest.raises(TooLargeError, match="megapixels"):
             decoded(tmp_path, png_bytes(width, height, 8, 2, bytes(10_000)), "bomb.png")
+
+
+def test_a_small_photo_with_huge_later_frames_costs_no_memory(tmp_path: Path, dog: NDArray[np.uint8]) -> None:
+    data = bytearray(encoded(dog, "GIF", save_all=True, append_images=[Image.fromarray(255 - dog)]))
+    second = data.rindex(b"\x2c\0\0\0\0" + struct.pack("<HH", 144, 96))
+    data[second + 5 : second + 9] = struct.pack("<HH", 65535, 65535)
+    tracemalloc.start()
+    try:
+        assert decoded(tmp_path, bytes(data)).width == 144
+        assert tracemalloc.get_traced_memory()[1] < 20e6
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_pixel_limit_is_exact(tmp_path: Path, dog: NDArray[np.uint8]) -> None:
@@ -664,18 +697,18 @@ def test_damage_anywhere_gives_pixels_or_a_photo_error_and_nothing_else(
 # Threads
 
 
-def test_threads_decode_alike_and_leave_the_warnings_as_they_were(tmp_path: Path, samples: Path) -> None:
+def test_threads_decode_alike_and_leave_pillow_as_it_was(tmp_path: Path, samples: Path) -> None:
     paths = [samples / name for name in ("canyon-wren.jpg", "dog.jpg", "dragonfly-on-lavender.jpg", "flowers.jpg")]
     with Image.open(paths[0]) as image:
         image.resize((300, 200)).save(tmp_path / "small.tif", icc_profile=image.info["icc_profile"])
     paths.append(tmp_path / "small.tif")
     alone = [decode(path).pixels for path in paths]
-    before = list(warnings.filters)
+    before = list(warnings.filters), Image.MAX_IMAGE_PIXELS
     with ThreadPoolExecutor(4) as pool:
         for _ in range(2):
             for one, other in zip(alone, pool.map(decode, paths), strict=True):
                 assert np.array_equal(one, other.pixels)
-    assert list(warnings.filters) == before
+    assert (list(warnings.filters), Image.MAX_IMAGE_PIXELS) == before
 
 
 @pytest.mark.parametrize(

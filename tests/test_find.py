@@ -40,6 +40,7 @@ def test_paths_are_yielded_as_they_were_given(tmp_path: Path, monkeypatch: pytes
     plant(tmp_path, "one.jpg", "sub/two.jpg")
     monkeypatch.chdir(tmp_path)
     assert list(find_photos([Path("sub/../one.jpg"), Path("sub")])) == [Path("sub/../one.jpg"), Path("sub/two.jpg")]
+    assert list(find_photos(["sub"])) == [Path("sub/two.jpg")]
     assert list(find_photos([Path()])) == [Path("one.jpg"), Path("sub/two.jpg")]
 
 

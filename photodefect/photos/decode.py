@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 
 from photodefect.errors import UnsupportedError
@@ -10,7 +9,7 @@ from photodefect.photos.files import read_photo
 from photodefect.photos.formats import RAW_SUFFIXES, Format, sniff
 from photodefect.photos.photo import DEFAULT_MAX_PIXELS, Photo, Provenance
 from photodefect.photos.raster import decode_raster
-from photodefect.photos.raw import NotRawError, decode_raw, has_raw_tags
+from photodefect.photos.raw import decode_raw, has_raw_tags
 
 __all__ = ["DEFAULT_MAX_PIXELS", "Photo", "Provenance", "decode"]
 
@@ -36,10 +35,12 @@ def decode(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo:
     kind = sniff(data)
     if kind is None:  # read_photo() has looked, but the file may have been exchanged meanwhile
         raise UnsupportedError("this is not a photo: its content is of no known photo format")
-    if kind is Format.RAW or (kind is Format.TIFF and has_raw_tags(data)):
-        return decode_raw(data, max_pixels)
-    if kind is Format.TIFF and path.suffix.lower() in RAW_SUFFIXES:
-        # Some raw formats have no tags that say so, and the picture that a plain TIFF decoder finds in them is tiny.
-        with suppress(NotRawError):
-            return decode_raw(data, max_pixels)
+    tagged_raw = kind is Format.RAW or (kind is Format.TIFF and has_raw_tags(data))
+    # Some raw formats are TIFFs whose tags don't say so; the picture that a TIFF decoder finds in them is tiny.
+    if tagged_raw or (kind is Format.TIFF and path.suffix.lower() in RAW_SUFFIXES):
+        photo = decode_raw(data, max_pixels)
+        if photo is not None:
+            return photo
+    if tagged_raw:
+        raise UnsupportedError("this kind of raw photo is not known to LibRaw; convert it to DNG or JPEG")
     return decode_raster(data, kind, max_pixels)

@@ -16,7 +16,7 @@ OnProblem = Callable[[Path, OSError], None]
 
 
 def find_photos(
-    paths: Iterable[Path], *, missing_ok: bool = False, on_problem: OnProblem | None = None
+    paths: Iterable[str | os.PathLike[str]], *, missing_ok: bool = False, on_problem: OnProblem | None = None
 ) -> Iterator[Path]:
     """Find the photos that ``paths`` stand for, lazily and in a fixed order.
 
@@ -26,14 +26,14 @@ def find_photos(
     (then a damaged one is an error that somebody sees) or starts like one; all else there is passed over.
 
     Args:
-        paths: files and folders, yielded as they are given.
+        paths: files and folders; files are yielded as they are given.
         missing_ok: yield a path that doesn't exist instead of raising; for lists that may be out of date.
         on_problem: called with a path inside a folder that can't be read, and why; the walk goes on.
 
     Raises:
         DataError: at once, not on iteration: some of ``paths`` don't exist. The message names them.
     """
-    given = list(paths)
+    given = [Path(path) for path in paths]
     if not missing_ok:
         missing = [path for path in given if _is_missing(path)]
         if missing:

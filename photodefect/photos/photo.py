@@ -77,13 +77,15 @@ def orient(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     """Turn stored pixels upright.
 
     Args:
-        pixels: (height, width, channels) as stored.
+        pixels: (height, width, 3) as stored.
         orientation: EXIF orientation; anything but 2..8 leaves the pixels as they are.
     """
+    # As elements of three bytes, pixels are moved whole, which is nearly twice as fast for a quarter turn.
+    whole = np.ascontiguousarray(pixels).view("V3")[:, :, 0]
     if orientation in (5, 6, 7, 8):
-        pixels = pixels.transpose(1, 0, 2)
+        whole = whole.T
     if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
+        whole = whole[::-1]
     if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    return np.ascontiguousarray(pixels)
+        whole = whole[:, ::-1]
+    return np.ascontiguousarray(whole)[:, :, None].view(np.uint8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import re
 import struct
 import threading
@@ -31,9 +32,12 @@ from PIL import (
 )
 
 from photodefect.errors import PhotoError, TooLargeError, UnreadableError, UnsupportedError
-from photodefect.photos.colour import describe, is_srgb, to_srgb
+from photodefect.photos.colour import adobe_rgb_profile, describe, is_srgb, to_srgb
 from photodefect.photos.formats import Format
 from photodefect.photos.photo import Photo, Provenance, check_size, orient
+
+# Without a handler, what Pillow logs about damaged files would be printed among our own messages.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 Opener = Callable[[io.BytesIO, str], ImageFile.ImageFile]
 
@@ -49,6 +53,9 @@ _OPENERS: dict[Format, Opener] = {
     Format.PNM: PpmImagePlugin.PpmImageFile,
     Format.PSD: PsdImagePlugin.PsdImageFile,
 }
+
+_EXIF_ERRORS = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, struct.error)
+"""What Pillow has been seen to raise on damaged metadata."""
 
 _UNKNOWN_KIND = re.compile(
     "unknown (pixel mode|data organization|raw mode)|not available|unsupported|not supported|cannot handle", re.I
@@ -68,11 +75,11 @@ def decode_raster(data: bytes, kind: Format, max_pixels: int) -> Photo:
     with explained(kind.value), pillow_unguarded(), opener(io.BytesIO(data), "") as image:
         check_size(image.width, image.height, max_pixels)
         mode = _stored_mode(image)
-        icc = image.info.get("icc_profile") or None
         frames = _count_frames(image, kind)
         if kind is Format.PNG:  # its EXIF data may come after its pixels
             image.load()
         orientation = _orientation(image)
+        icc = image.info.get("icc_profile") or _implied_profile(image, kind)
         pixels = _decode_jpeg(data) if kind is Format.JPEG and image.mode in ("RGB", "L") else None
         if pixels is None:
             pixels = np.array(to_srgb(_load(image), icc))
@@ -173,9 +180,23 @@ def _orientation(image: Image.Image) -> int:
     original = image.info.get("original_orientation")  # kept by the HEIF decoder, which takes it out of the EXIF data
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1) if original is None else original
-    except (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, struct.error):
+    except _EXIF_ERRORS:
         return 1
     return orientation if orientation in range(1, 9) else 1
+
+
+def _implied_profile(image: Image.Image, kind: Format) -> bytes | None:
+    """The profile that a camera set to Adobe RGB means where it embeds none (DCF 2.0, optional colour space)."""
+    if kind is not Format.JPEG or image.mode != "RGB":
+        return None
+    try:
+        exif = image.getexif()
+        uncalibrated = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.ColorSpace) == 0xFFFF
+        if uncalibrated and exif.get_ifd(ExifTags.IFD.Interop).get(ExifTags.Interop.InteropIndex) == "R03":
+            return adobe_rgb_profile()
+    except _EXIF_ERRORS:
+        pass  # damaged metadata means nothing
+    return None
 
 
 def _stored_mode(image: ImageFile.ImageFile) -> str:
@@ -190,7 +211,7 @@ def _count_frames(image: ImageFile.ImageFile, kind: Format) -> int:
         return 1
     try:
         return int(getattr(image, "n_frames", 1))
-    except (OSError, SyntaxError, ValueError, TypeError, KeyError, EOFError, struct.error):
+    except _EXIF_ERRORS:
         return 1  # a damaged later frame doesn't matter
 
 

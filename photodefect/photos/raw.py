@@ -25,10 +25,6 @@ _SUB_IFDS, _PHOTOMETRIC, _DNG_VERSION = 330, 262, 50706
 _CFA, _LINEAR_RAW = 32803, 34892
 
 
-class NotRawError(UnsupportedError):
-    """LibRaw finds no raw photo that it knows in the file."""
-
-
 def has_raw_tags(data: bytes) -> bool:
     """Whether a TIFF-alike says of itself that it holds a sensor's data."""
     return any(
@@ -36,15 +32,14 @@ def has_raw_tags(data: bytes) -> bool:
     )
 
 
-def decode_raw(data: bytes, max_pixels: int) -> Photo:
-    """Decode a raw photo.
+def decode_raw(data: bytes, max_pixels: int) -> Photo | None:
+    """Decode a raw photo; None if LibRaw finds none that it knows in the file.
 
     The embedded preview is taken if it is (nearly) as large as the photo: it is what the photographer saw, in
     the camera's own colours. Otherwise the sensor's data is developed with the camera's white balance and without
     LibRaw's automatic brightness, which would hide a wrong exposure.
 
     Raises:
-        NotRawError: LibRaw doesn't know the camera or the format.
         UnsupportedError: rawpy is not installed.
         UnreadableError: damaged or truncated.
         TooLargeError: more than ``max_pixels`` pixels.
@@ -56,8 +51,8 @@ def decode_raw(data: bytes, max_pixels: int) -> Photo:
     with explained("raw photo"):
         try:
             raw = rawpy.imread(io.BytesIO(data))
-        except rawpy.LibRawFileUnsupportedError as error:
-            raise NotRawError("this kind of raw photo is not known to LibRaw; convert it to DNG or JPEG") from error
+        except rawpy.LibRawFileUnsupportedError:
+            return None
         with raw:
             check_size(raw.sizes.width, raw.sizes.height, max_pixels)
             return _preview(raw, max_pixels) or _develop(raw)
