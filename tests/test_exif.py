@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
@@ -193,6 +193,7 @@ WHOLE = {form: photo(*FULL, format=form) for form in ("JPEG", "PNG", "WEBP", "TI
 
 
 @pytest.mark.parametrize("form", WHOLE)
+@settings(deadline=None)
 @given(data=st.data())
 def test_damage_anywhere_raises_nothing(form: str, data: st.DataObject) -> None:
     damaged = bytearray(WHOLE[form])
