@@ -1,0 +1,341 @@
+"""Labelled sets: a CSV of ground truth severities and the photos it belongs to.
+
+Two layouts are read, told apart by their header (names are compared without regard to case):
+
+* the authors' one: ``url`` (or ``path``) and the seven columns ``Bad Exposure`` … ``Bad Composition``; a URL stands
+  for the file of that name in the folder of images;
+* our own: ``path``, relative to the folder of images, and the seven keys; optionally ``<key>_votes``, the single
+  votes of the photo's workers joined by semicolons (``0;0.5;0;1;0``, an empty place where a worker gave none), and
+  ``workers``, their names in the same order.
+
+An empty cell, or ``nan``, is a label that isn't known: it is masked in training and left out of evaluation.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photodefect.defects import BY_KEY, DEFECTS, KEYS, Defect
+from photodefect.errors import DataError
+
+VOTES_SUFFIX: Final = "_votes"
+"""``<key>_votes`` is the column of single votes."""
+
+WORKERS_COLUMN: Final = "workers"
+"""Column that names the workers, in the order of their votes."""
+
+ROUNDING: Final = 1e-6
+"""How far outside its range a severity may lie to count as a rounding error, which is clipped."""
+
+
+def vote_levels(defect: Defect) -> tuple[float, ...]:
+    """What one worker can say (section 3): none, mild, severe = 0, 0.5, 1; signed: -1 … 1 in steps of 0.5."""
+    return (-1.0, -0.5, 0.0, 0.5, 1.0) if defect.signed else (0.0, 0.5, 1.0)
+
+
+@dataclass(frozen=True)
+class LabelledPhoto:
+    """One photo and what people said about it.
+
+    Attributes:
+        path: the image file.
+        severities: ground truth by defect key, each within its defect's range; nan where it isn't known.
+        votes: single votes by defect key, one place a worker, nan where that worker gave none; None without votes.
+        workers: their names, in the order of the votes; None where the set doesn't name them.
+        name: the path or URL as the CSV has it.
+    """
+
+    path: Path
+    severities: Mapping[str, float]
+    votes: Mapping[str, tuple[float, ...]] | None = None
+    workers: tuple[str, ...] | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class LabelledSet:
+    """The photos of one CSV.
+
+    Attributes:
+        source: the CSV.
+        photos: in the order of the CSV, without those whose image is missing.
+        missing: images that the CSV names and the folder doesn't have.
+        by_url: the CSV names URLs, so only the file names of ``path`` are known for certain.
+    """
+
+    source: Path
+    photos: tuple[LabelledPhoto, ...]
+    missing: tuple[Path, ...] = ()
+    by_url: bool = False
+
+    @property
+    def has_votes(self) -> bool:
+        """Whether any photo comes with single votes."""
+        return any(photo.votes for photo in self.photos)
+
+    def severities(self, defect: Defect) -> NDArray[np.float64]:
+        """Ground truth of one defect, (photos,), nan where it isn't known."""
+        return np.array([photo.severities[defect.key] for photo in self.photos], dtype=np.float64)
+
+
+@dataclass
+class CsvTable:
+    """A CSV with a header, read with everything that can be wrong with it reported as a :class:`DataError`.
+
+    Attributes:
+        path: the file.
+        columns: header names, stripped and in lower case, in order.
+        rows: (row number as an editor shows it, cell by column name, stripped).
+    """
+
+    path: Path
+    columns: tuple[str, ...]
+    rows: list[tuple[int, dict[str, str]]] = field(default_factory=list)
+
+    def where(self, row: int) -> str:
+        """``file, row n``: how an error begins."""
+        return f"{shown(self.path)}, row {row}"
+
+    def require(self, columns: Iterable[str], what_to_do: str) -> None:
+        """Check that all ``columns`` are there.
+
+        Raises:
+            DataError: one is not.
+        """
+        absent = [column for column in columns if column not in self.columns]
+        if absent:
+            raise DataError(
+                f"{shown(self.path)}, row 1: no column {', '.join(map(repr, absent))} "
+                f"(it has {', '.join(map(repr, self.columns))}). {what_to_do}"
+            )
+
+
+def shown(path: Path | str) -> str:
+    """A path for a message: as it is if printable, else with its control characters escaped."""
+    text = str(path)
+    return text if text.isprintable() else repr(text)
+
+
+def read_table(path: Path) -> CsvTable:
+    """Read a CSV with a header row; blank lines are skipped.
+
+    Raises:
+        DataError: it can't be read, isn't UTF-8 text, is empty, repeats a column, has no rows, or a row has
+            more or fewer cells than the header.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            table = _parse(path, stream)
+    except OSError as error:
+        raise DataError(f"{shown(path)} can't be read: {error.strerror or error}.") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{shown(path)} is not UTF-8 text. Save it as a CSV in UTF-8.") from error
+    except csv.Error as error:
+        raise DataError(f"{shown(path)} is not a CSV: {error}.") from error
+    if not table.rows:
+        raise DataError(f"{shown(path)} has a header but no rows. Add one row for each photo.")
+    return table
+
+
+def _parse(path: Path, stream: Iterable[str]) -> CsvTable:
+    reader = csv.reader(stream, strict=True)
+    header = next((cells for cells in reader if any(map(str.strip, cells))), None)
+    if header is None:
+        raise DataError(f"{shown(path)} is empty. It needs a header and one row for each photo.")
+    columns = tuple(name.strip().casefold() for name in header)
+    repeated = sorted({name for name in columns if name and columns.count(name) > 1})
+    if repeated:
+        raise DataError(f"{shown(path)}, row 1: column {repeated[0]!r} is there twice. Keep one of them.")
+    table = CsvTable(path, columns)
+    for cells in reader:
+        if not any(map(str.strip, cells)):
+            continue
+        if len(cells) != len(columns):
+            raise DataError(
+                f"{table.where(reader.line_num)}: {len(cells)} cells where the header has {len(columns)}. "
+                "Put names that contain a comma in quotes."
+            )
+        table.rows.append((reader.line_num, {name: cell.strip() for name, cell in zip(columns, cells, strict=True)}))
+    return table
+
+
+def read_severity(text: str, defect: Defect, where: str) -> float:
+    """One cell as a severity; empty or ``nan`` gives nan.
+
+    Args:
+        text: the cell.
+        defect: whose range holds.
+        where: file and row, for the error.
+
+    Raises:
+        DataError: not a number, or out of range.
+    """
+    if not text:
+        return math.nan
+    try:
+        value = float(text)
+    except ValueError:
+        raise DataError(f"{where}: {defect.key} is {text!r}, not a number. Leave it empty if it isn't known.") from None
+    if math.isnan(value):
+        return value
+    if not defect.lowest - ROUNDING <= value <= 1 + ROUNDING:
+        raise DataError(
+            f"{where}: {defect.key} is {text}, outside {defect.lowest:g}..1. "
+            f"Scale it to that range{' (negative = under-saturated)' if defect.signed else ''}."
+        )
+    return min(max(value, defect.lowest), 1.0)
+
+
+def read_vote(text: str, defect: Defect, where: str) -> float:
+    """One worker's vote; empty or ``nan`` gives nan.
+
+    Raises:
+        DataError: not one of the levels a worker can choose.
+    """
+    if not text:
+        return math.nan
+    levels = vote_levels(defect)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.inf
+    if not math.isnan(value) and value not in levels:
+        raise DataError(
+            f"{where}: a vote for {defect.key} is {text!r}. A vote is one of {', '.join(f'{x:g}' for x in levels)}."
+        )
+    return value
+
+
+def read_labels(source: Path, images: Path | None = None, *, need_images: bool = True) -> LabelledSet:
+    """Read a labelled set.
+
+    Args:
+        source: the CSV, in the authors' layout or our own.
+        images: folder of its images; None for the CSV's own folder.
+        need_images: leave photos out whose image file doesn't exist (they are listed in ``missing``). Without it,
+            nothing is looked up on disk: enough for comparing with predictions that were made before.
+
+    Raises:
+        DataError: a column is absent, a severity out of range, a photo there twice, or no photo is found.
+    """
+    table = read_table(source)
+    place = next((name for name in ("path", "url") if name in table.columns), None)
+    if place is None:
+        table.require(["path"], "Name the photos in a column 'path' (or 'url', as in the authors' layout).")
+    folder = images if images is not None else source.parent
+    if need_images and not folder.is_dir():
+        raise DataError(f"{shown(folder)} is not a folder. Name the folder that holds the images of {shown(source)}.")
+    columns = {defect.key: _column_of(defect, table) for defect in DEFECTS}
+    photos: list[LabelledPhoto] = []
+    missing: list[Path] = []
+    first_row: dict[str, int] = {}
+    for row, cells in table.rows:
+        where = table.where(row)
+        name = cells[place or "path"]
+        path = folder / _file_of(name, by_url=place == "url", where=where)
+        identity = os.path.normpath(path)
+        if identity in first_row:
+            raise DataError(f"{where}: {shown(path)} is in row {first_row[identity]} already. Keep one row a photo.")
+        first_row[identity] = row
+        severities = {key: read_severity(cells[columns[key]], BY_KEY[key], where) for key in KEYS}
+        votes, workers = _votes_of(cells, where)
+        if need_images and not path.is_file():
+            missing.append(path)
+            continue
+        photos.append(LabelledPhoto(path, severities, votes, workers, name))
+    if not photos:
+        raise DataError(
+            f"{shown(source)}: none of its {len(missing)} photos is in {shown(folder)} "
+            f"(looked for {shown(missing[0])}). Name the folder that holds the images."
+        )
+    return LabelledSet(source, tuple(photos), tuple(missing), by_url=place == "url")
+
+
+def _column_of(defect: Defect, table: CsvTable) -> str:
+    for name in (defect.key, defect.authors_column.casefold()):
+        if name in table.columns:
+            return name
+    authors_names = {d.authors_column.casefold() for d in DEFECTS} - set(KEYS)
+    wanted = defect.key if authors_names.isdisjoint(table.columns) else defect.authors_column
+    raise DataError(
+        f"{shown(table.path)}, row 1: no column {wanted!r} (it has {', '.join(map(repr, table.columns))}). "
+        "All seven defects need a column; leave its cells empty where a severity isn't known."
+    )
+
+
+def _file_of(name: str, *, by_url: bool, where: str) -> str:
+    file = PurePosixPath(unquote(urlsplit(name).path)).name if by_url else name
+    if not file or "\0" in file:
+        raise DataError(f"{where}: {name!r} names no photo. Every row needs a {'url' if by_url else 'path'}.")
+    return file
+
+
+def _votes_of(
+    cells: Mapping[str, str], where: str
+) -> tuple[dict[str, tuple[float, ...]] | None, tuple[str, ...] | None]:
+    votes = {}
+    for defect in DEFECTS:
+        text = cells.get(defect.key + VOTES_SUFFIX, "")
+        if text:
+            votes[defect.key] = tuple(read_vote(part.strip(), defect, where) for part in text.split(";"))
+    names = cells.get(WORKERS_COLUMN, "")
+    workers = tuple(part.strip() for part in names.split(";")) if names else None
+    if workers is not None:
+        for key, given in votes.items():
+            if len(given) != len(workers):
+                raise DataError(
+                    f"{where}: {len(given)} votes for {key} but {len(workers)} workers. "
+                    "Leave a place empty (0;;1) where a worker gave no vote."
+                )
+    return votes or None, workers
+
+
+def write_labels(target: Path, photos: Sequence[LabelledPhoto]) -> None:
+    """Write a labelled set in our own layout, votes and workers included; whole or not at all.
+
+    Each photo is written under its ``name``. Severities have six decimals; what isn't known is an empty cell.
+
+    Raises:
+        DataError: the file can't be written.
+    """
+    with_votes = any(photo.votes for photo in photos)
+    with_workers = any(photo.workers for photo in photos)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        try:
+            with partial.open("w", newline="", encoding="utf-8") as stream:
+                writer = csv.writer(stream, lineterminator="\n")
+                header = ["path", *KEYS, *([WORKERS_COLUMN] if with_workers else [])]
+                writer.writerow([*header, *(key + VOTES_SUFFIX for key in KEYS if with_votes)])
+                for photo in photos:
+                    writer.writerow(_cells_of(photo, with_votes=with_votes, with_workers=with_workers))
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise DataError(f"{shown(target)} can't be written: {error.strerror or error}.") from error
+
+
+def _cells_of(photo: LabelledPhoto, *, with_votes: bool, with_workers: bool) -> Iterator[str]:
+    yield photo.name
+    for key in KEYS:
+        yield _number(photo.severities[key], "{:.6f}")
+    if with_workers:
+        yield ";".join(photo.workers or ())
+    if with_votes:
+        for key in KEYS:
+            yield ";".join(_number(vote, "{:g}") for vote in (photo.votes or {}).get(key, ()))
+
+
+def _number(value: float, form: str) -> str:
+    return "" if math.isnan(value) else form.format(value)
