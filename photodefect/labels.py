@@ -19,7 +19,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Final, TextIO
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
@@ -104,7 +104,7 @@ class CsvTable:
 
     def where(self, row: int) -> str:
         """``file, row n``: how an error begins."""
-        return f"{shown(self.path)}, row {row}"
+        return f"{self.path}, row {row}"
 
     def require(self, columns: Iterable[str], what_to_do: str) -> None:
         """Check that all ``columns`` are there.
@@ -115,15 +115,9 @@ class CsvTable:
         absent = [column for column in columns if column not in self.columns]
         if absent:
             raise DataError(
-                f"{shown(self.path)}, row 1: no column {', '.join(map(repr, absent))} "
+                f"{self.path}, row 1: no column {', '.join(map(repr, absent))} "
                 f"(it has {', '.join(map(repr, self.columns))}). {what_to_do}"
             )
-
-
-def shown(path: Path | str) -> str:
-    """A path for a message: as it is if printable, else with its control characters escaped."""
-    text = str(path)
-    return text if text.isprintable() else repr(text)
 
 
 def read_table(path: Path) -> CsvTable:
@@ -134,16 +128,15 @@ def read_table(path: Path) -> CsvTable:
             more or fewer cells than the header.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
+        # File names are bytes to some systems; those that aren't UTF-8 come through as they are.
+        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as stream:
             table = _parse(path, stream)
     except OSError as error:
-        raise DataError(f"{shown(path)} can't be read: {error.strerror or error}.") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{shown(path)} is not UTF-8 text. Save it as a CSV in UTF-8.") from error
+        raise DataError(f"{path} can't be read: {error.strerror or error}.") from error
     except csv.Error as error:
-        raise DataError(f"{shown(path)} is not a CSV: {error}.") from error
+        raise DataError(f"{path} is not a CSV: {error}.") from error
     if not table.rows:
-        raise DataError(f"{shown(path)} has a header but no rows. Add one row for each photo.")
+        raise DataError(f"{path} has a header but no rows. Add one row for each photo.")
     return table
 
 
@@ -151,11 +144,13 @@ def _parse(path: Path, stream: Iterable[str]) -> CsvTable:
     reader = csv.reader(stream, strict=True)
     header = next((cells for cells in reader if any(map(str.strip, cells))), None)
     if header is None:
-        raise DataError(f"{shown(path)} is empty. It needs a header and one row for each photo.")
+        raise DataError(f"{path} is empty. It needs a header and one row for each photo.")
     columns = tuple(name.strip().casefold() for name in header)
+    if not all(name.isprintable() for name in columns):
+        raise DataError(f"{path} is not UTF-8 text. Save it as a CSV in UTF-8.")
     repeated = sorted({name for name in columns if name and columns.count(name) > 1})
     if repeated:
-        raise DataError(f"{shown(path)}, row 1: column {repeated[0]!r} is there twice. Keep one of them.")
+        raise DataError(f"{path}, row 1: column {repeated[0]!r} is there twice. Keep one of them.")
     table = CsvTable(path, columns)
     for cells in reader:
         if not any(map(str.strip, cells)):
@@ -234,7 +229,7 @@ def read_labels(source: Path, images: Path | None = None, *, need_images: bool =
         table.require(["path"], "Name the photos in a column 'path' (or 'url', as in the authors' layout).")
     folder = images if images is not None else source.parent
     if need_images and not folder.is_dir():
-        raise DataError(f"{shown(folder)} is not a folder. Name the folder that holds the images of {shown(source)}.")
+        raise DataError(f"{folder} is not a folder. Name the folder that holds the images of {source}.")
     columns = {defect.key: _column_of(defect, table) for defect in DEFECTS}
     photos: list[LabelledPhoto] = []
     missing: list[Path] = []
@@ -245,7 +240,7 @@ def read_labels(source: Path, images: Path | None = None, *, need_images: bool =
         path = folder / _file_of(name, by_url=place == "url", where=where)
         identity = os.path.normpath(path)
         if identity in first_row:
-            raise DataError(f"{where}: {shown(path)} is in row {first_row[identity]} already. Keep one row a photo.")
+            raise DataError(f"{where}: {path} is in row {first_row[identity]} already. Keep one row a photo.")
         first_row[identity] = row
         severities = {key: read_severity(cells[columns[key]], BY_KEY[key], where) for key in KEYS}
         votes, workers = _votes_of(cells, where)
@@ -255,8 +250,8 @@ def read_labels(source: Path, images: Path | None = None, *, need_images: bool =
         photos.append(LabelledPhoto(path, severities, votes, workers, name))
     if not photos:
         raise DataError(
-            f"{shown(source)}: none of its {len(missing)} photos is in {shown(folder)} "
-            f"(looked for {shown(missing[0])}). Name the folder that holds the images."
+            f"{source}: none of its {len(missing)} photos is in {folder} "
+            f"(looked for {missing[0]}). Name the folder that holds the images."
         )
     return LabelledSet(source, tuple(photos), tuple(missing), by_url=place == "url")
 
@@ -268,7 +263,7 @@ def _column_of(defect: Defect, table: CsvTable) -> str:
     authors_names = {d.authors_column.casefold() for d in DEFECTS} - set(KEYS)
     wanted = defect.key if authors_names.isdisjoint(table.columns) else defect.authors_column
     raise DataError(
-        f"{shown(table.path)}, row 1: no column {wanted!r} (it has {', '.join(map(repr, table.columns))}). "
+        f"{table.path}, row 1: no column {wanted!r} (it has {', '.join(map(repr, table.columns))}). "
         "All seven defects need a column; leave its cells empty where a severity isn't known."
     )
 
@@ -300,30 +295,22 @@ def _votes_of(
     return votes or None, workers
 
 
-def write_labels(target: Path, photos: Sequence[LabelledPhoto]) -> None:
-    """Write a labelled set in our own layout, votes and workers included; whole or not at all.
+def write_labels(stream: TextIO, photos: Sequence[LabelledPhoto]) -> None:
+    """Write a labelled set in our own layout, votes and workers included.
 
     Each photo is written under its ``name``. Severities have six decimals; what isn't known is an empty cell.
 
-    Raises:
-        DataError: the file can't be written.
+    Args:
+        stream: opened with ``newline=""``.
+        photos: in the order to write.
     """
     with_votes = any(photo.votes for photo in photos)
     with_workers = any(photo.workers for photo in photos)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        try:
-            with partial.open("w", newline="", encoding="utf-8") as stream:
-                writer = csv.writer(stream, lineterminator="\n")
-                header = ["path", *KEYS, *([WORKERS_COLUMN] if with_workers else [])]
-                writer.writerow([*header, *(key + VOTES_SUFFIX for key in KEYS if with_votes)])
-                for photo in photos:
-                    writer.writerow(_cells_of(photo, with_votes=with_votes, with_workers=with_workers))
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise DataError(f"{shown(target)} can't be written: {error.strerror or error}.") from error
+    writer = csv.writer(stream)
+    header = ["path", *KEYS, *([WORKERS_COLUMN] if with_workers else [])]
+    writer.writerow([*header, *(key + VOTES_SUFFIX for key in KEYS if with_votes)])
+    for photo in photos:
+        writer.writerow(_cells_of(photo, with_votes=with_votes, with_workers=with_workers))
 
 
 def _cells_of(photo: LabelledPhoto, *, with_votes: bool, with_workers: bool) -> Iterator[str]:

@@ -136,14 +136,6 @@ def test_a_folder_of_images_that_is_not_there_is_named(tmp_path: Path) -> None:
         read_labels(table, tmp_path / "nowhere")
 
 
-def test_control_characters_of_a_file_name_are_escaped_in_messages(tmp_path: Path) -> None:
-    table = write(tmp_path, OWN_HEADER, "\x1b[31mred.jpg,0,0,0,0,0,0,0")
-    with pytest.raises(DataError) as caught:
-        read_labels(table)
-    assert "\x1b" not in str(caught.value)
-    assert "\\x1b[31mred.jpg" in str(caught.value)
-
-
 def test_rounding_errors_at_the_ends_of_the_range_are_clipped(tmp_path: Path) -> None:
     table = write(tmp_path, OWN_HEADER, "a.jpg,1.0000000002,-0.0000000001,0,0,0,0,0")
     severities = read_labels(table).photos[0].severities
@@ -156,7 +148,7 @@ def labelled_photos(count: int) -> st.SearchStrategy[LabelledPhoto]:
     votes = st.fixed_dictionaries(
         {d.key: st.tuples(*[st.sampled_from([*vote_levels(d), math.nan])] * count) for d in DEFECTS}
     )
-    names = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n"), min_size=1, max_size=20)
+    names = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=20)
     workers = st.tuples(*[st.from_regex(r"[A-Z0-9]{1,8}", fullmatch=True)] * count)
     return st.builds(
         LabelledPhoto,
@@ -168,13 +160,13 @@ def labelled_photos(count: int) -> st.SearchStrategy[LabelledPhoto]:
     )
 
 
-@given(photos=st.lists(labelled_photos(5), min_size=1, max_size=4, unique_by=lambda photo: Path(photo.name)))
+@given(
+    photos=st.lists(labelled_photos(5), min_size=1, max_size=4, unique_by=lambda photo: os.path.normpath(photo.name))
+)
 def test_what_is_written_reads_back(tmp_path_factory: pytest.TempPathFactory, photos: list[LabelledPhoto]) -> None:
     target = tmp_path_factory.mktemp("labels") / "labels.csv"
-    write_labels(target, photos)
-    normal = {str(target.parent / photo.name) for photo in photos}
-    if len({os.path.normpath(path) for path in normal}) < len(photos):
-        return
+    with target.open("w", newline="", encoding="utf-8") as stream:
+        write_labels(stream, photos)
     back = read_labels(target, need_images=False).photos
     assert [photo.name for photo in back] == [photo.name for photo in photos]
     for ours, theirs in zip(back, photos, strict=True):
@@ -184,19 +176,13 @@ def test_what_is_written_reads_back(tmp_path_factory: pytest.TempPathFactory, ph
             assert (ours.votes or {})[key] == pytest.approx((theirs.votes or {})[key], nan_ok=True)
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path: Path) -> None:
+def test_a_file_name_that_is_not_utf8_comes_through(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.jpg")
+    photo = LabelledPhoto(tmp_path / name, dict.fromkeys(KEYS, 0.0), name=name)
     target = tmp_path / "labels.csv"
-    target.write_text("old")
-    incomplete = LabelledPhoto(Path("a.jpg"), {"noise": 0.5}, name="a.jpg")
-    with pytest.raises(KeyError):
-        write_labels(target, [incomplete])
-    assert target.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [target]
-
-
-def test_a_target_that_can_not_be_written_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="can't be written"):
-        write_labels(tmp_path / "no" / "labels.csv", [])
+    with target.open("w", newline="", encoding="utf-8", errors="surrogateescape") as stream:
+        write_labels(stream, [photo])
+    assert read_labels(target, need_images=False).photos[0].path == photo.path
 
 
 def test_a_table_counts_rows_as_an_editor_does(tmp_path: Path) -> None:

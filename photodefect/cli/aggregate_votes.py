@@ -1,0 +1,90 @@
+"""``photodefect aggregate-votes``: turn the raw votes of many people into ground truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from photodefect.cli.console import note
+from photodefect.cli.exit_codes import ExitCode
+from photodefect.cli.options import Quiet
+from photodefect.cli.output import check_output, open_output
+
+if TYPE_CHECKING:
+    from photodefect.votes import GroundTruth, RawVotes
+
+NAMED: Final = 10
+"""How many photos or workers a list on stderr names."""
+
+
+def aggregate_votes(
+    votes: Annotated[
+        Path,
+        typer.Argument(
+            metavar="VOTES.csv",
+            help="One row a photo and worker: path, worker and the seven defects; or path, worker, defect, vote.",
+        ),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="LABELS.csv", help="Write here instead of to stdout.")
+    ] = None,
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Replace the --output file if it is there already.")] = False,
+    obvious: Annotated[
+        Path | None,
+        typer.Option("--obvious", metavar="FILE", help="Severities known beforehand: path and the defects' columns."),
+    ] = None,
+    least_accuracy: Annotated[
+        float,
+        typer.Option("--min-accuracy", min=0.01, max=1.0, metavar="X", help="Leave less accurate workers out."),
+    ] = 0.6,
+    votes_wanted: Annotated[
+        int, typer.Option("--min-votes", min=1, metavar="N", help="Name the photos with fewer votes than this.")
+    ] = 5,
+    quiet: Quiet = False,
+) -> None:
+    """Turn the raw votes of many people into ground truth.
+
+    A worker's accuracy is 1 - the mean error on photos where the truth is obvious: columns obvious_bad_exposure and
+    so on (obvious, with one vote a row), or a file of its own. Inaccurate workers are left out; ground truth is the
+    mean of the other votes, weighted by accuracy. The result is a labelled set for evaluate and for training.
+
+    Exit codes: 0 done; 1 done, but for some photos no vote is left; 2 wrong usage, or the votes can't be used.
+    """
+    from photodefect.labels import write_labels  # noqa: PLC0415
+    from photodefect.votes import aggregate, read_votes  # noqa: PLC0415
+
+    inputs = [str(path) for path in (votes, obvious) if path is not None]
+    check_output(output, force=force, originals=inputs)
+    raw = read_votes(votes, obvious)
+    truth = aggregate(raw, least_accuracy=least_accuracy, votes_wanted=votes_wanted)
+    with open_output(output, force=force, errors="surrogateescape") as stream:
+        write_labels(stream, truth.photos)
+    if not quiet:
+        _summarize(raw, truth, votes_wanted)
+    raise typer.Exit(ExitCode.SOME_FAILED if truth.empty else ExitCode.DONE)
+
+
+def _summarize(raw: RawVotes, truth: GroundTruth, votes_wanted: int) -> None:
+    kept = [worker for worker in truth.workers if worker.kept]
+    note(f"{len(truth.photos)} photos labelled by {len(kept)} of {len(truth.workers)} workers")
+    out = [f"{w.name} ({w.accuracy:.2f})" for w in truth.workers if not w.kept and w.accuracy is not None]
+    if out:
+        note(f"left out as inaccurate: {_listed(out)}, with {truth.dropped_votes} votes", "yellow")
+    unjudged = [worker.name for worker in kept if worker.accuracy is None]
+    if not raw.obvious:
+        note("nothing is said to be obvious, so nobody's accuracy is known: all votes count the same", "yellow")
+    elif unjudged:
+        note(f"kept unjudged, as they saw nothing obvious: {_listed(unjudged)}", "yellow")
+    if truth.sparse:
+        photos = [f"{name} ({number})" for name, number in truth.sparse.items()]
+        note(f"{len(photos)} photos with fewer than {votes_wanted} votes on some defect: {_listed(photos)}", "yellow")
+    if truth.empty:
+        note(f"{len(truth.empty)} photos left out, as no vote is left: {_listed(list(truth.empty))}", "yellow")
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
