@@ -11,3 +11,28 @@ import pytest
 def samples() -> Path:
     """The folder of sample photographs."""
     return Path(__file__).parents[1] / "samples"
+
+
+@pytest.fixture(scope="session")
+def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder of the compact network with random weights: enough for all that isn't about being right."""
+    # Torch takes a while to import, and most test files do without.
+    import torch  # noqa: PLC0415
+
+    from photodefect.network.manifest import Manifest, Normalization  # noqa: PLC0415
+    from photodefect.network.model import save_model  # noqa: PLC0415
+    from photodefect.network.registry import NETWORKS, build_network  # noqa: PLC0415
+
+    folder = tmp_path_factory.mktemp("random-model")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        normalization = Normalization.from_mapping(NETWORKS["lite0"].default_normalization)
+        networks = [build_network("lite0", kind) for kind in ("holistic", "patches")]
+        with torch.no_grad():
+            for network in networks:
+                for name, parameter in network.named_parameters():
+                    # Freshly initialized columns say nearly the same about every photo.
+                    if name.startswith("columns.") and parameter.ndim > 1:
+                        parameter.mul_(3)
+        save_model(folder, Manifest("random", "0", "lite0", normalization), *networks)
+    return folder

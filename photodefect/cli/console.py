@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from photodefect.reports.printable import printable
+from photodefect.printable import printable
 
 
 def stderr_console() -> Console:

@@ -17,11 +17,10 @@ from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.interrupts import held_interrupts
 from photodefect.cli.options import ModelName, Quiet, Verbose, fail_on, thresholds
 from photodefect.cli.output import check_output, open_output
-from photodefect.cli.photo_list import list_photos
 from photodefect.cli.progress import ProgressLine
-from photodefect.cli.tally import Tally
 
 if TYPE_CHECKING:
+    from photodefect.cli.tally import Tally
     from photodefect.records import Diagnosis
     from photodefect.reports import ReportWriter
 
@@ -119,10 +118,13 @@ def diagnose(
         # What libraries have to say is not about the person's photos.
         logging.getLogger().setLevel(logging.WARNING)
         logging.getLogger("photodefect").setLevel(logging.DEBUG)
+    # Decoders and torch take a while to import: help pages don't wait for the former, mistyped paths not for torch.
+    from photodefect.cli.photo_list import list_photos  # noqa: PLC0415
+    from photodefect.cli.tally import Tally  # noqa: PLC0415
+
     listed = list_photos(paths or [], files_from, null_separated=null)
     check_output(output, force=force, originals=listed.photos)
 
-    # Torch takes a second to import: not before everything that a person may have mistyped was checked.
     from photodefect.diagnosis import Diagnoser  # noqa: PLC0415
     from photodefect.reports import FORMATS  # noqa: PLC0415
 

@@ -50,12 +50,13 @@ def list_photos(paths: Sequence[str], files_from: str | None = None, *, null_sep
     """
     if not paths and files_from is None:
         raise typer.BadParameter("name photos or folders, or a list of them by --files-from", param_hint="PATHS")
-    given = [Path(path) for path in paths]
-    if given and not any(os.path.lexists(path) for path in given):
-        find_photos(given)  # raises, naming them
-    spelled = dict(zip(given, paths, strict=True))
-    if files_from is not None:
-        given += _read_list(files_from, null_separated)
+    named = [Path(path) for path in paths]
+    if named and not any(os.path.lexists(path) for path in named):
+        find_photos(named)  # raises, naming them
+    spelled = [*paths, *(_read_list(files_from, null_separated) if files_from is not None else [])]
+    given = [Path(path) for path in spelled]
+    # A Path has no leading "./" any more: the objects themselves tell how each was written.
+    spelling = {id(path): text for path, text in zip(given, spelled, strict=True)}
     result = PhotoList()
 
     def report(path: Path, error: OSError) -> None:
@@ -63,14 +64,14 @@ def list_photos(paths: Sequence[str], files_from: str | None = None, *, null_sep
         result.problems.append(Diagnosis(str(path), error=PhotoFailure("UnreadableError", message)))
 
     for path in find_photos(given, missing_ok=True, on_problem=report):
-        result.photos.append(spelled.get(path, str(path)))
+        result.photos.append(spelling.get(id(path), str(path)))
     if not result:
         where = ", ".join(repr(path) for path in paths[:3]) or "the list"
         raise NothingToDoError(f"no photo in {where}{' and others' if len(paths) > 3 else ''}")
     return result
 
 
-def _read_list(files_from: str, null_separated: bool) -> list[Path]:
+def _read_list(files_from: str, null_separated: bool) -> list[str]:
     if files_from == STDIN:
         return read_path_list(sys.stdin.buffer, null_separated)
     try:

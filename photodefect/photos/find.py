@@ -26,14 +26,14 @@ def find_photos(
     (then a damaged one is an error that somebody sees) or starts like one; all else there is passed over.
 
     Args:
-        paths: files and folders; files are yielded as they are given.
+        paths: files and folders; of a file given as a Path that very object is yielded.
         missing_ok: yield a path that doesn't exist instead of raising; for lists that may be out of date.
         on_problem: called with a path inside a folder that can't be read, and why; the walk goes on.
 
     Raises:
         DataError: at once, not on iteration: some of ``paths`` don't exist. The message names them.
     """
-    given = [Path(path) for path in paths]
+    given = [path if isinstance(path, Path) else Path(path) for path in paths]
     if not missing_ok:
         missing = [path for path in given if _is_missing(path)]
         if missing:
@@ -43,7 +43,7 @@ def find_photos(
     return _walk_all(given, on_problem or _ignore)
 
 
-def read_path_list(stream: BinaryIO, null_separated: bool = False) -> list[Path]:
+def read_path_list(stream: BinaryIO, null_separated: bool = False) -> list[str]:
     r"""Read a list of paths, as ``find`` and others print it.
 
     Args:
@@ -51,7 +51,7 @@ def read_path_list(stream: BinaryIO, null_separated: bool = False) -> list[Path]
         null_separated: paths end with a null byte, and may hold anything else. Otherwise every line is a path,
             whether lines end with ``\n`` or ``\r\n``.
 
-    Empty entries are left out.
+    Empty entries are left out; the others stay as they are written (a Path would lose a leading ``./``).
 
     Raises:
         DataError: a path can't be one on this system.
@@ -64,7 +64,7 @@ def read_path_list(stream: BinaryIO, null_separated: bool = False) -> list[Path]
             raise DataError(f"entry {number} of the list holds a null byte; read the list with -0")
         if entry:
             try:
-                paths.append(Path(os.fsdecode(entry)))
+                paths.append(os.fsdecode(entry))
             except UnicodeDecodeError as error:
                 raise DataError(f"entry {number} of the list is not a path in {error.encoding}") from error
     return paths

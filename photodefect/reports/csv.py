@@ -7,8 +7,8 @@ from dataclasses import fields
 from typing import Any, TextIO
 
 from photodefect.defects import KEYS, PATCH_DEFECTS
+from photodefect.printable import printable
 from photodefect.records import Capture, Diagnosis, ModelIdentity, Provenance
-from photodefect.reports.printable import printable
 
 
 class CsvWriter:

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, TextIO
 
+from photodefect.printable import UNPRINTABLE
 from photodefect.records import Diagnosis
-from photodefect.reports.printable import UNPRINTABLE
 
 
 def encode(record: Mapping[str, Any]) -> str:

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.text import Text
 
 from photodefect.defects import BY_KEY, DEFECTS, Defect
+from photodefect.printable import printable
 from photodefect.records import Diagnosis
-from photodefect.reports.printable import printable
 from photodefect.verdicts import DEFAULT_THRESHOLDS, grades
 
 STYLES: Final[Mapping[str, str]] = {"good": "green", "mild": "yellow", "severe": "bold red", "failed": "magenta"}

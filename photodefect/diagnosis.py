@@ -1,0 +1,257 @@
+"""The Diagnoser: photos in, records out.
+
+Photos are decoded and cut into network inputs by a few threads while the networks work on the photos before them.
+A full-size photo lives only inside the thread that decodes it; what waits in the queue are network inputs of a
+couple of megabytes, and only a few of them, so memory doesn't grow with the number of photos.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections import deque
+from collections.abc import Generator, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from photodefect.defects import DEFECTS
+from photodefect.errors import ModelError, PhotoError
+from photodefect.inputs import DEFAULT_PATCHES, Placement, content_seed, holistic_input, patch_inputs
+from photodefect.monochrome import is_monochrome
+from photodefect.network.model import Model, load_model
+from photodefect.network.multicolumn import MultiColumnNetwork
+from photodefect.photos.decode import decode
+from photodefect.photos.exif import read_capture
+from photodefect.photos.photo import DEFAULT_MAX_PIXELS, Provenance
+from photodefect.records import Capture, Diagnosis, PhotoFailure
+from photodefect.verdicts import DEFAULT_THRESHOLDS, Threshold, verdict
+
+__all__ = ["DEVICES", "Diagnoser"]
+
+DEVICES: Final = ("auto", "cpu", "cuda", "mps")
+READ_AHEAD: Final = 2
+"""Photos that wait decoded for the networks, beside those being decoded."""
+
+_DIGITS: Final = 6
+"""Decimals of a score in a record; the last of them is beyond what a network's score means."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """What is left of a photo once its pixels are gone.
+
+    Attributes:
+        width: of the photo, in pixels.
+        height: likewise.
+        holistic: the whole photo, (224, 224, 3).
+        patches: crops, (N, 224, 224, 3).
+        monochrome: the photo has no colour.
+        capture: how it was taken.
+        provenance: where its pixels came from.
+    """
+
+    width: int
+    height: int
+    holistic: NDArray[np.uint8]
+    patches: NDArray[np.uint8]
+    monochrome: bool
+    capture: Capture | None = None
+    provenance: Provenance | None = None
+
+
+class Diagnoser:
+    """Says how severe seven defects are in photos.
+
+    The same photo gets the same scores in whatever order and company it comes: its patches are drawn by its content,
+    and each photo is a batch of its own.
+
+    Args:
+        model: the name of a shipped model, a model's folder, or a loaded model.
+        device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``mps``.
+        patches: how many crops at original resolution are looked at; a grid always has nine.
+        placement: ``random`` places (the paper), or a fixed 3x3 ``grid`` (the authors' released script).
+        seed: draws other patches than the photo's content alone does.
+        thresholds: by defect key, where mild and severe begin; what is missing is as in
+            :data:`~photodefect.verdicts.DEFAULT_THRESHOLDS`.
+        max_pixels: larger photos are refused.
+
+    Raises:
+        ModelError: the model or the device can't be used.
+        ValueError: an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | Model = "compact",
+        *,
+        device: str = "auto",
+        patches: int = DEFAULT_PATCHES,
+        placement: Placement = "random",
+        seed: int | None = None,
+        thresholds: Mapping[str, Threshold] | None = None,
+        max_pixels: int = DEFAULT_MAX_PIXELS,
+    ) -> None:
+        if patches < 1:
+            raise ValueError(f"patches must be 1 or more, not {patches}")
+        self.device = pick_device(device)
+        self.model = model if isinstance(model, Model) else load_model(model, device=str(self.device))
+        self.thresholds = dict(DEFAULT_THRESHOLDS) | dict(thresholds or {})
+        self._identity = self.model.identity
+        self._patches = patches
+        self._placement = placement
+        self._seed = seed
+        self._max_pixels = max_pixels
+        # Decoding and computing share the cores: more threads than cores only get in each other's way.
+        cores = available_cores()
+        self._decoders = max(1, cores // 2) if self.device.type == "cpu" else cores
+        self._compute_threads = min(max(1, cores - self._decoders), torch.get_num_threads())
+
+    def describe(self) -> str:
+        """Model, device and threads, for people."""
+        manifest = self.model.manifest
+        return (
+            f"model {manifest.name} {manifest.version} ({manifest.network}, {self._identity.sha256[:12]}) on "
+            f"{self.device}, {self._decoders} decoding and {self._compute_threads} computing threads"
+        )
+
+    def diagnose(self, paths: Iterable[str | os.PathLike[str]]) -> Generator[Diagnosis, None, None]:
+        """Diagnose photos, lazily and in the order given.
+
+        A photo that can't be diagnosed gives a record with an ``error`` instead of stopping the others.
+
+        Args:
+            paths: files; folders are walked by :func:`photodefect.find_photos`.
+
+        Yields:
+            One record a path.
+        """
+        pending: deque[tuple[str, Future[_Inputs]]] = deque()
+        with ThreadPoolExecutor(self._decoders, thread_name_prefix="decode") as pool:
+            try:
+                for path in paths:
+                    name = os.fspath(path)
+                    pending.append((name, pool.submit(self._read, Path(name))))
+                    if len(pending) >= self._decoders + READ_AHEAD:
+                        yield self._record(*pending.popleft())
+                while pending:
+                    yield self._record(*pending.popleft())
+            finally:
+                for _, future in pending:
+                    future.cancel()
+
+    def diagnose_pixels(self, pixels: NDArray[np.uint8], path: str = "") -> Diagnosis:
+        """Diagnose a photo that is in memory already.
+
+        Args:
+            pixels: (height, width, 3), uint8, sRGB, upright.
+            path: what to call it in the record.
+
+        Raises:
+            ValueError: the array has another shape or type.
+        """
+        return self._diagnosis(path, self._inputs(pixels))
+
+    def _read(self, path: Path) -> _Inputs:
+        """Decode a photo and cut the networks' inputs out of it (in a decoding thread)."""
+        photo = decode(path, max_pixels=self._max_pixels)
+        return self._inputs(photo.pixels, read_capture(path), photo.provenance)
+
+    def _inputs(
+        self, pixels: NDArray[np.uint8], capture: Capture | None = None, provenance: Provenance | None = None
+    ) -> _Inputs:
+        holistic = holistic_input(pixels)
+        height, width, _ = pixels.shape
+        seed = combined_seed(content_seed(holistic, width, height), self._seed)
+        patches = patch_inputs(pixels, count=self._patches, placement=self._placement, seed=seed)
+        return _Inputs(width, height, holistic, patches, is_monochrome(pixels), capture, provenance)
+
+    def _record(self, path: str, inputs: Future[_Inputs]) -> Diagnosis:
+        """One photo's record, once its inputs are there."""
+        try:
+            return self._diagnosis(path, inputs.result())
+        except PhotoError as error:
+            return self._failure(path, PhotoFailure(type(error).__name__, str(error)))
+        # The one place that takes any exception: decoders and metadata readers meet files that nobody foresaw, and a
+        # run over a thousand photos must not end at the one that finds a bug. It is never silent: the photo's record
+        # says so and the log has the traceback.
+        except Exception as error:  # noqa: BLE001
+            _log.debug("unexpected error at %s", path, exc_info=error)
+            return self._failure(path, PhotoFailure("InternalError", f"{type(error).__name__}: {error}"))
+
+    def _failure(self, path: str, failure: PhotoFailure) -> Diagnosis:
+        return Diagnosis(path, model=self._identity, error=failure)
+
+    def _diagnosis(self, path: str, inputs: _Inputs) -> Diagnosis:
+        holistic = self._scores(self.model.holistic, inputs.holistic[np.newaxis])
+        patches = self._scores(self.model.patches, inputs.patches)
+        combined = self.model.combine(holistic, patches)
+        severity = {defect.key: _rounded(combined[defect.key]) for defect in DEFECTS}
+        worst, overall = verdict(severity, self.thresholds, monochrome=inputs.monochrome)
+        percentile = {key: self.model.percentile(key, value) for key, value in severity.items()}
+        known = {key: value for key, value in percentile.items() if value is not None}
+        return Diagnosis(
+            path=path,
+            width=inputs.width,
+            height=inputs.height,
+            severity=severity,
+            percentile=known or None,
+            holistic={key: _rounded(score) for key, score in holistic.items()},
+            patches={key: _rounded(score) for key, score in patches.items()},
+            worst=worst,
+            verdict=overall,
+            thresholds=self.thresholds,
+            monochrome=inputs.monochrome,
+            capture=inputs.capture,
+            provenance=inputs.provenance,
+            model=self._identity,
+        )
+
+    @torch.inference_mode()
+    def _scores(self, network: MultiColumnNetwork, inputs: NDArray[np.uint8]) -> dict[str, float]:
+        """Mean score by defect key over inputs of one photo, (N, 224, 224, 3) (section 4.4)."""
+        if self.device.type == "cpu" and torch.get_num_threads() != self._compute_threads:
+            torch.set_num_threads(self._compute_threads)
+        batch = torch.from_numpy(np.ascontiguousarray(inputs)).to(self.device).permute(0, 3, 1, 2)
+        return {key: float(scores.mean()) for key, scores in network.severities(batch).items()}
+
+
+def pick_device(name: str) -> torch.device:
+    """The device that ``name`` (one of :data:`DEVICES`) stands for.
+
+    Raises:
+        ModelError: it isn't there.
+        ValueError: it isn't a device.
+    """
+    if name not in DEVICES:
+        raise ValueError(f"a device is one of {', '.join(DEVICES)}, not {name!r}")
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        name = next(device for device in ("cuda", "mps", "cpu") if there[device])
+    if not there[name]:
+        raise ModelError(f"this machine, or this build of torch, has no {name} device; take --device cpu")
+    return torch.device(name)
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def combined_seed(content: int, seed: int | None) -> int:
+    """The seed of a photo's patches: its content's, mixed with a person's own where there is one."""
+    if seed is None:
+        return content
+    return int.from_bytes(hashlib.blake2b(f"{content}:{seed}".encode(), digest_size=8).digest(), "big")
+
+
+def _rounded(score: float) -> float:
+    return round(score, _DIGITS) + 0.0  # no negative zero
