@@ -1,0 +1,159 @@
+"""Bad white balance: the colour of the light is taken for another one.
+
+A cast is a von Kries gain per channel of a sensor-like RGB. Its direction is that of a change of illuminant along
+the Planckian locus (seen by Gaussian sensor sensitivities), a green or magenta tint across it, both, or the
+attenuation of red under water. Its size is the CIE Lab chroma that a neutral of medium lightness takes on:
+
+    C(s) = 10 * (s / 0.3) ** 1.25        0.15: 4, 0.3: 10, 0.5: 19, 0.7: 29, 1.0: 45
+
+With mixed light the cast varies over the frame, even to its opposite, and C is the mean over the frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photodefect.synthesis.colour import Plane, encode, lab, luminance, transform
+from photodefect.synthesis.fields import (
+    follow_edges,
+    normalised,
+    random_field,
+    resize_plane,
+    small_shape,
+)
+
+_WAVELENGTHS = np.arange(400.0, 701.0, 10.0)
+
+
+def neutral_chroma(severity: float) -> float:
+    """Lab chroma of a neutral under a cast of this severity."""
+    return float(10.0 * (severity / 0.3) ** 1.25)
+
+
+def severity_of_chroma(chroma: float) -> float:
+    """Inverse of ``neutral_chroma``, at most 1."""
+    return float(min(1.0, 0.3 * (max(chroma, 0.0) / 10.0) ** 0.8))
+
+
+@dataclass(frozen=True)
+class Cast:
+    """One draw of a cast; the severity only scales it.
+
+    Attributes:
+        sensor: (3, 3) linear sRGB to sensor RGB, rows summing to 1.
+        direction: (3,) logarithmic gains of the sensor's channels.
+        field: (h, w) by which the cast is multiplied over the frame (mean of its size is 1), or None.
+        gamma: the gains are applied to encoded values, as simple editors do.
+    """
+
+    sensor: Plane
+    direction: Plane
+    field: Plane | None
+    gamma: bool
+
+
+def planck_response(kelvin: float, peaks: tuple[float, float, float], width: float) -> NDArray[np.float64]:
+    """Response (3,) of a sensor with Gaussian sensitivities to a black body, green set to 1."""
+    metres = _WAVELENGTHS * 1e-9
+    power = metres**-5.0 / (np.exp(1.438777e-2 / (metres * kelvin)) - 1.0)
+    curves = np.exp(-(((_WAVELENGTHS[None] - np.asarray(peaks)[:, None]) / width) ** 2) / 2)
+    response = curves @ power
+    return np.asarray(response / response[1])
+
+
+def draw_cast(shape: tuple[int, int], rng: np.random.Generator) -> Cast:
+    """Draw a cast for a frame of ``shape`` (H, W)."""
+    leak = rng.uniform(0.02, 0.22, size=(3, 3))
+    leak[0, 2] *= 0.3
+    leak[2, 0] *= 0.3
+    np.fill_diagonal(leak, 0.0)
+    sensor = leak + np.diag(1.0 - leak.sum(axis=1))
+    peaks = (float(rng.uniform(590, 615)), float(rng.uniform(528, 545)), float(rng.uniform(445, 470)))
+    width = float(rng.uniform(25, 45))
+    base = float(rng.uniform(2600, 8500))
+    # Far enough along the locus that only the direction matters: gains are scaled to the wanted size later.
+    mired = 1e6 / base
+    warm = rng.random() < 0.5
+    other = min(mired + rng.uniform(80, 250), 620.0) if warm else max(mired - rng.uniform(80, 250), 25.0)
+    locus = np.log(planck_response(1e6 / other, peaks, width) / planck_response(base, peaks, width))
+    if np.abs(locus).max() < 0.05:
+        locus = np.array([0.3, 0.0, -0.35]) * (1 if warm else -1)
+    locus = locus / np.abs(locus).max()
+    tint = np.array([0.0, 1.0, 0.0]) * (1 if rng.random() < 0.5 else -1)
+    kind = str(rng.choice(["locus", "tint", "both", "water"], p=[0.6, 0.13, 0.19, 0.08]))
+    if kind == "locus":
+        direction = locus + tint * rng.uniform(0.0, 0.15)
+    elif kind == "tint":
+        direction = tint + locus * rng.uniform(-0.2, 0.2)
+    elif kind == "both":
+        direction = locus + tint * rng.uniform(0.2, 0.8)
+    else:
+        direction = np.array([-1.0, rng.uniform(0.1, 0.5), rng.uniform(0.0, 0.6)])
+    field: Plane | None = None
+    if rng.random() < (0.5 if kind == "water" else 0.2):
+        small = small_shape(shape)
+        ramp = np.linspace(0, 1, small[1], dtype=np.float32)[None] * rng.normal() + (
+            np.linspace(0, 1, small[0], dtype=np.float32)[:, None] * rng.normal()
+        )
+        smooth = normalised(normalised(ramp + np.zeros(small, np.float32)) + random_field(small, 0.4, rng))
+        # From nearly neutral, or from a weak opposite cast, to a full one.
+        lowest = 0.3 if kind == "water" else float(rng.uniform(-0.7, 0.4))
+        field = (lowest + (1.2 - lowest) * smooth).astype(np.float32)
+        field /= max(float(np.abs(field).mean()), 0.2)
+    return Cast(sensor.astype(np.float32), direction.astype(np.float32), field, bool(rng.random() < 0.15))
+
+
+def _gains(cast: Cast, size: float) -> Plane:
+    result: Plane = np.exp(cast.direction * np.float32(size))
+    return result
+
+
+def _neutral_chromas(cast: Cast, sizes: Plane) -> Plane:
+    """Lab chroma of a neutral of medium lightness under the cast scaled by each size."""
+    gains = np.exp(cast.direction[:, None] * sizes[None])
+    if cast.gamma:
+        gains = np.sign(gains) * gains**2.2
+    rgb = transform(np.linalg.inv(cast.sensor).astype(np.float32), gains)
+    rgb = np.maximum(rgb, 0.0)
+    y = np.maximum(luminance(rgb), 1e-6)
+    grey = lab(np.clip(rgb * (0.35 / y), 0.0, 1.0).astype(np.float32))
+    result: Plane = np.hypot(grey[1], grey[2])
+    return result
+
+
+def size_for(cast: Cast, severity: float) -> float:
+    """Factor on the logarithmic gains that gives a neutral the chroma of ``severity``."""
+    sizes = np.linspace(0.0, 4.0, 161, dtype=np.float32)
+    chromas = np.maximum.accumulate(_neutral_chromas(cast, sizes))
+    chromas = chromas + np.linspace(0.0, 1e-2, sizes.size, dtype=np.float32)
+    return float(np.interp(neutral_chroma(severity), chromas, sizes))
+
+
+def tint_scene(scene: Plane, severity: float, cast: Cast) -> Plane:
+    """Apply the cast to scene light (3, H, W), keeping its mean luminance."""
+    size = size_for(cast, severity)
+    before = float(luminance(scene[:, ::4, ::4]).mean())
+    inverse = np.linalg.inv(cast.sensor).astype(np.float32)
+    power = np.float32(2.2 if cast.gamma else 1.0)
+    if cast.field is None:
+        matrix = inverse @ np.diag(_gains(cast, size) ** power) @ cast.sensor
+        out = transform(matrix.astype(np.float32), scene)
+    else:
+        guide = encode(luminance(np.clip(scene, 0.0, 1.0)))
+        field = follow_edges(cast.field, guide)
+        raw = transform(cast.sensor, scene)
+        for channel in range(3):
+            raw[channel] *= np.exp(field * np.float32(size * power * cast.direction[channel]))
+        out = transform(inverse, raw)
+    np.maximum(out, 0.0, out=out)
+    after = float(luminance(out[:, ::4, ::4]).mean())
+    result: Plane = out * np.float32(before / max(after, 1e-6))
+    return result
+
+
+def thumbnail_field(cast: Cast, shape: tuple[int, int]) -> Plane:
+    """The cast's strength over a frame of ``shape``, 1 everywhere when the light is even."""
+    return np.ones(shape, np.float32) if cast.field is None else resize_plane(cast.field, shape)
