@@ -81,6 +81,11 @@ def softness(pixels: Pixels) -> float:
     return float(np.clip(best, 0.3, 3.0))
 
 
+def visible_share(pixels: Pixels) -> float:
+    """Share of a blur's severity that shows in (H, W, 3) pixels, 0..1: without edges there is nothing to blur."""
+    return float(np.clip(_strong_gradient(pixels[..., 1].astype(np.float32)) / 14.0, 0.0, 1.0))
+
+
 def _strong_gradient(plane: Plane) -> float:
     gradient = np.abs(np.diff(plane, axis=1))
     if gradient.size == 0:
@@ -214,7 +219,7 @@ def wanted_blur(scene: Plane, pixels: Pixels, rng: np.random.Generator) -> Plane
         rng: source of the subject and of the blur.
     """
     small = thumbnail(pixels)
-    subject = subject_mask(lab(linear_from_pixels(small)), rng)
+    subject = subject_mask(lab(linear_from_pixels(small)), rng, least=0.24)
     shape = small_shape((scene.shape[1], scene.shape[2]))
     panned = rng.random() < 0.2
     kind = Blur(

@@ -12,8 +12,8 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
-from photodefect.synthesis.colour import Pixels, Plane
-from photodefect.synthesis.fields import gaussian, resize_plane, wide_gaussian
+from photodefect.synthesis.colour import Pixels, Plane, encode, lightness, luminance
+from photodefect.synthesis.fields import follow_edges, gaussian, resize_plane, small_shape, wide_gaussian
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,9 @@ class Camera:
     Attributes:
         shoulder: how much the tone curve y = s / (1 + shoulder * s) compresses highlights, 0 (hard clip) to 0.8.
         highlight_headroom: how many times brighter than white blown highlights are taken to be.
+        scene_range: by how much the scene's slow differences of light (sunny street and dark arcade) are widened, in
+            stops per stop; negative as in tone-mapped pictures.
+        stops: harmless deviation of exposure.
         contrast: strength of an S-curve on encoded values, negative for a flat rendering.
         brightness: exponent of a mild overall curve, about 1.
         sharpen: amount of unsharp masking of luminance.
@@ -39,6 +42,8 @@ class Camera:
 
     shoulder: float = 0.5
     highlight_headroom: float = 2.0
+    scene_range: float = 0.0
+    stops: float = 0.0
     contrast: float = 0.0
     brightness: float = 1.0
     sharpen: float = 0.0
@@ -78,6 +83,8 @@ def draw_camera(rng: np.random.Generator) -> Camera:
     return Camera(
         shoulder=float(rng.uniform(0.0, 0.8)),
         highlight_headroom=float(np.exp(rng.uniform(0.0, np.log(8.0)))),
+        scene_range=_sometimes(rng, 0.3, -0.15, 0.7),
+        stops=_sometimes(rng, 0.5, -0.3, 0.2),
         contrast=_sometimes(rng, 0.5, -0.12, 0.22),
         brightness=float(np.exp(rng.normal(0.0, 0.06))),
         sharpen=_sometimes(rng, 0.55, 0.1, 1.1),
@@ -108,6 +115,31 @@ def to_scene(linear: Plane, camera: Camera) -> Plane:
             # Floods of white are brighter inside than at their rim.
             scene = scene * (1.0 + (np.float32(camera.highlight_headroom) - 1.0) * blown * blown)
     return scene
+
+
+def relight(scene: Plane, camera: Camera) -> Plane:
+    """Widen or narrow the range of the scene's light and shift exposure harmlessly, as given by the camera.
+
+    The mean lightness stays: such a scene is exposed as well as it can be.
+    """
+    gain: Plane | np.float32 = np.float32(2.0**camera.stops)
+    if camera.scene_range:
+        shape = small_shape((scene.shape[1], scene.shape[2]), 96)
+        small = np.stack([resize_plane(plane, shape) for plane in scene])
+        light = np.log2(luminance(small) + np.float32(0.01))
+        slow = gaussian(light, 2.0)
+        stops = np.clip(np.float32(camera.scene_range) * (slow - np.median(slow)), -2.5, 2.5).astype(np.float32)
+        wanted = float(lightness(luminance(develop(small, camera))).mean())
+        shifts = np.linspace(-2.0, 2.0, 17)
+        means = [
+            float(lightness(luminance(develop(small * np.exp2(stops + np.float32(shift)), camera))).mean())
+            for shift in shifts
+        ]
+        stops += np.float32(np.interp(wanted, means, shifts))
+        guide = encode(luminance(develop(scene, camera)))
+        gain = gain * np.exp2(np.clip(follow_edges(stops, guide, radius=0.08), -4.0, 4.0))
+    result: Plane = scene * gain
+    return result
 
 
 def develop(scene: Plane, camera: Camera) -> Plane:

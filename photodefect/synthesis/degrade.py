@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from photodefect.defects import BY_KEY, KEYS
+from photodefect.monochrome import is_monochrome
 from photodefect.synthesis import blur, composition, exposure, haze, noise, saturation, white_balance
 from photodefect.synthesis.camera import (
     Camera,
@@ -20,6 +21,7 @@ from photodefect.synthesis.camera import (
     finish_detail,
     finish_tone,
     plain_camera,
+    relight,
     save_and_load,
     to_scene,
 )
@@ -55,7 +57,8 @@ def degrade(pixels: Pixels, severities: dict[str, float], rng: np.random.Generat
         camera: also draw a camera's processing (sharpening, tone, downscaling, JPEG ...), for clean photographs too.
 
     Returns:
-        The degraded pixels and the labels that hold for them.
+        The degraded pixels and the labels that hold for them. A monochrome source is labelled -1 in saturation and
+        NaN in white balance.
 
     Raises:
         ValueError: an unknown key, a severity outside its range, or pixels of the wrong shape, type or size.
@@ -65,7 +68,14 @@ def degrade(pixels: Pixels, severities: dict[str, float], rng: np.random.Generat
     kit = draw_camera(seeds[0]) if camera else plain_camera()
     labels = dict(wanted)
 
-    soft = blur.softness(pixels) if wanted["undesired_blur"] > 0 else 0.0
+    monochrome = is_monochrome(pixels)
+    if monochrome:
+        labels["bad_saturation"] = -1.0
+        wanted["bad_saturation"] = 0.0
+    soft = 0.0
+    if wanted["undesired_blur"] > 0:
+        soft = blur.softness(pixels)
+        labels["undesired_blur"] *= blur.visible_share(pixels)
     if wanted["bad_composition"] > 0:
         framing = composition.draw_framing(pixels, seeds[1])
         pixels = composition.reframe(pixels, wanted["bad_composition"], framing)
@@ -81,15 +91,25 @@ def degrade(pixels: Pixels, severities: dict[str, float], rng: np.random.Generat
         labels["haze"] = haze.visible_severity(linear, wanted["haze"], mist)
         linear = haze.hide(linear, wanted["haze"], mist)
         np.clip(linear, 0.0, 1.0, out=linear)
+    before = float(luminance(linear[:, ::8, ::8]).mean())
     linear = _light(pixels, linear, wanted, seeds, kit, soft=soft, camera=camera)
     if wanted["bad_saturation"]:
         chroma = saturation.mean_chroma(linear[:, ::6, ::6])
         labels["bad_saturation"] = saturation.visible_severity(wanted["bad_saturation"], chroma)
         linear = saturation.saturate(linear, wanted["bad_saturation"], saturation.draw_saturation(seeds[6]))
-    encoded = _sensor(linear, wanted, seeds[7], kit)
+    deviation = noise.visible_deviation(wanted["noise"])
+    if camera:
+        # A clean photograph has a little noise too, and one that lacks light a little more.
+        lack = 1.0 - min(1.0, float(luminance(linear[:, ::8, ::8]).mean()) / max(before, 1e-3))
+        deviation = max(deviation, kit.base_noise * (1.0 + 1.2 * lack))
+        if noise.severity_of_deviation(deviation) >= LEAST:
+            labels["noise"] = noise.severity_of_deviation(deviation)
+    encoded = noise.add_noise(linear, deviation, noise.draw_noise(seeds[7]), kit)
     encoded = finish_detail(finish_tone(encoded, kit), kit)
     result = save_and_load(pixels_from_encoded(encoded), kit)
     _settle(result, labels)
+    if monochrome:
+        labels["bad_white_balance"] = math.nan
     return Degraded(result, labels)
 
 
@@ -119,11 +139,15 @@ def _light(
     camera: bool,
 ) -> Plane:
     """Lens, illuminant and exposure: display linear light before to display linear light after."""
-    bokeh = camera and wanted["undesired_blur"] == 0 and seeds[3].random() < 0.14
+    bokeh = camera and wanted["undesired_blur"] == 0 and seeds[3].random() < 0.12
     graded = camera and wanted["bad_white_balance"] == 0 and seeds[4].random() < 0.5
-    if not (bokeh or graded or wanted["undesired_blur"] or wanted["bad_white_balance"] or wanted["bad_exposure"]):
+    relit = kit.scene_range != 0 or kit.stops != 0
+    faults = wanted["undesired_blur"] or wanted["bad_white_balance"] or wanted["bad_exposure"]
+    if not (bokeh or graded or relit or faults):
         return linear
     scene = to_scene(linear, kit)
+    if relit:
+        scene = relight(scene, kit)
     if wanted["undesired_blur"] > 0:
         longest = max(pixels.shape[:2]) / kit.downscale
         kind = blur.draw_blur(pixels, seeds[3])
@@ -140,14 +164,6 @@ def _light(
     if wanted["bad_exposure"] > 0:
         return exposure.expose(scene, wanted["bad_exposure"], exposure.draw_exposure(scene, seeds[5]), kit)
     return develop(scene, kit)
-
-
-def _sensor(linear: Plane, wanted: dict[str, float], rng: np.random.Generator, kit: Camera) -> Plane:
-    """Noise; a clean photograph has a little too."""
-    deviation = noise.visible_deviation(wanted["noise"])
-    if wanted["noise"] < LEAST:
-        deviation = max(deviation, kit.base_noise)
-    return noise.add_noise(linear, deviation, noise.draw_noise(rng), kit)
 
 
 def _settle(pixels: Pixels, labels: dict[str, float]) -> None:

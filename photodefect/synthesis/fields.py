@@ -126,12 +126,13 @@ def blob(shape: tuple[int, int], centre: tuple[float, float], radii: tuple[float
     return 1.0 - smoothstep(np.sqrt(along * along + across * across).astype(np.float32), 0.75, 1.25)
 
 
-def subject_mask(small_lab: Plane, rng: np.random.Generator) -> Plane:
+def subject_mask(small_lab: Plane, rng: np.random.Generator, *, least: float = 0.16) -> Plane:
     """A plausible subject, (h, w) in 0..1: a blob around a salient point, grown over what looks alike.
 
     Args:
         small_lab: (3, h, w) Lab of the reduced photo.
         rng: source of the choice among salient points and of the blob's shape.
+        least: least radius of the blob as a share of the frame's sides; the largest is twice that.
     """
     shape = (small_lab.shape[1], small_lab.shape[2])
     interest = saliency(small_lab)
@@ -139,7 +140,7 @@ def subject_mask(small_lab: Plane, rng: np.random.Generator) -> Plane:
     index = int(rng.choice(weight.size, p=weight / weight.sum()))
     cy, cx = divmod(index, shape[1])
     centre = ((cx + 0.5) / shape[1], (cy + 0.5) / shape[0])
-    size = rng.uniform(0.16, 0.34)
+    size = rng.uniform(least, 2 * least)
     ellipse = blob(shape, centre, (size * rng.uniform(0.7, 1.3), size * rng.uniform(0.9, 1.7)), rng.uniform(-0.6, 0.6))
     inner = blob(shape, centre, (size * 0.5, size * 0.5), 0.0)
     own = (small_lab * inner).sum(axis=(1, 2)) / max(float(inner.sum()), 1e-6)

@@ -108,7 +108,7 @@ def why_not_clean(quality: SourceQuality) -> str | None:
     Monochrome photographs are clean: they serve as such.
     """
     limits = (
-        (quality.lightness < 22 or quality.crushed > 0.3, "too dark"),
+        (quality.lightness < 15 or quality.crushed > 0.5, "too dark"),
         (quality.lightness > 84 or quality.clipped > 0.2, "too bright or blown"),
         (quality.flatness > 0.3 or (quality.colours < 40 and not quality.monochrome), "a graphic or abstract"),
         (quality.veil > 56 or quality.contrast < 9, "hazy or without contrast"),
