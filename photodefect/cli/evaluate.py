@@ -1,0 +1,229 @@
+"""``photodefect evaluate``: compare predictions with ground truth as the paper does."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from photodefect.cli.console import note
+from photodefect.cli.exit_codes import ExitCode
+from photodefect.cli.options import Quiet
+from photodefect.cli.output import STDOUT, check_output, open_output
+from photodefect.cli.progress import ProgressLine
+
+if TYPE_CHECKING:
+    from photodefect.evaluation.benchmark import BenchmarkResult
+    from photodefect.evaluation.predictions import Predictions
+    from photodefect.evaluation.report import Evaluation
+
+NAMED: Final = 5
+"""How many photos a list on stderr names."""
+
+
+class EvaluationFormat(str, Enum):
+    """What ``--format`` takes."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+class ScoreSource(str, Enum):
+    """What ``--score`` takes."""
+
+    COMBINED = "combined"
+    HOLISTIC = "holistic"
+    PATCHES = "patches"
+
+
+def evaluate(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="PREDICTIONS|MODEL",
+            help="What diagnose wrote as CSV, JSON or NDJSON (--detail adds both networks' scores); or a model's name "
+            "or folder, to diagnose the photos now.",
+        ),
+    ],
+    *,
+    labels: Annotated[
+        Path | None,
+        typer.Option("--labels", metavar="LABELS.csv", help="Ground truth: path (or url) and the seven defects."),
+    ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option("--images", metavar="FOLDER", help="Where the labelled images lie; else beside LABELS.csv."),
+    ] = None,
+    benchmark: Annotated[
+        Path | None,
+        typer.Option(
+            "--benchmark",
+            metavar="MANIFEST.csv",
+            help="Ladders, pairs and pools: path, set, scene, defect, level, kind, split.",
+        ),
+    ] = None,
+    split: Annotated[str, typer.Option("--split", metavar="NAME", help="Rows of the benchmark's split only.")] = "all",
+    group: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--group", metavar="GROUP=START", help="Sum up the sets whose names start so as a group. Repeatable."
+        ),
+    ] = None,
+    score: Annotated[
+        ScoreSource, typer.Option("--score", help="Whose scores the benchmark judges.")
+    ] = ScoreSource.COMBINED,
+    report_format: Annotated[
+        EvaluationFormat, typer.Option("--format", "-f", help="Table for people, JSON for programs.")
+    ] = EvaluationFormat.TABLE,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write here instead of to stdout.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a page with plots as well.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there already.")] = False,
+    patches: Annotated[
+        int, typer.Option("--patches", min=1, max=1000, metavar="N", help="Crops a photo, if a model is evaluated.")
+    ] = 10,
+    device: Annotated[
+        str, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where to compute, if a model is evaluated.")
+    ] = "auto",
+    seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Of draws and resamples.")] = 0,
+    resamples: Annotated[
+        int, typer.Option("--bootstrap", min=0, metavar="N", help="Resamples behind a 95 % interval; 0 for none.")
+    ] = 1000,
+    quiet: Quiet = False,
+) -> None:
+    """Compare predictions with ground truth as the paper does.
+
+    With --labels: rank correlation (within and across classes) of both networks and their combination, calibration
+    and, where the labels have votes, the comparison with single annotators. With --benchmark: ladders, pairs and
+    pools. Photos are matched by path, never by order.
+
+    Exit codes: 0 done; 1 done, but some photos have no prediction; 2 wrong usage, or the data can't be used; 4 the
+    model can't be used; 130 interrupted.
+    """
+    if labels is None and benchmark is None:
+        raise typer.BadParameter("name ground truth by --labels, --benchmark or both", param_hint="--labels")
+    groups = _groups(group or [])
+    originals = [source, *(str(path) for path in (labels, benchmark) if path is not None)]
+    for target in (output, html):
+        check_output(target, force=force, originals=originals)
+    if html is not None and (html == output or (html == STDOUT and output is None)):
+        raise typer.BadParameter("the page and the report can't go to the same place", param_hint="--html")
+
+    from photodefect.errors import DataError  # noqa: PLC0415
+    from photodefect.evaluation.benchmark import read_manifest, run_benchmark  # noqa: PLC0415
+    from photodefect.evaluation.predictions import match, read_predictions  # noqa: PLC0415
+    from photodefect.evaluation.report import evaluate as judge  # noqa: PLC0415
+    from photodefect.labels import read_labels  # noqa: PLC0415
+
+    predictions = read_predictions(Path(source)) if Path(source).is_file() else None
+    if predictions is None and Path(source).suffix.lower() in (".csv", ".json", ".ndjson", ".jsonl"):
+        raise DataError(f"{source}: there is no such file of predictions")
+    labelled = None if labels is None else read_labels(labels, images, need_images=predictions is None)
+    entries = () if benchmark is None else read_manifest(benchmark, split)
+    if predictions is None:
+        wanted = [photo.path for photo in labelled.photos] if labelled is not None else []
+        wanted += [entry.path for entry in entries]
+        predictions = _diagnose(source, wanted, device=device, patches=patches, quiet=quiet)
+
+    evaluation = None
+    if labelled is not None and labels is not None:
+        paths = [photo.path for photo in labelled.photos]
+        folder = images if images is not None else labels.parent
+        matched = match(paths, predictions, folder, labels, by_name=labelled.by_url)
+        evaluation = judge(
+            labelled.photos, matched, truth=str(labels), origin=predictions.origin, seed=seed, resamples=resamples
+        )
+        if labelled.missing and not quiet:
+            note(f"images missing: {_listed([str(path) for path in labelled.missing])}", "yellow")
+        if matched.extra and benchmark is None and not quiet:
+            note(f"predicted, but not labelled: {_listed(matched.extra)}", "yellow")
+    result = None
+    if benchmark is not None:
+        matched = match([entry.path for entry in entries], predictions, benchmark.parent, benchmark)
+        result = run_benchmark(
+            entries,
+            matched,
+            manifest=str(benchmark),
+            origin=predictions.origin,
+            source=score.value,
+            split=split,
+            groups=groups,
+            seed=seed,
+            resamples=resamples,
+        )
+    _write(evaluation, result, output, html, as_json=report_format is EvaluationFormat.JSON, force=force)
+    unpredicted = dict(evaluation.unpredicted if evaluation is not None else {})
+    unpredicted |= result.unpredicted if result is not None else {}
+    if unpredicted and not quiet:
+        reasons = [f"{name} ({why})" for name, why in unpredicted.items()]
+        note(f"{len(unpredicted)} photos left out, as they have no prediction: {_listed(reasons)}", "yellow")
+    incomplete = bool(unpredicted) or (labelled is not None and bool(labelled.missing))
+    raise typer.Exit(ExitCode.SOME_FAILED if incomplete else ExitCode.DONE)
+
+
+def _groups(values: Sequence[str]) -> dict[str, str]:
+    groups = {"syn_": "synthetic"}
+    for value in values:
+        name, equals, start = value.partition("=")
+        if not (name and equals and start):
+            raise typer.BadParameter(f"{value!r} is not GROUP=START, e.g. digital=IQA_", param_hint="--group")
+        groups[start] = name
+    return groups
+
+
+def _diagnose(model: str, paths: Sequence[Path], *, device: str, patches: int, quiet: bool) -> Predictions:
+    from photodefect.diagnosis import Diagnoser  # noqa: PLC0415
+    from photodefect.evaluation.predictions import from_records  # noqa: PLC0415
+
+    try:
+        diagnoser = Diagnoser(model, device=device, patches=patches)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--device") from error
+    names = list(dict.fromkeys(str(path) for path in paths))
+    records = []
+    with ProgressLine(len(names), enabled=not quiet) as progress:
+        for record in diagnoser.diagnose(names):
+            records.append(record)
+            progress.advance()
+    return from_records(records, diagnoser.model.manifest.name)
+
+
+def _write(
+    evaluation: Evaluation | None,
+    result: BenchmarkResult | None,
+    output: Path | None,
+    html: Path | None,
+    *,
+    as_json: bool,
+    force: bool,
+) -> None:
+    from photodefect.reports.evaluation_page import write_page  # noqa: PLC0415
+    from photodefect.reports.evaluation_table import write_benchmark, write_evaluation  # noqa: PLC0415
+
+    encoding = "utf-8" if as_json or output is not None else sys.stdout.encoding
+    with open_output(output, force=force, errors="backslashreplace", encoding=encoding) as stream:
+        if as_json:
+            parts: Mapping[str, Evaluation | BenchmarkResult | None] = {"labels": evaluation, "benchmark": result}
+            document = {name: part.to_dict() for name, part in parts.items() if part is not None}
+            stream.write(json.dumps(document, indent=1, allow_nan=False) + "\n")
+        else:
+            if evaluation is not None:
+                write_evaluation(stream, evaluation)
+            if result is not None:
+                write_benchmark(stream, result)
+    if html is not None:
+        with open_output(html, force=force, errors="backslashreplace") as stream:
+            write_page(stream, evaluation=evaluation, benchmark=result)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
