@@ -8,7 +8,8 @@ the deviation of the point spread function relative to the long side D of the fi
 
 where softness is the deviation in pixels of the sharpest edges before: pixels of a 24-megapixel file are soft
 already, and what blurs them visibly is larger. A disc of radius r has the deviation r / 2; a motion of length l counts
-as l / 4, because it spares one direction. Blur of a part of the frame, the subject, counts as blur of the frame.
+as l / 4, because it spares one direction. Where only the subject is blurred, the label is lowered when it holds less
+than 40 % of the frame's detail; where the frame has hardly any edges, it is lowered with the strength of these.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from numpy.typing import NDArray
 
 from photodefect.synthesis.colour import Pixels, Plane, encode, lab, linear_from_pixels, luminance
 from photodefect.synthesis.fields import (
-    blob,
     convolve,
     follow_edges,
     gaussian,
@@ -40,11 +40,12 @@ class Blur:
 
     Attributes:
         kind: "defocus", "soft", "shake", "jitter" (curved shake), "moving" (the subject moved), "missed" (the
-            background is sharp, the subject is not), "edges" (the frame's borders are soft).
+            background is sharp, the subject is not).
         angle: direction of motion in radians.
         path: (n, 2) path of a curved shake, of unit length.
         blades: 0 for a round aperture, else its number of blades.
         mask: (h, w) where the blur acts, small, or None for everywhere.
+        seen: share of the severity that holds for the frame, below 1 where little of its detail is blurred.
     """
 
     kind: str
@@ -52,6 +53,7 @@ class Blur:
     path: Plane
     blades: int
     mask: Plane | None
+    seen: float = 1.0
 
 
 def relative_sigma(severity: float) -> float:
@@ -110,23 +112,26 @@ def _shake_path(rng: np.random.Generator) -> Plane:
 
 def draw_blur(pixels: Pixels, rng: np.random.Generator) -> Blur:
     """Draw a kind of blur for (H, W, 3) pixels."""
-    kinds = ["defocus", "soft", "shake", "jitter", "moving", "missed", "edges"]
-    kind = str(rng.choice(kinds, p=[0.3, 0.15, 0.17, 0.17, 0.07, 0.11, 0.03]))
+    kinds = ["defocus", "soft", "shake", "jitter", "moving", "missed"]
+    kind = str(rng.choice(kinds, p=[0.3, 0.16, 0.18, 0.18, 0.07, 0.11]))
     small = thumbnail(pixels)
     mask: Plane | None = None
+    seen = 1.0
     if kind in ("moving", "missed"):
-        mask = subject_mask(lab(linear_from_pixels(small)), rng)
+        colours = lab(linear_from_pixels(small))
+        mask = subject_mask(colours, rng, least=0.22)
+        detail = np.abs(colours[0] - gaussian(colours[0], 1.5))
+        seen = float(np.clip(2.5 * (detail * mask).sum() / max(float(detail.sum()), 1e-6), 0.3, 1.0))
         if kind == "missed":
             # The rest of the frame is not perfectly sharp either, but clearly sharper.
             mask = np.maximum(mask, np.float32(rng.uniform(0.0, 0.12)))
-    elif kind == "edges":
-        mask = 1.0 - blob((small.shape[0], small.shape[1]), (0.5, 0.5), (0.42, 0.42), 0.0)
     return Blur(
         kind=kind,
         angle=float(rng.uniform(0, np.pi)),
         path=_shake_path(rng),
         blades=int(rng.choice([0, 0, 5, 6, 7, 8])),
         mask=mask,
+        seen=seen,
     )
 
 
@@ -163,7 +168,7 @@ def path_kernel(points: NDArray[np.float32]) -> Plane:
 
 def _spread(scene: Plane, sigma: float, kind: Blur) -> Plane:
     """Blur (C, H, W) with a point spread function whose strength is ``sigma`` pixels."""
-    if kind.kind in ("soft", "edges"):
+    if kind.kind == "soft":
         return np.stack([gaussian(plane, sigma) for plane in scene])
     if kind.kind in ("shake", "moving"):
         half = 2.0 * sigma
@@ -189,7 +194,7 @@ def blur_scene(scene: Plane, severity: float, kind: Blur, *, final_long_side: fl
     sigma = final * longest / final_long_side
     if kind.mask is None:
         return _spread(scene, sigma, kind)
-    return _blend(scene, _follow(kind.mask, scene), sigma, kind, carried=kind.kind != "edges")
+    return _blend(scene, _follow(kind.mask, scene), sigma, kind)
 
 
 def _follow(mask: Plane, scene: Plane) -> Plane:
@@ -197,12 +202,9 @@ def _follow(mask: Plane, scene: Plane) -> Plane:
     return np.clip(follow_edges(mask, guide), 0.0, 1.0)
 
 
-def _blend(scene: Plane, mask: Plane, sigma: float, kind: Blur, *, carried: bool) -> Plane:
+def _blend(scene: Plane, mask: Plane, sigma: float, kind: Blur) -> Plane:
     """Blur where ``mask`` is 1 and leave the rest, without a halo of the sharp part in the blurred one."""
-    stack = np.concatenate([scene * mask, mask[None]]) if carried else scene
-    spread = _spread(stack, sigma, kind)
-    if not carried:
-        return scene + mask * (spread - scene)
+    spread = _spread(np.concatenate([scene * mask, mask[None]]), sigma, kind)
     weight = spread[3]
     inside = spread[:3] / np.maximum(weight, np.float32(1e-3))
     cover = np.clip(weight, 0.0, 1.0)
@@ -233,4 +235,4 @@ def wanted_blur(scene: Plane, pixels: Pixels, rng: np.random.Generator) -> Plane
     away = 1.0 - resize_plane(subject, shape)
     if rng.random() < 0.4:
         away = away * (0.6 + 0.4 * random_field(shape, 0.5, rng))
-    return _blend(scene, _follow(away, scene), sigma, kind, carried=True)
+    return _blend(scene, _follow(away, scene), sigma, kind)

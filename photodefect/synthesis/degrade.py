@@ -72,10 +72,7 @@ def degrade(pixels: Pixels, severities: dict[str, float], rng: np.random.Generat
     if monochrome:
         labels["bad_saturation"] = -1.0
         wanted["bad_saturation"] = 0.0
-    soft = 0.0
-    if wanted["undesired_blur"] > 0:
-        soft = blur.softness(pixels)
-        labels["undesired_blur"] *= blur.visible_share(pixels)
+    soft = blur.softness(pixels) if wanted["undesired_blur"] > 0 else 0.0
     if wanted["bad_composition"] > 0:
         framing = composition.draw_framing(pixels, seeds[1])
         pixels = composition.reframe(pixels, wanted["bad_composition"], framing)
@@ -91,8 +88,12 @@ def degrade(pixels: Pixels, severities: dict[str, float], rng: np.random.Generat
         labels["haze"] = haze.visible_severity(linear, wanted["haze"], mist)
         linear = haze.hide(linear, wanted["haze"], mist)
         np.clip(linear, 0.0, 1.0, out=linear)
+    lens: blur.Blur | None = None
+    if wanted["undesired_blur"] > 0:
+        lens = blur.draw_blur(pixels, seeds[3])
+        labels["undesired_blur"] *= lens.seen * blur.visible_share(pixels)
     before = float(luminance(linear[:, ::8, ::8]).mean())
-    linear = _light(pixels, linear, wanted, seeds, kit, soft=soft, camera=camera)
+    linear = _light(pixels, linear, wanted, seeds, kit, lens=lens, soft=soft, camera=camera)
     if wanted["bad_saturation"]:
         chroma = saturation.mean_chroma(linear[:, ::6, ::6])
         labels["bad_saturation"] = saturation.visible_severity(wanted["bad_saturation"], chroma)
@@ -135,23 +136,23 @@ def _light(
     seeds: list[np.random.Generator],
     kit: Camera,
     *,
+    lens: blur.Blur | None,
     soft: float,
     camera: bool,
 ) -> Plane:
     """Lens, illuminant and exposure: display linear light before to display linear light after."""
-    bokeh = camera and wanted["undesired_blur"] == 0 and seeds[3].random() < 0.12
+    bokeh = camera and lens is None and seeds[3].random() < 0.12
     graded = camera and wanted["bad_white_balance"] == 0 and seeds[4].random() < 0.5
     relit = kit.scene_range != 0 or kit.stops != 0
-    faults = wanted["undesired_blur"] or wanted["bad_white_balance"] or wanted["bad_exposure"]
+    faults = lens is not None or wanted["bad_white_balance"] or wanted["bad_exposure"]
     if not (bokeh or graded or relit or faults):
         return linear
     scene = to_scene(linear, kit)
     if relit:
         scene = relight(scene, kit)
-    if wanted["undesired_blur"] > 0:
+    if lens is not None:
         longest = max(pixels.shape[:2]) / kit.downscale
-        kind = blur.draw_blur(pixels, seeds[3])
-        scene = blur.blur_scene(scene, wanted["undesired_blur"], kind, final_long_side=longest, soft=soft)
+        scene = blur.blur_scene(scene, wanted["undesired_blur"], lens, final_long_side=longest, soft=soft)
     elif bokeh:
         scene = blur.wanted_blur(scene, pixels, seeds[3])
     shape = (scene.shape[1], scene.shape[2])

@@ -112,7 +112,7 @@ def _severity_of_stops(scene: Plane, kind: Exposure, camera: Camera) -> tuple[Pl
             shift = (after.mean() - before.mean()) / max(_WHITE - before.mean(), 8.0)
         else:
             room = np.where(after > before, _WHITE - before, before - _BLACK)
-            shift = np.abs(after - before).mean() / max(float(room.mean()), 8.0)
+            shift = np.abs(after - before).mean() / float(np.maximum(room, 30.0).mean())
         highest = max(highest, float(shift))
         severity[index] = 0.35 * float(amount) / most + 0.65 * highest / 0.85
     return stops, severity - severity[0]

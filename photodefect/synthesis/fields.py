@@ -136,7 +136,7 @@ def subject_mask(small_lab: Plane, rng: np.random.Generator, *, least: float = 0
     """
     shape = (small_lab.shape[1], small_lab.shape[2])
     interest = saliency(small_lab)
-    weight = interest.ravel().astype(np.float64) ** 4 + 1e-9
+    weight = interest.ravel().astype(np.float64) ** 8 + 1e-9
     index = int(rng.choice(weight.size, p=weight / weight.sum()))
     cy, cx = divmod(index, shape[1])
     centre = ((cx + 0.5) / shape[1], (cy + 0.5) / shape[0])

@@ -68,7 +68,7 @@ def draw_noise(rng: np.random.Generator) -> Noise:
     denoised = rng.random() < 0.5
     return Noise(
         kind=str(rng.choice(["sensor", "digital", "grain"], p=[0.74, 0.16, 0.1])),
-        read=float(rng.uniform(0.05, 0.7)),
+        read=float(np.exp(rng.uniform(np.log(0.01), np.log(0.35)))),
         red=float(rng.uniform(1.0, 1.9)),
         blue=float(rng.uniform(1.0, 2.1)),
         luma_smooth=(float(rng.uniform(0.6, 1.6)), float(rng.uniform(0.3, 0.85)) if denoised else 0.0),
@@ -134,9 +134,10 @@ def add_noise(linear: Plane, deviation: float, kind: Noise, camera: Camera) -> P
     noise = _unit_noise(shape, kind, rng)
     # Deviation in linear light over the slope of the sRGB curve gives the deviation of encoded values:
     # d(encoded) = sqrt(shot * y + read) / (2.2 * y ** (1.2 / 2.2)), with y from the encoded value by a plain power.
+    # The toe of a camera's tone curve keeps the slope finite at black.
     grid = np.linspace(0.0, 1.0, 257)
     y = grid**2.2
-    spread = np.sqrt((1 - kind.read) * y / 0.2 + kind.read) / (2.2 * (y + 0.004) ** (1.2 / 2.2))
+    spread = np.sqrt((1 - kind.read) * y / 0.2 + kind.read) / (2.2 * (y + 0.012) ** (1.2 / 2.2))
     # What is blown shows no noise.
     spread *= 1 - grid**24
     table = (spread / np.interp(0.5, grid, spread)).astype(np.float32)

@@ -1,0 +1,98 @@
+"""``photodefect synthesize``: make labelled photos with graded synthetic defects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from PIL import Image
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from photodefect.cli.console import complain, note, stderr_console
+from photodefect.cli.exit_codes import ExitCode
+from photodefect.cli.options import Quiet
+from photodefect.defects import KEYS
+from photodefect.errors import DataError, NothingToDoError
+from photodefect.photos.find import find_photos
+from photodefect.synthesis.contact_sheet import contact_sheet
+from photodefect.synthesis.labelled_set import LABELS, examine, load_source, new_folder, write_set
+
+T = TypeVar("T")
+
+_SHEET_ROWS = 6
+_SHEETS = "contact-sheets"
+
+
+def synthesize(  # noqa: PLR0917 - a command has as many parameters as it has options
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Clean photographs; folders are searched.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="New folder for the set.")],
+    count: Annotated[int, typer.Option("--count", "-n", min=0, help="Pictures to make.")] = 100,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed makes the same set.")] = 0,
+    rebalanced: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Share of pictures with one defect drawn evenly over its whole range."),
+    ] = 0.5,
+    size: Annotated[int, typer.Option(min=128, max=8192, help="Long side of the photographs in pixels.")] = 1024,
+    sheets: Annotated[
+        bool, typer.Option("--contact-sheet", help="Also make a sheet of each defect at five severities.")
+    ] = False,
+    any_source: Annotated[
+        bool, typer.Option("--any-source", help="Use all photographs, also those that don't look clean.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make labelled photos with graded synthetic defects.
+
+    OUT gets the folder images and labels.csv, a path and seven severities a row, as training reads them; a label that
+    can't be given is empty. What the severities mean is written in docs/synthesis.md. Nothing is overwritten.
+    """
+    if not folder.exists():
+        raise DataError(f"{folder}: there is no such folder")
+    paths = list(find_photos([folder]))
+    if not paths:
+        raise NothingToDoError(f"no photo in {folder}")
+    new_folder(output)
+    clean: list[Path] = []
+    unreadable = unclean = 0
+    for source in _progress(examine(paths, size), len(paths), "choosing sources", quiet=quiet):
+        if source.unreadable:
+            unreadable += 1
+            complain(source.problem or "")
+        elif source.problem and not any_source:
+            unclean += 1
+        else:
+            clean.append(source.path)
+    if not clean:
+        raise NothingToDoError(
+            f"none of {len(paths)} photos in {folder} is a clean source"
+            f"{'' if any_source else '; --any-source takes them as they are'}"
+        )
+    written = write_set(clean, output, count=count, seed=seed, rebalanced=rebalanced, long_side=size)
+    for _ in _progress(written, count, "degrading", quiet=quiet):
+        pass
+    if sheets:
+        _write_sheets(clean, output / _SHEETS, seed=seed, size=size, quiet=quiet)
+    if not quiet:
+        left_out = f", {unclean} left out as not clean" if unclean else ""
+        note(f"{count} pictures from {len(clean)} photos{left_out}: {output / LABELS}")
+    if unreadable:
+        raise typer.Exit(ExitCode.SOME_FAILED)
+
+
+def _write_sheets(clean: list[Path], folder: Path, *, seed: int, size: int, quiet: bool) -> None:
+    folder.mkdir()
+    photos = [load_source(clean[row % len(clean)], size) for row in range(_SHEET_ROWS)]
+    for index, key in enumerate(_progress(iter(KEYS), len(KEYS), "contact sheets", quiet=quiet)):
+        sheet = contact_sheet(key, photos, seed=seed + index)
+        with (folder / f"{key}.jpg").open("xb") as stream:
+            Image.fromarray(sheet).save(stream, "JPEG", quality=85)
+
+
+def _progress(steps: Iterable[T], total: int, what: str, *, quiet: bool) -> Iterator[T]:
+    """Pass ``steps`` on with a bar on stderr, where a person is looking."""
+    console = stderr_console()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
+        yield from progress.track(steps, total=total, description=what)
