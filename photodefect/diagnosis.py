@@ -1,8 +1,11 @@
 """The Diagnoser: photos in, records out.
 
-Photos are decoded and cut into network inputs by a few threads while the networks work on the photos before them.
-A full-size photo lives only inside the thread that decodes it; what waits in the queue are network inputs of a
-couple of megabytes, and only a few of them, so memory doesn't grow with the number of photos.
+Photos are decoded and cut into network inputs by a few threads. On a CPU the same thread then computes: one photo a
+core from file to record keeps all cores busy whatever decoding and computing cost, and both overlap across photos. On
+a GPU the main thread computes while the others decode.
+
+A full-size photo lives only inside the thread that decodes it; what waits in the queue are records or network inputs
+of a few megabytes, and only a few of them, so memory doesn't grow with the number of photos.
 """
 
 from __future__ import annotations
@@ -11,8 +14,9 @@ import hashlib
 import logging
 import os
 from collections import deque
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -37,7 +41,10 @@ __all__ = ["DEVICES", "Diagnoser"]
 
 DEVICES: Final = ("auto", "cpu", "cuda", "mps")
 READ_AHEAD: Final = 2
-"""Photos that wait decoded for the networks, beside those being decoded."""
+"""Photos that are done and wait for their turn, beside those being worked on."""
+
+MAX_WORKERS: Final = 8
+"""Photos worked on at once, at most: each takes a few hundred megabytes."""
 
 _DIGITS: Final = 6
 """Decimals of a score in a record; the last of them is beyond what a network's score means."""
@@ -110,17 +117,17 @@ class Diagnoser:
         self._placement = placement
         self._seed = seed
         self._max_pixels = max_pixels
-        # Decoding and computing share the cores: more threads than cores only get in each other's way.
+        # More threads than cores only get in each other's way.
         cores = available_cores()
-        self._decoders = max(1, cores // 2) if self.device.type == "cpu" else cores
-        self._compute_threads = min(max(1, cores - self._decoders), torch.get_num_threads())
+        self._workers = min(cores, MAX_WORKERS)
+        self._threads_each = min(max(1, cores // self._workers), torch.get_num_threads())
 
     def describe(self) -> str:
         """Model, device and threads, for people."""
         manifest = self.model.manifest
         return (
             f"model {manifest.name} {manifest.version} ({manifest.network}, {self._identity.sha256[:12]}) on "
-            f"{self.device}, {self._decoders} decoding and {self._compute_threads} computing threads"
+            f"{self.device}, {self._workers} photos at once with {self._threads_each} threads each"
         )
 
     def diagnose(self, paths: Iterable[str | os.PathLike[str]]) -> Generator[Diagnosis, None, None]:
@@ -134,13 +141,13 @@ class Diagnoser:
         Yields:
             One record a path.
         """
-        pending: deque[tuple[str, Future[_Inputs]]] = deque()
-        with ThreadPoolExecutor(self._decoders, thread_name_prefix="decode") as pool:
+        pending: deque[tuple[str, Future[_Inputs | Diagnosis]]] = deque()
+        with _torch_threads(self._threads_each), ThreadPoolExecutor(self._workers, "photodefect") as pool:
             try:
                 for path in paths:
                     name = os.fspath(path)
-                    pending.append((name, pool.submit(self._read, Path(name))))
-                    if len(pending) >= self._decoders + READ_AHEAD:
+                    pending.append((name, pool.submit(self._work, name)))
+                    if len(pending) >= self._workers + READ_AHEAD:
                         yield self._record(*pending.popleft())
                 while pending:
                     yield self._record(*pending.popleft())
@@ -160,10 +167,13 @@ class Diagnoser:
         """
         return self._diagnosis(path, self._inputs(pixels))
 
-    def _read(self, path: Path) -> _Inputs:
-        """Decode a photo and cut the networks' inputs out of it (in a decoding thread)."""
+    def _work(self, name: str) -> _Inputs | Diagnosis:
+        """What is done with a photo in a thread of its own; a GPU's part is left to the main thread."""
+        path = Path(name)
         photo = decode(path, max_pixels=self._max_pixels)
-        return self._inputs(photo.pixels, read_capture(path), photo.provenance)
+        inputs = self._inputs(photo.pixels, read_capture(path), photo.provenance)
+        del photo  # the largest thing that there is
+        return self._diagnosis(name, inputs) if self.device.type == "cpu" else inputs
 
     def _inputs(
         self, pixels: NDArray[np.uint8], capture: Capture | None = None, provenance: Provenance | None = None
@@ -172,12 +182,14 @@ class Diagnoser:
         height, width, _ = pixels.shape
         seed = combined_seed(content_seed(holistic, width, height), self._seed)
         patches = patch_inputs(pixels, count=self._patches, placement=self._placement, seed=seed)
-        return _Inputs(width, height, holistic, patches, is_monochrome(pixels), capture, provenance)
+        # The warped photo shows as well as the full one whether there is colour, and takes a thousandth of the time.
+        return _Inputs(width, height, holistic, patches, is_monochrome(holistic), capture, provenance)
 
-    def _record(self, path: str, inputs: Future[_Inputs]) -> Diagnosis:
-        """One photo's record, once its inputs are there."""
+    def _record(self, path: str, work: Future[_Inputs | Diagnosis]) -> Diagnosis:
+        """One photo's record, once the work on it is done."""
         try:
-            return self._diagnosis(path, inputs.result())
+            result = work.result()
+            return result if isinstance(result, Diagnosis) else self._diagnosis(path, result)
         except PhotoError as error:
             return self._failure(path, PhotoFailure(type(error).__name__, str(error)))
         # The one place that takes any exception: decoders and metadata readers meet files that nobody foresaw, and a
@@ -218,10 +230,19 @@ class Diagnoser:
     @torch.inference_mode()
     def _scores(self, network: MultiColumnNetwork, inputs: NDArray[np.uint8]) -> dict[str, float]:
         """Mean score by defect key over inputs of one photo, (N, 224, 224, 3) (section 4.4)."""
-        if self.device.type == "cpu" and torch.get_num_threads() != self._compute_threads:
-            torch.set_num_threads(self._compute_threads)
         batch = torch.from_numpy(np.ascontiguousarray(inputs)).to(self.device).permute(0, 3, 1, 2)
         return {key: float(scores.mean()) for key, scores in network.severities(batch).items()}
+
+
+@contextmanager
+def _torch_threads(count: int) -> Iterator[None]:
+    """Have torch compute with ``count`` threads for each thread that calls it, and as before afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def pick_device(name: str) -> torch.device:

@@ -152,7 +152,8 @@ def test_pixels_in_memory_score_as_the_file_does(
 ) -> None:
     record = diagnoser.diagnose_pixels(decode(photos[0]).pixels, "mine")
     assert record.path == "mine"
-    assert record.severity == diagnoses[0].severity
+    # Not necessarily with as many threads, and so not to the last bit.
+    assert record.severity == pytest.approx(diagnoses[0].severity, abs=1e-5)
     assert (record.capture, record.provenance) == (None, None)
 
 

@@ -52,10 +52,13 @@ class _Commands(typer.core.TyperGroup):
     """The group of :data:`COMMANDS`."""
 
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - as typer passes them
-        settings["commands"] = {
-            name: _LazyCommand(name, help=purpose) for name, purpose in COMMANDS.items() if find_spec(_module(name))
-        }
+        settings["commands"] = {name: _LazyCommand(name, help=COMMANDS[name]) for name in available_commands()}
         super().__init__(**settings)
+
+
+def available_commands() -> list[str]:
+    """The commands of :data:`COMMANDS` whose file is there."""
+    return [name for name in COMMANDS if find_spec(_module(name))]
 
 
 def _module(command: str) -> str:

@@ -108,8 +108,9 @@ def diagnose(
 
     Severities run from 0 (none) to 1 (severe); saturation from -1 (too little) to +1 (too much).
 
-    Exit codes: 0 all done, whatever was found; 1 done, but some files failed; 2 wrong usage; 3 no photos; 4 the
-    model can't be used; 10 --fail-on found something; 130 interrupted.
+    Exit codes: 0 done, whatever was found; 1 done, but some files failed;
+    2 wrong usage; 3 no photos; 4 the model can't be used; 10 --fail-on found
+    something; 130 interrupted.
     """
     limits = thresholds(threshold or [])
     demands = [fail_on(value) for value in fail_on_ or []]

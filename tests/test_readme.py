@@ -1,0 +1,118 @@
+"""The README's examples run as they stand there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from photodefect.cli import available_commands
+from photodefect.cli.exit_codes import ExitCode
+from photodefect.defects import KEYS
+from photodefect.records import Diagnosis
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, samples: Path) -> Path:
+    """A folder that looks like the repository to the examples, with a few of its samples."""
+    (tmp_path / "samples").mkdir()
+    for name in ("bulb.jpg", "city.jpg", "dog.jpg"):
+        shutil.copy(samples / name, tmp_path / "samples" / name)
+    return tmp_path
+
+
+@pytest.fixture
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a shell that has photodefect on its path."""
+    commands = tmp_path_factory.mktemp("bin")
+    photodefect = commands / "photodefect"
+    photodefect.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m photodefect "$@"\n')
+    photodefect.chmod(0o755)
+    return os.environ | {
+        "PATH": os.pathsep.join([str(commands), os.environ["PATH"]]),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+    }
+
+
+def test_the_python_example_runs(folder: Path, environment: dict[str, str]) -> None:
+    (example,) = blocks("python")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", example],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for line in done.stdout.splitlines():
+        path, worst, severity = re.fullmatch(r"(\S+): (\w+) (-?\d\.\d\d)", line).groups()  # type: ignore[union-attr]
+        assert (folder / path).is_file()
+        assert worst in KEYS
+        assert abs(float(severity)) >= 0.495
+
+
+def test_the_shell_examples_run(folder: Path, environment: dict[str, str]) -> None:
+    (example,) = [block for block in blocks("sh") if block.startswith("photodefect diagnose")]
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", example],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    names = {"samples/bulb.jpg", "samples/city.jpg", "samples/dog.jpg"}
+    assert {record["path"] for record in json.loads((folder / "records.json").read_text())} == names
+    lines = (folder / "records.ndjson").read_text().splitlines()
+    assert {json.loads(line)["path"] for line in lines} == names
+    assert len((folder / "severities.csv").read_text().splitlines()) == 4
+    assert "samples/city.jpg" in done.stdout
+
+
+def test_the_record_shown_has_the_fields_of_a_record() -> None:
+    (example,) = blocks("json")
+    shown = json.loads(example)
+    assert list(shown) == list(Diagnosis("").to_dict(detail=False))
+    assert list(shown["severity"]) == list(shown["percentile"]) == list(KEYS)
+
+
+def test_the_exit_codes_are_those_of_the_program() -> None:
+    listed = {int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)}
+    assert listed == set(ExitCode) - {ExitCode.BROKEN_PIPE}
+
+
+def test_every_option_and_command_that_is_named_exists() -> None:
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    prose = re.sub(r"^pip .*$", "", README, flags=re.MULTILINE)
+    for option in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", prose)):
+        assert re.search(rf"{option}\b(?!-)", page), option
+    for command in set(re.findall(r"(?:^|`|\$ |\| )photodefect ([a-z]+(?:-[a-z]+)*)", README, re.MULTILINE)):
+        assert command in available_commands(), command
+
+
+def test_every_file_that_is_linked_exists() -> None:
+    for text in (README, (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")):
+        for target in re.findall(r"\]\(([^)#:]+)\)", text):
+            assert (ROOT / target).exists(), target
+
+
+def test_the_changelog_and_the_readme_are_in_the_source_distribution() -> None:
+    listed = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    for name in ("README.md", "CHANGELOG.md", "constraints.txt"):
+        assert f'"{name}"' in listed
+        assert (ROOT / name).is_file()
