@@ -8,6 +8,7 @@ squares into deviations, and classifies.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 import torch
@@ -17,6 +18,7 @@ from torch.nn import functional
 from photodefect.defects import DEFECTS, PATCH_DEFECTS, Defect
 from photodefect.network.lite0 import Lite0
 from photodefect.network.multicolumn import Column
+from photodefect.network.stages import StageOutput, TrunkStage
 from photodefect.network.statistics import CELL, DIRECTIONS, Statistics
 
 NORMALIZATION: Final[dict[str, Any]] = {"channels": "rgb", "mean": [127.0, 127.0, 127.0], "scale": 1 / 128}
@@ -30,6 +32,9 @@ HIDDEN: Final = 128
 
 EXTREME: Final = 4.0
 """Standardized descriptors are clipped to this many deviations: odd photos must not run away."""
+
+STAGES: Final = ((0, 5, 416), (5, 11, 1184), (11, 16, 2048))
+"""Where the blocks are cut for large photos: first block, the one after the last, side of a tile in pixels."""
 
 
 class CompactTrunk(nn.Module):
@@ -45,6 +50,7 @@ class CompactTrunk(nn.Module):
         self.lite0 = Lite0(TAPS)
         self.statistics = Statistics()
         self.tapped = sum(self.lite0.channels[tap] for tap in TAPS)
+        self.outputs = 2 * self.tapped + self.statistics.count
 
     def forward(self, normalized: Tensor, rgb: Tensor) -> Tensor:
         """(N, 3, H, W) normalized and as RGB in 0..255 -> (N, 2T + S, H/32, W/32)."""
@@ -52,6 +58,28 @@ class CompactTrunk(nn.Module):
         cells = [self._cells(tap, tap_map) for tap, tap_map in zip(TAPS, maps, strict=True)]
         squares = [self._cells(tap, tap_map.square()) for tap, tap_map in zip(TAPS, maps, strict=True)]
         return torch.cat([*cells, *squares, self.statistics(rgb)], 1)
+
+    def stages(self) -> tuple[TrunkStage, ...]:
+        """The statistics and the blocks down to stride 8, those to stride 16, the rest."""
+        stages = []
+        for start, stop, side in STAGES:
+            run = partial(self._stage, start, stop)
+            carries = self.lite0.channels[stop - 1] if stop < len(self.lite0.blocks) else 0
+            source_stride = self.lite0.strides[start - 1] if start else 1
+            stages.append(TrunkStage(run, carries, source_stride, self.lite0.reach(start, stop), side))
+        return tuple(stages)
+
+    def _stage(self, start: int, stop: int, x: Tensor, rgb: Tensor | None = None) -> StageOutput:
+        x, maps = self.lite0.part(x, start, stop)
+        features = {}
+        for tap, tap_map in maps.items():
+            first = sum(self.lite0.channels[before] for before in TAPS if before < tap)
+            features[first] = self._cells(tap, tap_map)
+            features[self.tapped + first] = self._cells(tap, tap_map.square())
+        if rgb is not None:
+            # They see fewer of the surrounding pixels than the blocks: see Statistics.reach.
+            features[2 * self.tapped] = self.statistics(rgb)
+        return StageOutput(x if stop < len(self.lite0.blocks) else None, features)
 
     def _cells(self, tap: int, tap_map: Tensor) -> Tensor:
         side = CELL // self.lite0.strides[tap]
@@ -83,6 +111,8 @@ class CompactColumn(Column):
         tapped: number of the trunk's tapped channels T.
         inputs: number of descriptors, 2T + S.
     """
+
+    map_window = 3
 
     def __init__(self, defect: Defect, tapped: int, inputs: int) -> None:
         super().__init__()
@@ -122,7 +152,6 @@ def build(kind: str) -> tuple[CompactTrunk, dict[str, Column]]:
         kind: "holistic" (all defects) or "patches" (without composition).
     """
     trunk = CompactTrunk()
-    inputs = 2 * trunk.tapped + trunk.statistics.count
     defects = DEFECTS if kind == "holistic" else PATCH_DEFECTS
-    columns: dict[str, Column] = {defect.key: CompactColumn(defect, trunk.tapped, inputs) for defect in defects}
+    columns: dict[str, Column] = {defect.key: CompactColumn(defect, trunk.tapped, trunk.outputs) for defect in defects}
     return trunk, columns

@@ -7,6 +7,7 @@ each. Fully connected layers are written as 1x1 convolutions, so that the same w
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 import torch
@@ -15,6 +16,8 @@ from torch import Tensor, nn
 from photodefect.defects import DEFECTS, PATCH_DEFECTS, Defect
 from photodefect.network.layers import ConvNorm
 from photodefect.network.multicolumn import Column
+from photodefect.network.reach import Reach
+from photodefect.network.stages import StageOutput, TrunkStage
 
 NORMALIZATION: Final[dict[str, Any]] = {"channels": "bgr", "mean": [97.36, 104.61, 109.47], "scale": 1.0}
 
@@ -107,9 +110,33 @@ class Block(nn.Module):
         """(N, inputs, h, w) -> (N, outputs, h / stride, w / stride)."""
         return torch.cat([branch(x) for branch in self.branches.values()], 1)
 
+    def reach(self, reach: Reach) -> Reach:
+        """What a position of the output sees, if a position of the input sees ``reach``."""
+        ends = [_chain_reach(branch.children(), reach) for branch in self.branches.values()]
+        return Reach(ends[0].stride, max(end.before for end in ends), max(end.after for end in ends))
+
+
+def _chain_reach(layers: Iterable[nn.Module], reach: Reach) -> Reach:
+    """What a position behind a chain of layers sees."""
+    for layer in layers:
+        if isinstance(layer, (ConvNorm, Block)):
+            reach = layer.reach(reach)
+        elif isinstance(layer, (nn.MaxPool2d, nn.AvgPool2d)):
+            kernel, stride, padding = layer.kernel_size, layer.stride, layer.padding
+            reach = reach.through(_side(kernel), _side(stride), _side(padding))
+        else:
+            raise TypeError(f"how far a {type(layer).__name__} sees is not known")
+    return reach
+
+
+def _side(value: int | tuple[int, ...]) -> int:
+    return value if isinstance(value, int) else value[0]
+
 
 class GoogLeNetTrunk(nn.Module):
     """What all defects share: the stem and blocks 3a to 4e."""
+
+    outputs = TRUNK_BLOCKS["4e"].outputs
 
     def __init__(self) -> None:
         super().__init__()
@@ -129,13 +156,27 @@ class GoogLeNetTrunk(nn.Module):
         result: Tensor = self.blocks(self.stem(normalized))
         return result
 
+    def stages(self) -> tuple[TrunkStage, ...]:
+        """The stem and blocks 3a to 3c, then 4a to 4e."""
+        early, late = self.blocks[:3], self.blocks[3:]
+        near = _chain_reach([*self.stem.children(), *early.children()], Reach())
+        outputs = TRUNK_BLOCKS["3c"].outputs
+        far = _chain_reach(late.children(), Reach(near.stride).from_here())
+        return (
+            TrunkStage(lambda x: StageOutput(early(self.stem(x)), {}), outputs, 1, near, side=512),
+            TrunkStage(lambda x: StageOutput(None, {0: late(x)}), 0, near.stride, far, side=1600),
+        )
+
 
 class GoogLeNetColumn(Column):
     """One defect's blocks 5a and 5b and its two fully connected layers, dropout of a half before each."""
 
+    map_window = 1  # the paper's maps are made without pooling (section 5.3)
+
     def __init__(self, defect: Defect) -> None:
         super().__init__()
         self.blocks = nn.Sequential(OrderedDict((name, Block(shape)) for name, shape in COLUMN_BLOCKS.items()))
+        self.reach = _chain_reach(self.blocks.children(), Reach()).before
         self.dropout = nn.Dropout(0.5)
         self.hidden = nn.Conv2d(COLUMN_BLOCKS["5b"].outputs, HIDDEN, 1)
         self.classes = nn.Conv2d(HIDDEN, defect.class_count, 1)

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from photodefect.network.reach import Reach
+
 
 class ConvNorm(nn.Module):
     """Convolution without bias, batch normalisation, and an optional activation.
@@ -46,6 +48,12 @@ class ConvNorm(nn.Module):
             x = functional.pad(x, self.extra_padding)
         result: Tensor = self.activation(self.norm(self.conv(x)))
         return result
+
+    def reach(self, reach: Reach) -> Reach:
+        """What a position of the output sees, if a position of the input sees ``reach``."""
+        conv = self.conv
+        padding = self.extra_padding[0] if self.extra_padding is not None else conv.padding[0]
+        return reach.through(conv.kernel_size[0], conv.stride[0], int(padding))
 
     @torch.no_grad()
     def fold(self) -> None:

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from torch import Tensor, nn
 
 from photodefect.network.layers import ConvNorm
+from photodefect.network.reach import Reach
 
 EPS: Final = 1e-3
 STEM_CHANNELS: Final = 32
@@ -75,6 +76,13 @@ class Block(nn.Module):
         result: Tensor = self.layers(x)
         return result + x if self.skip else result
 
+    def reach(self, reach: Reach) -> Reach:
+        """What a position of the output sees, if a position of the input sees ``reach``."""
+        for layer in self.layers:
+            if isinstance(layer, ConvNorm):
+                reach = layer.reach(reach)
+        return reach
+
 
 class Lite0(nn.Module):
     """The stem and the 16 blocks; gives the maps after the blocks named in ``taps``.
@@ -112,10 +120,32 @@ class Lite0(nn.Module):
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """(N, 3, H, W), H and W multiples of 32 -> one map a tap, (N, channels, H/stride, W/stride)."""
-        x = self.stem(x)
-        maps = []
-        for index, block in enumerate(self.blocks):
-            x = block(x)
+        return list(self.part(x, 0, len(self.blocks))[1].values())
+
+    def part(self, x: Tensor, start: int, stop: int) -> tuple[Tensor, dict[int, Tensor]]:
+        """Some of the blocks, ``start`` up to but not including ``stop``; before block 0 comes the stem.
+
+        Args:
+            x: what block ``start - 1`` gives, or the input.
+            start: the first block.
+            stop: the block after the last one.
+
+        Returns:
+            What the last block gives, and the maps by tap.
+        """
+        if start == 0:
+            x = self.stem(x)
+        maps = {}
+        for index in range(start, stop):
+            x = self.blocks[index](x)
             if index in self.taps:
-                maps.append(x)
-        return maps
+                maps[index] = x
+        return x, maps
+
+    def reach(self, start: int, stop: int) -> Reach:
+        """What a position behind :meth:`part` sees, from the pixels of the positions that the part takes."""
+        reach = self.stem.reach(Reach()) if start == 0 else Reach(self.strides[start - 1]).from_here()
+        for block in self.blocks[start:stop]:
+            if isinstance(block, Block):
+                reach = block.reach(reach)
+        return reach

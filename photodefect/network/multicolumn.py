@@ -55,7 +55,15 @@ class InputNormalization(nn.Module):
 
 
 class Column(nn.Module, ABC):
-    """The layers that belong to one defect."""
+    """The layers that belong to one defect.
+
+    Attributes:
+        reach: cells on every side of a cell that :meth:`local` looks at.
+        map_window: cells that a heat map averages around each position, odd, unless told otherwise.
+    """
+
+    reach: int = 0
+    map_window: int = WINDOW
 
     @abstractmethod
     def local(self, features: Tensor) -> Tensor:
@@ -112,11 +120,12 @@ class MultiColumnNetwork(nn.Module):
 
     def logits(self, features: Tensor) -> dict[str, Tensor]:
         """Trunk features (N, C, 7, 7) -> class logits (N, K) by defect key."""
-        result = {}
-        for defect in self.defects:
-            column = self.column(defect.key)
-            result[defect.key] = column.classify(column.pool(column.local(features))).flatten(1)
-        return result
+        return {defect.key: self.column_logits(features, defect.key) for defect in self.defects}
+
+    def column_logits(self, features: Tensor, key: str) -> Tensor:
+        """Trunk features (N, C, 7, 7) -> class logits (N, K) of one defect."""
+        column = self.column(key)
+        return column.classify(column.pool(column.local(features))).flatten(1)
 
     def forward(self, rgb: Tensor) -> dict[str, Tensor]:
         """RGB (N, 3, 224, 224), uint8 or float in 0..255 -> class logits (N, K) by defect key."""

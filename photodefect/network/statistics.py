@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from photodefect.network.reach import Reach
+
 CELL: Final = 32
 """Side of a cell in pixels: the stride of the trunk's end."""
 
@@ -94,6 +96,13 @@ class Statistics(nn.Module):
         self.register_buffer("tilt_tangents", tangents, persistent=False)
         with torch.no_grad():
             self.count: int = self.forward(torch.zeros(1, 3, CELL * 2, CELL * 2)).shape[1]
+
+    @property
+    def reach(self) -> Reach:
+        """What a cell sees: its own pixels, and beyond them what the gradients and the dark channel look at."""
+        gradients = Reach().through(4, 4, 0).through(3).through(CELL // 4, CELL // 4, 0)
+        veil = Reach().through(2, 2, 0).through(7, 4).through(CELL // 8, CELL // 8, 0)
+        return Reach(CELL, max(gradients.before, veil.before), max(gradients.after, veil.after))
 
     def _level(self, name: str) -> Tensor:
         buffer = getattr(self, name)

@@ -1,0 +1,7 @@
+"""Heat maps: where in the frame each defect sits, and pictures that show it."""
+
+from __future__ import annotations
+
+from photodefect.heatmap.maps import FINE_DEFECTS, SAMPLES, WORKING_SIDE, HeatMap, HeatMaps, heatmaps, mapped_defects
+
+__all__ = ["FINE_DEFECTS", "SAMPLES", "WORKING_SIDE", "HeatMap", "HeatMaps", "heatmaps", "mapped_defects"]

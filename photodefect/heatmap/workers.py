@@ -1,0 +1,54 @@
+"""Work shared out to threads, each of which computes with one core.
+
+One operator spread over several cores waits for the slowest of them, again and again; on a busy machine that costs
+more than it gains. Tiles don't wait for each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import TypeVar
+
+import torch
+
+_T = TypeVar("_T")
+
+
+class Workers:
+    """A few threads, for the time of a ``with`` block.
+
+    Args:
+        threads: how many; 1 works in the calling thread, with as many cores as torch likes.
+    """
+
+    def __init__(self, threads: int = 1) -> None:
+        self._pool: ThreadPoolExecutor | None = None
+        if threads > 1:
+            # The number of cores that torch uses is a thread's own.
+            self._pool = ThreadPoolExecutor(threads, "tile", initializer=torch.set_num_threads, initargs=(1,))
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool is not None:
+            # After an error, or Ctrl-C, what hasn't begun isn't waited for.
+            self._pool.shutdown(cancel_futures=True)
+
+    def each(self, function: Callable[[_T], None], items: Iterable[_T]) -> None:
+        """Call a function with every item, without gradients; in any order. The first error is raised."""
+
+        def call(item: _T) -> None:
+            with torch.inference_mode():
+                function(item)
+
+        if self._pool is None:
+            for item in items:
+                call(item)
+            return
+        for future in [self._pool.submit(call, item) for item in items]:
+            future.result()
