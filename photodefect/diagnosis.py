@@ -14,7 +14,7 @@ import hashlib
 import logging
 import os
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -130,13 +130,18 @@ class Diagnoser:
             f"{self.device}, {self._workers} photos at once with {self._threads_each} threads each"
         )
 
-    def diagnose(self, paths: Iterable[str | os.PathLike[str]]) -> Generator[Diagnosis, None, None]:
+    def diagnose(
+        self, paths: Iterable[str | os.PathLike[str]], *, look: Callable[[str, NDArray[np.uint8]], object] | None = None
+    ) -> Generator[Diagnosis, None, None]:
         """Diagnose photos, lazily and in the order given.
 
         A photo that can't be diagnosed gives a record with an ``error`` instead of stopping the others.
 
         Args:
             paths: files; folders are walked by :func:`photodefect.find_photos`.
+            look: called with each photo's path and its pixels, (height, width, 3), uint8, sRGB, upright, for whoever
+                wants to measure something and not to decode it again. The call comes from the thread that decoded
+                it, before the photo's record.
 
         Yields:
             One record a path.
@@ -146,7 +151,7 @@ class Diagnoser:
             try:
                 for path in paths:
                     name = os.fspath(path)
-                    pending.append((name, pool.submit(self._work, name)))
+                    pending.append((name, pool.submit(self._work, name, look)))
                     if len(pending) >= self._workers + READ_AHEAD:
                         yield self._record(*pending.popleft())
                 while pending:
@@ -167,11 +172,13 @@ class Diagnoser:
         """
         return self._diagnosis(path, self._inputs(pixels))
 
-    def _work(self, name: str) -> _Inputs | Diagnosis:
+    def _work(self, name: str, look: Callable[[str, NDArray[np.uint8]], object] | None) -> _Inputs | Diagnosis:
         """What is done with a photo in a thread of its own; a GPU's part is left to the main thread."""
         path = Path(name)
         photo = decode(path, max_pixels=self._max_pixels)
         inputs = self._inputs(photo.pixels, read_capture(path), photo.provenance)
+        if look is not None:
+            look(name, photo.pixels)
         del photo  # the largest thing that there is
         return self._diagnosis(name, inputs) if self.device.type == "cpu" else inputs
 

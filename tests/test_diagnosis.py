@@ -288,3 +288,17 @@ assert "torchvision" not in sys.modules
         "PYTHONPATH": os.pathsep.join([str(tmp_path), str(root), os.environ.get("PYTHONPATH", "")])
     }
     subprocess.run([sys.executable, "-W", "error", "-c", script], check=True, cwd=tmp_path, env=environment)
+
+
+def test_whoever_looks_at_the_pixels_sees_each_photo_once_before_its_record(
+    diagnoser: Diagnoser, photos: list[Path], diagnoses: list[Diagnosis]
+) -> None:
+    seen: dict[str, tuple[int, ...]] = {}
+    for diagnosis, expected in zip(
+        diagnoser.diagnose([*photos, "nowhere.jpg"], look=lambda path, pixels: seen.update({path: pixels.shape})),
+        diagnoses,
+        strict=False,
+    ):
+        assert diagnosis == expected
+        assert seen[diagnosis.path] == (diagnosis.height, diagnosis.width, 3)
+    assert list(map(Path, sorted(seen))) == sorted(photos)

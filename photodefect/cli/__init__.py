@@ -20,10 +20,14 @@ import typer.main
 from photodefect._version import __version__
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.guard import guarded
+from photodefect.cli.optional_values import with_values
 
 COMMANDS: Final = MappingProxyType(
     {
         "diagnose": "Say how severe seven defects are in photos.",
+        "rank-folder": "Rank the photos of a folder from best to worst, and thin it.",
+        "profile": "Show which thresholds, weights and wishes hold, and where they come from.",
+        "tune": "Fit a profile to your own ratings.",
         "evaluate": "Compare predictions with ground truth as the paper does.",
         "aggregate-votes": "Turn the raw votes of many people into ground truth.",
         "synthesize": "Make labelled photos with graded synthetic defects.",
@@ -45,7 +49,8 @@ class _LazyCommand(typer.core.TyperCommand):
         parent: Any = None,  # noqa: ANN401
         **extra: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
-        return _load(self.name or "").make_context(info_name, args, parent=parent, **extra)
+        optional = getattr(import_module(_module(self.name or "")), "OPTIONAL_VALUES", {})
+        return _load(self.name or "").make_context(info_name, with_values(args, optional), parent=parent, **extra)
 
 
 class _Commands(typer.core.TyperGroup):
