@@ -2,46 +2,62 @@
 
 A black-and-white photograph has no chroma, a sepia or otherwise toned one has one colour for each lightness: in CIE Lab
 its pixels lie on one thin curve over L*. A photograph is monochrome when hardly any chroma is left after the mean
-colour of each lightness is taken away.
+colour of each lightness is taken away. JPEG stores colour at half the resolution, which moves the pixels of busy
+regions off the curve; smooth regions are therefore held to stricter limits.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy import ndimage
 
-from photodefect.synthesis.colour import lab, linear_from_pixels
+from photodefect.synthesis.colour import Plane, lab, linear_from_pixels, luminance
 
-_LONG_SIDE = 192
-_BINS = 24
-_GREY = 4.0
-"""Mean chroma up to which a photo counts as untoned."""
-_STRONGEST_TONE = 35.0
+_LONG_SIDE: Final = 256
+_BINS: Final = 24
+_LIGHT: Final = 0.4
+_MOST_GAIN: Final = 8.0
+_STRONGEST_TONE: Final = 30.0
 """Mean chroma above which one colour is a subject (wood, water), no toning."""
 
 
-def chroma_spread(pixels: NDArray[np.uint8]) -> tuple[float, float, float]:
-    """Mean chroma, and how far colours are from the mean colour of their lightness, in CIE Lab units.
+@dataclass(frozen=True)
+class Spread:
+    """How far colours are from the mean colour of their lightness, in CIE Lab units.
 
-    Args:
-        pixels: (H, W, 3) uint8 sRGB.
-
-    Returns:
-        Over the pixels of a reduced copy: mean chroma, and the root mean square and the 99th percentile of the
-        distance to the mean colour of pixels of the same lightness. All are 0 for pure grey.
+    Attributes:
+        along: deviation in the direction in which they differ most.
+        across: deviation at a right angle to it.
+        tail: 99th percentile of the distance along.
     """
-    image = Image.fromarray(pixels)
-    image.thumbnail((_LONG_SIDE, _LONG_SIDE), Image.Resampling.BOX)
-    values = lab(linear_from_pixels(np.asarray(image))).reshape(3, -1)
+
+    along: float
+    across: float
+    tail: float
+
+
+def colour_spread(values: Plane) -> Spread:
+    """Spread of the colours of Lab values (3, N) around a curve over L*; all zero for greys."""
     bins = np.clip((values[0] * (_BINS / 100.0)).astype(np.intp), 0, _BINS - 1)
-    counts = np.maximum(np.bincount(bins, minlength=_BINS), 1)
-    residual = [
-        plane - (np.bincount(bins, weights=plane, minlength=_BINS) / counts)[bins] for plane in (values[1], values[2])
-    ]
-    distance = np.hypot(residual[0], residual[1])
-    chroma = float(np.hypot(values[1], values[2]).mean())
-    return chroma, float(np.sqrt((distance**2).mean())), float(np.percentile(distance, 99))
+    counts = np.bincount(bins, minlength=_BINS)
+    filled = counts > 0
+    centres = np.bincount(bins, weights=values[0], minlength=_BINS)[filled] / counts[filled]
+    residual = np.empty((2, values.shape[1]))
+    for index, plane in enumerate((values[1], values[2])):
+        means = np.bincount(bins, weights=plane, minlength=_BINS)[filled] / counts[filled]
+        residual[index] = plane - np.interp(values[0], centres, means)
+    power, directions = np.linalg.eigh(residual @ residual.T / residual.shape[1])
+    deviations = np.sqrt(np.maximum(power, 0.0))
+    return Spread(
+        along=float(deviations[1]),
+        across=float(deviations[0]),
+        tail=float(np.percentile(np.abs(directions[:, 1] @ residual), 99)),
+    )
 
 
 def is_monochrome(pixels: NDArray[np.uint8]) -> bool:
@@ -49,8 +65,17 @@ def is_monochrome(pixels: NDArray[np.uint8]) -> bool:
 
     A frame of a single colour, all black or all white included, counts as monochrome: there is no second colour in it.
     """
-    chroma, spread, tail = chroma_spread(pixels)
-    if chroma <= _GREY:
-        return spread < 1.5 and tail < 4.5
-    # Toning follows lightness exactly, up to compression; a grey street under a blue sky does not.
-    return chroma < _STRONGEST_TONE and spread < 1.2 and tail < 3.5
+    image = Image.fromarray(pixels)
+    image.thumbnail((_LONG_SIDE, _LONG_SIDE), Image.Resampling.BOX)
+    linear = linear_from_pixels(np.asarray(image))
+    # The colours of a dark photo are judged as if it were lighter, or every black frame were monochrome.
+    light = float(np.percentile(luminance(linear), 99))
+    values = lab(linear * np.float32(min(max(_LIGHT / max(light, 1e-6), 1.0), _MOST_GAIN)))
+    if float(np.hypot(values[1], values[2]).mean()) > _STRONGEST_TONE:
+        return False
+    everywhere = colour_spread(values.reshape(3, -1))
+    if everywhere.along > 2.3 or everywhere.across > 1.2 or everywhere.tail > 6.5:
+        return False
+    steepness = ndimage.maximum_filter(values[0], 3) - ndimage.minimum_filter(values[0], 3)
+    smooth = colour_spread(values[:, steepness <= np.median(steepness)])
+    return smooth.along < 1.2 and smooth.across < 0.85

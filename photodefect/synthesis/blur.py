@@ -3,8 +3,8 @@
 Blur happens to scene light, before the tone curve, so that blown lights spread into discs and streaks. Its strength is
 the deviation of the point spread function relative to the long side D of the final picture,
 
-    sigma(s) = 8 / 896 * D * s ** 1.75 * max(1, softness / 0.7)
-        at D = 896: 0.15: 0.3, 0.3: 1.0, 0.5: 2.4, 0.7: 4.3, 1.0: 8 pixels
+    sigma(s) = (7.5 / 896 * D * s ** 1.5 + 0.3 * min(1, s / 0.3)) * max(1, softness / 0.7)
+        at D = 896: 0.15: 0.6, 0.3: 1.5, 0.5: 3.0, 0.7: 4.7, 1.0: 7.8 pixels
 
 where softness is the deviation in pixels of the sharpest edges before: pixels of a 24-megapixel file are soft
 already, and what blurs them visibly is larger. A disc of radius r has the deviation r / 2; a motion of length l counts
@@ -56,9 +56,15 @@ class Blur:
     seen: float = 1.0
 
 
-def relative_sigma(severity: float) -> float:
-    """Deviation of the point spread function as a share of the long side, at a severity in 0..1."""
-    return float(8.0 / _REFERENCE * severity**1.75)
+def sigma_for(severity: float, long_side: float, soft: float) -> float:
+    """Deviation in pixels of the point spread function at a severity in 0..1; strictly rising.
+
+    Args:
+        severity: 0..1.
+        long_side: of the final picture, in pixels.
+        soft: ``softness`` of the pixels before.
+    """
+    return float((7.5 / _REFERENCE * long_side * severity**1.5 + min(0.3, severity)) * max(1.0, soft / 0.7))
 
 
 def softness(pixels: Pixels) -> float:
@@ -92,7 +98,8 @@ def _strong_gradient(plane: Plane) -> float:
     gradient = np.abs(np.diff(plane, axis=1))
     if gradient.size == 0:
         return 0.0
-    strong = np.partition(gradient.ravel(), int(gradient.size * 0.98))[int(gradient.size * 0.98) :]
+    start = int(gradient.size * 0.995)
+    strong = np.partition(gradient.ravel(), start)[start:]
     return float(strong.mean())
 
 
@@ -138,13 +145,17 @@ def draw_blur(pixels: Pixels, rng: np.random.Generator) -> Blur:
 def disc_kernel(radius: float, blades: int, angle: float) -> Plane:
     """Kernel of a defocused point: a disc, or a polygon of the aperture's blades, with a soft rim."""
     reach = int(np.ceil(radius + 1))
-    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float32)
+    # Small discs are made of finer cells, so that any radius has its own kernel.
+    fine = 7 if radius < 4 else 1
+    axis = (np.arange((2 * reach + 1) * fine, dtype=np.float32) + 0.5) / fine - reach - 0.5
+    y, x = axis[:, None], axis[None]
     distance = np.hypot(x, y)
     if blades:
         sector = 2 * np.pi / blades
         around = np.mod(np.arctan2(y, x) + angle, sector) - sector / 2
         distance = distance * np.cos(around) / np.cos(sector / 2) ** 0.5
-    kernel = np.clip(radius + 0.5 - distance, 0.0, 1.0)
+    kernel = np.clip((radius - distance) * fine + 0.5, 0.0, 1.0)
+    kernel = kernel.reshape(2 * reach + 1, fine, 2 * reach + 1, fine).sum(axis=(1, 3))
     result: Plane = (kernel / kernel.sum()).astype(np.float32)
     return result
 
@@ -190,8 +201,7 @@ def blur_scene(scene: Plane, severity: float, kind: Blur, *, final_long_side: fl
         soft: ``softness`` of the pixels before.
     """
     longest = float(max(scene.shape[1:]))
-    final = relative_sigma(severity) * final_long_side * max(1.0, soft / 0.7)
-    sigma = final * longest / final_long_side
+    sigma = sigma_for(severity, final_long_side, soft) * longest / final_long_side
     if kind.mask is None:
         return _spread(scene, sigma, kind)
     return _blend(scene, _follow(kind.mask, scene), sigma, kind)

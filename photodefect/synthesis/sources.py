@@ -14,7 +14,7 @@ from scipy import ndimage
 from photodefect.monochrome import is_monochrome
 from photodefect.synthesis.blur import softness
 from photodefect.synthesis.colour import Pixels, Plane, lab, linear_from_pixels
-from photodefect.synthesis.fields import thumbnail
+from photodefect.synthesis.fields import gaussian, thumbnail
 
 LONG_SIDE = 384
 
@@ -29,7 +29,8 @@ class SourceQuality:
         crushed: share of pixels darker than L* 3.
         veil: 2nd percentile of the dark channel (the least of the channels, eroded), 0..255; high in haze.
         contrast: deviation of L*.
-        noise: deviation of noise in 8-bit steps, estimated where the picture is smoothest.
+        noise: deviation of noise or fine texture in 8-bit steps, where the picture is smoothest.
+        chroma_noise: the same of colour differences, at the scale of a few pixels.
         softness: deviation in pixels of the sharpest edges.
         cast: Lab chroma of the mean of the least coloured third of mid-light pixels.
         chroma: mean Lab chroma.
@@ -44,6 +45,7 @@ class SourceQuality:
     veil: float
     contrast: float
     noise: float
+    chroma_noise: float
     softness: float
     cast: float
     chroma: float
@@ -76,6 +78,7 @@ def source_quality(pixels: Pixels) -> SourceQuality:
         veil=float(np.percentile(dark, 2)),
         contrast=float(lightness.std()),
         noise=noise_deviation(pixels),
+        chroma_noise=chroma_noise_deviation(pixels),
         softness=softness(pixels),
         cast=cast,
         chroma=float(chroma.mean()),
@@ -93,13 +96,26 @@ def noise_deviation(pixels: Pixels) -> float:
     luma: Plane = (pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)).astype(np.float32)
     mask = np.array([1.0, -2.0, 1.0], dtype=np.float32)
     residual = ndimage.convolve1d(ndimage.convolve1d(luma, mask, axis=0), mask, axis=1) / 6.0
-    height, width = (residual.shape[0] // 16) * 16, (residual.shape[1] // 16) * 16
-    if not height or not width:
-        return 0.0
-    blocks = residual[:height, :width].reshape(height // 16, 16, width // 16, 16).std(axis=(1, 3))
-    means = luma[:height, :width].reshape(height // 16, 16, width // 16, 16).mean(axis=(1, 3))
-    usable = blocks[(means > 20) & (means < 240)]
+    means = _blocks(luma).mean(axis=(1, 3))
+    usable = _blocks(residual).std(axis=(1, 3))[(means > 20) & (means < 240)]
     return float(np.percentile(usable, 10)) if usable.size else 0.0
+
+
+def chroma_noise_deviation(pixels: Pixels) -> float:
+    """Deviation of colour noise in 8-bit steps: of R - G and B - G in a band of a few pixels, in quiet blocks."""
+    values = pixels.astype(np.float32)
+    power = 0.0
+    for channel in (0, 2):
+        difference = values[..., channel] - values[..., 1]
+        band = gaussian(difference, 0.7) - gaussian(difference, 4.0)
+        power = power + _blocks(band).std(axis=(1, 3)) ** 2
+    return float(np.sqrt(np.percentile(power, 10))) if np.size(power) else 0.0
+
+
+def _blocks(plane: Plane) -> Plane:
+    """(H, W) in blocks (h, 16, w, 16), without what is left at the right and below."""
+    height, width = plane.shape[0] // 16, plane.shape[1] // 16
+    return plane[: height * 16, : width * 16].reshape(height, 16, width, 16)
 
 
 def why_not_clean(quality: SourceQuality) -> str | None:
@@ -110,11 +126,12 @@ def why_not_clean(quality: SourceQuality) -> str | None:
     limits = (
         (quality.lightness < 15 or quality.crushed > 0.5, "too dark"),
         (quality.lightness > 84 or quality.clipped > 0.2, "too bright or blown"),
-        (quality.flatness > 0.3 or (quality.colours < 40 and not quality.monochrome), "a graphic or abstract"),
         (quality.veil > 56 or quality.contrast < 9, "hazy or without contrast"),
-        (quality.noise > 6.5, "noisy"),
+        (quality.flatness > 0.3 or (quality.colours < 40 and not quality.monochrome), "a graphic or abstract"),
+        # Texture (forests, sand, fur) is as strong as noise in lightness, but not in colour.
+        (quality.noise > 11 or quality.chroma_noise > 5 or (quality.noise > 4 and quality.chroma_noise > 3.5), "noisy"),
         (quality.softness > 2.3, "blurred"),
-        (quality.cast > 30 and not quality.monochrome, "a strong colour cast"),
+        (quality.cast > 28 and not quality.monochrome, "a strong colour cast"),
         (quality.chroma > 58, "over-coloured"),
     )
     return next((reason for holds, reason in limits if holds), None)
