@@ -17,7 +17,7 @@ from photodefect.defects import KEYS
 from photodefect.errors import DataError, NothingToDoError
 from photodefect.photos.find import find_photos
 from photodefect.synthesis.contact_sheet import contact_sheet
-from photodefect.synthesis.labelled_set import LABELS, examine, load_source, new_folder, write_set
+from photodefect.synthesis.labelled_set import LABELS, check_new_folder, examine, load_source, new_folder, write_set
 
 T = TypeVar("T")
 
@@ -50,10 +50,10 @@ def synthesize(  # noqa: PLR0917 - a command has as many parameters as it has op
     """
     if not folder.exists():
         raise DataError(f"{folder}: there is no such folder")
+    check_new_folder(output)
     paths = list(find_photos([folder]))
     if not paths:
         raise NothingToDoError(f"no photo in {folder}")
-    new_folder(output)
     clean: list[Path] = []
     unreadable = unclean = 0
     for source in _progress(examine(paths, size), len(paths), "choosing sources", quiet=quiet):
@@ -69,6 +69,7 @@ def synthesize(  # noqa: PLR0917 - a command has as many parameters as it has op
             f"none of {len(paths)} photos in {folder} is a clean source"
             f"{'' if any_source else '; --any-source takes them as they are'}"
         )
+    new_folder(output)
     written = write_set(clean, output, count=count, seed=seed, rebalanced=rebalanced, long_side=size)
     for _ in _progress(written, count, "degrading", quiet=quiet):
         pass

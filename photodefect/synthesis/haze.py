@@ -113,7 +113,12 @@ def draw_haze(linear: Plane, rng: np.random.Generator) -> Haze:
     if tone == "grey":
         brightness *= 0.75
     # The air scatters the light that lights the scene: it is hardly darker than the scene's bright parts.
-    brightness = max(brightness, float(rng.uniform(0.5, 0.9)) * float(np.percentile(luminance(small), 85)))
+    light = luminance(small)
+    brightness = max(brightness, float(rng.uniform(0.5, 0.9)) * float(np.percentile(light, 85)))
+    # At night it is lit by little, too.
+    dusk = float(np.clip(np.mean(light) / 0.06, 0.1, 1.0))
+    if rng.random() < 0.7:
+        brightness *= dusk
     strength = float(rng.uniform(0.3, 1.0))
     airlight = brightness * (1 + strength * (tint - 1)) * np.exp(rng.normal(0, 0.015, 3))
     if sun is None:
@@ -125,7 +130,7 @@ def draw_haze(linear: Plane, rng: np.random.Generator) -> Haze:
         depth=np.maximum(depth, 0.004).astype(np.float32),
         airlight=np.clip(airlight, 0.0, 1.0).astype(np.float32),
         soften=float(rng.uniform(0.0, 0.003)),
-        settle=float(rng.uniform(0.0, 0.6)),
+        settle=float(rng.uniform(0.0, 0.5)),
         sun=sun,
     )
 

@@ -45,9 +45,12 @@ def load_source(path: Path, long_side: int) -> Pixels:
     """Decode a photograph and reduce it to a long side of at most ``long_side``: (H, W, 3) uint8.
 
     Raises:
-        PhotoError: it can't be decoded, or is too small.
+        PhotoError: it can't be decoded, or is too small; the message names it.
     """
-    image = Image.fromarray(decode(path).pixels)
+    try:
+        image = Image.fromarray(decode(path).pixels)
+    except PhotoError as error:
+        raise type(error)(f"{path}: {error}") from error
     image.thumbnail((long_side, long_side), Image.Resampling.LANCZOS)
     if min(image.size) < _LEAST_SIDE:
         raise PhotoError(f"{path}: {image.width}x{image.height} pixels are too few to degrade")
@@ -65,14 +68,23 @@ def examine(paths: Sequence[Path], long_side: int) -> Iterator[Source]:
             yield Source(path, reason)
 
 
+def check_new_folder(folder: Path) -> None:
+    """See that nothing is in the way of a new set.
+
+    Raises:
+        DataError: something is there already.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError(f"{folder} is there already and not an empty folder; name a new one, nothing is overwritten")
+
+
 def new_folder(folder: Path) -> None:
     """Make the folder of a set; one that exists must be empty.
 
     Raises:
         DataError: something is there already, or the folder can't be made.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DataError(f"{folder} is there already and not an empty folder; name a new one, nothing is overwritten")
+    check_new_folder(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
