@@ -1,0 +1,153 @@
+"""Training the columns of the compact network on cached features of its frozen trunk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from photodefect.defects import KEYS, Defect
+from photodefect.infogain import class_weights, modelled_vote_distributions, vote_matrix
+from photodefect.network.compact import CompactColumn
+from photodefect.network.multicolumn import MultiColumnNetwork
+
+
+@dataclass(frozen=True)
+class ColumnRecipe:
+    """How columns are trained.
+
+    Attributes:
+        epochs: passes over the samples.
+        batch: samples a step.
+        learning_rate: at the start; it falls to zero along a cosine.
+        weight_decay: of AdamW.
+        largest_weight: a severity class is weighted at most this many times the most frequent one.
+        seed: of the initial weights, the order and the dropout.
+    """
+
+    epochs: int = 20
+    batch: int = 512
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.02
+    largest_weight: float = 4.0
+    seed: int = 0
+
+
+def soft_targets(defect: Defect, severities: Tensor) -> Tensor:
+    """How five workers would have voted: the rows of V (section 4.2), interpolated between class centres.
+
+    Args:
+        defect: whose severities.
+        severities: (N,), within the defect's range; NaN gives a row of zeros.
+
+    Returns:
+        (N, K); rows sum to 1 and their mean is the severity.
+    """
+    matrix = torch.from_numpy(vote_matrix(modelled_vote_distributions(defect))).float()
+    position = (severities.nan_to_num(0.0) - defect.lowest) * 10
+    low = position.floor().clamp(0, defect.class_count - 2).long()
+    share = (position - low)[:, None]
+    rows = (1 - share) * matrix[low] + share * matrix[low + 1]
+    return rows * (~severities.isnan())[:, None]
+
+
+def sample_weights(defect: Defect, severities: NDArray[np.float32], largest: float) -> NDArray[np.float32]:
+    """A weight for each sample by its class, at most ``largest`` times the smallest; mean 1; 0 where unknown.
+
+    Args:
+        defect: whose severities.
+        severities: (N,), NaN where unknown.
+        largest: the cap.
+    """
+    known = ~np.isnan(severities)
+    classes = np.array([defect.nearest_class(float(s)) for s in severities[known]])
+    counts = np.bincount(classes, minlength=defect.class_count).astype(float)
+    weights = np.minimum(class_weights(counts), class_weights(counts)[counts > 0].min() * largest)
+    result = np.zeros(len(severities), np.float32)
+    result[known] = weights[classes]
+    result /= result[known].mean()
+    return result
+
+
+def fit_columns(
+    network: MultiColumnNetwork,
+    descriptors: Tensor,
+    severities: NDArray[np.float32],
+    recipe: ColumnRecipe,
+    on_epoch: Callable[[int, dict[str, float]], None] | None = None,
+) -> None:
+    """Train the columns of ``network``, in place.
+
+    Args:
+        network: a compact network; its trunk isn't used.
+        descriptors: (M, 2T + S), from :func:`photodefect.network.compact.describe`; float16 is enough.
+        severities: (M, 7) in the order of ``KEYS``, NaN where unknown.
+        recipe: see there.
+        on_epoch: called with the number of the epoch and the mean loss by defect.
+    """
+    torch.manual_seed(recipe.seed)
+    columns = {defect: compact_column(network, defect.key) for defect in network.defects}
+    centre, deviation = standardization(descriptors)
+    targets, weights = {}, {}
+    for defect, column in columns.items():
+        column.centre.copy_(centre)
+        column.deviation.copy_(deviation)
+        own = severities[:, KEYS.index(defect.key)]
+        targets[defect] = soft_targets(defect, torch.from_numpy(own))
+        weights[defect] = torch.from_numpy(sample_weights(defect, own, recipe.largest_weight))
+    parameters = [p for column in columns.values() for p in column.parameters()]
+    optimizer = torch.optim.AdamW(parameters, recipe.learning_rate, weight_decay=recipe.weight_decay)
+    steps = -(-len(descriptors) // recipe.batch)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.epochs * steps)
+    generator = torch.Generator().manual_seed(recipe.seed)
+    network.columns.train()
+    for epoch in range(recipe.epochs):
+        order = torch.randperm(len(descriptors), generator=generator)
+        sums = dict.fromkeys((defect.key for defect in columns), 0.0)
+        for rows in torch.split(order, recipe.batch):
+            batch = descriptors[rows].float()[:, :, None, None]
+            total = torch.zeros(())
+            for defect, column in columns.items():
+                logits = column.classify_descriptors(batch).flatten(1)
+                cross_entropy = -(targets[defect][rows] * functional.log_softmax(logits, 1)).sum(1)
+                loss = (cross_entropy * weights[defect][rows]).mean()
+                sums[defect.key] += float(loss.detach())
+                total = total + loss
+            optimizer.zero_grad()
+            total.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            schedule.step()
+        if on_epoch is not None:
+            on_epoch(epoch, {key: value / steps for key, value in sums.items()})
+    network.columns.eval()
+
+
+def compact_column(network: MultiColumnNetwork, key: str) -> CompactColumn:
+    """The column of one defect.
+
+    Raises:
+        TypeError: the network isn't a compact one.
+    """
+    column = network.column(key)
+    if not isinstance(column, CompactColumn):
+        raise TypeError("only the compact network's columns can be trained on cached features")
+    return column
+
+
+def standardization(descriptors: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of each descriptor over the samples, (1, D, 1, 1) each; constant ones get deviation 1."""
+    total = torch.zeros(descriptors.shape[1], dtype=torch.float64)
+    squares = torch.zeros_like(total)
+    for chunk in torch.split(descriptors, 4096):
+        total += chunk.double().sum(0)
+        squares += chunk.double().square().sum(0)
+    mean = total / len(descriptors)
+    deviation = (squares / len(descriptors) - mean.square()).clamp(min=0).sqrt()
+    deviation[deviation < 1e-5] = 1.0
+    shape = (1, -1, 1, 1)
+    return mean.float().reshape(shape), deviation.float().reshape(shape)

@@ -1,0 +1,282 @@
+"""The recipe of the shipped weights: cached features of a frozen trunk, trained columns, calibrated scores.
+
+From a folder of clean photographs to a model folder, in three steps that can be looked at one by one: features of
+degraded variants (:mod:`photodefect.training.features`, hours of a core, resumable by photo), columns
+(:mod:`photodefect.training.columns`, minutes), calibration on photographs that were held out.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from photodefect.defects import DEFECTS
+from photodefect.errors import DataError
+from photodefect.network.compact import CompactTrunk, describe
+from photodefect.network.manifest import Calibration, Manifest, Normalization, Weighting
+from photodefect.network.model import save_model
+from photodefect.network.multicolumn import MultiColumnNetwork, expected_severity
+from photodefect.network.registry import NETWORKS, Kind, build_network
+from photodefect.training.calibration import fit_calibration
+from photodefect.training.columns import ColumnRecipe, compact_column, fit_columns
+from photodefect.training.features import AREAS, CacheSettings, cache_features
+from photodefect.training.imagenet import load_imagenet_trunk
+
+WINDOWS: Final = tuple(
+    (top, bottom, left, right)
+    for top in range(3)
+    for bottom in range(top + 1, 4)
+    for left in range(3)
+    for right in range(left + 1, 4)
+)
+"""All rectangles of the nine regions: (first row, after the last, first column, after the last)."""
+
+WINDOWS_WHOLE: Final = (0, 3, 0, 3)
+"""The one of them that is the whole input."""
+
+HOLISTIC_SHARE: Final[Mapping[str, float]] = MappingProxyType(
+    {
+        "bad_exposure": 1.0,
+        "bad_white_balance": 0.75,
+        "bad_saturation": 0.5,
+        "noise": 0.5,
+        "haze": 0.5,
+        "undesired_blur": 0.5,
+        "bad_composition": 1.0,
+    }
+)
+"""Weight of the holistic score; the rest is the patches'. Chosen on real photographs (a development set)."""
+
+
+@dataclass(frozen=True)
+class CompactSettings:
+    """How the shipped weights are made.
+
+    Attributes:
+        cache: what is cached of each photo.
+        holistic: how the columns of the holistic network are trained.
+        patches: how those of the patch network are trained.
+        holistic_share: weight of the holistic score by defect.
+        validation: one of so many photos is held out for calibration.
+        workers: processes that cache features.
+    """
+
+    cache: CacheSettings = field(default_factory=CacheSettings)
+    holistic: ColumnRecipe = field(default_factory=lambda: ColumnRecipe(epochs=24, batch=256))
+    patches: ColumnRecipe = field(default_factory=lambda: ColumnRecipe(epochs=8, batch=512))
+    holistic_share: Mapping[str, float] = field(default_factory=lambda: HOLISTIC_SHARE)
+    validation: int = 10
+    workers: int = 2
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Descriptors and severities of cached features.
+
+    Attributes:
+        holistic: (N, D), float16.
+        holistic_severities: (N, 7), NaN where unknown.
+        patches: (M, P, D), whole patches, float16.
+        windows: (M, P, D), a part of each patch.
+        severities: (M, 7), of the patches' photos.
+        held: (N,), whether the photo is held out.
+        held_patches: (M,), likewise.
+        scene: (M,), index into the holistic samples of the same variant.
+    """
+
+    holistic: Tensor
+    holistic_severities: NDArray[np.float32]
+    patches: Tensor
+    windows: Tensor
+    severities: NDArray[np.float32]
+    held: NDArray[np.bool_]
+    held_patches: NDArray[np.bool_]
+    scene: NDArray[np.int64]
+
+
+def is_held_out(photo: str, validation: int) -> bool:
+    """Whether a photo is held out: by its name without folder and ending, so that crops go with their photo."""
+    return zlib.crc32(photo.encode()) % validation == 0
+
+
+def load_samples(shards: Sequence[Path], settings: CompactSettings, tapped: int) -> Samples:
+    """Read cached features.
+
+    Args:
+        shards: the files of :func:`photodefect.training.features.cache_features`.
+        settings: says which photos are held out.
+        tapped: channels that the trunk taps.
+
+    Raises:
+        DataError: no photo was clean enough to be used.
+    """
+    rng = np.random.default_rng(settings.cache.seed)
+    whole, parts, pieces = [], [], []
+    whole_labels, labels = [], []
+    held: list[bool] = []
+    held_patches: list[bool] = []
+    scene: list[int] = []
+    for shard in shards:
+        with np.load(shard) as stored:
+            holistic, patches, severities = stored["holistic"], stored["patches"], stored["severities"]
+        if not len(severities):
+            continue
+        out = is_held_out(shard.stem.split("__", 1)[1], settings.validation)
+        start = len(held)
+        whole.append(window_descriptors(holistic, WINDOWS_WHOLE, tapped))
+        parts.append(window_descriptors(patches, WINDOWS_WHOLE, tapped))
+        chosen = [WINDOWS[int(index)] for index in rng.integers(len(WINDOWS), size=len(patches))]
+        seen = [window_descriptors(crops, window, tapped) for crops, window in zip(patches, chosen, strict=True)]
+        pieces.append(torch.stack(seen))
+        whole_labels.append(severities)
+        labels.append(severities[: len(patches)])
+        held += [out] * len(severities)
+        held_patches += [out] * len(patches)
+        scene += range(start, start + len(patches))
+    if not whole:
+        raise DataError(
+            "No photo is clean enough to learn from (hazy, noisy, blown, blurred or graphics, all of them)."
+        )
+    return Samples(
+        torch.cat(whole),
+        np.concatenate(whole_labels),
+        torch.cat(parts),
+        torch.cat(pieces),
+        np.concatenate(labels),
+        np.array(held),
+        np.array(held_patches),
+        np.array(scene),
+    )
+
+
+def window_descriptors(regions: NDArray[np.float32], window: tuple[int, int, int, int], tapped: int) -> Tensor:
+    """Region means (..., 9, C) -> descriptors (..., C) of a window of whole regions, float16."""
+    top, bottom, left, right = window
+    inside = [3 * row + column for row in range(top, bottom) for column in range(left, right)]
+    areas = np.array([AREAS[index] for index in inside], np.float32)
+    pooled = torch.from_numpy(np.einsum("...rc,r->...c", regions[..., inside, :], areas / areas.sum()))
+    flat = pooled.reshape(-1, pooled.shape[-1], 1, 1)
+    return describe(flat, tapped).reshape(pooled.shape).half()
+
+
+def scores(network: MultiColumnNetwork, descriptors: Tensor) -> dict[str, NDArray[np.float32]]:
+    """Descriptors (N, D) -> severity (N,) by defect key, before calibration."""
+    result = {}
+    with torch.inference_mode():
+        for defect in network.defects:
+            column = compact_column(network, defect.key)
+            parts = [
+                expected_severity(defect, column.classify_descriptors(chunk.float()[:, :, None, None]).flatten(1))
+                for chunk in torch.split(descriptors, 4096)
+            ]
+            result[defect.key] = torch.cat(parts).numpy()
+    return result
+
+
+def train_compact(
+    sources: Sequence[Path],
+    cache_folder: Path,
+    model_folder: Path,
+    settings: CompactSettings,
+    *,
+    version: str,
+    report: Callable[[str], None],
+) -> Manifest:
+    """Train the compact network from clean photographs and save it.
+
+    Args:
+        sources: photographs; those that aren't clean are left out.
+        cache_folder: where features are cached; what is there already is used.
+        model_folder: where the model goes.
+        settings: see there.
+        version: of the weights.
+        report: told what is going on, line by line.
+
+    Returns:
+        The manifest as saved.
+
+    Raises:
+        DataError: nothing to learn from.
+        ModelError: the ImageNet weights are missing.
+    """
+    for done, source in enumerate(cache_features(sources, cache_folder, settings.cache, workers=settings.workers), 1):
+        report(f"features of {source.name} cached ({done})")
+    shards = sorted(path for path in cache_folder.glob("*.npz") if not path.name.endswith(".partial.npz"))
+    networks: dict[Kind, MultiColumnNetwork] = {}
+    samples = load_samples(shards, settings, CompactTrunk().tapped)
+    report(f"{len(samples.held)} variants, {int(samples.held.sum())} of them held out")
+    for kind in ("holistic", "patches"):
+        networks[kind] = train_columns(kind, samples, settings, report)
+    manifest = calibrated_manifest(networks, samples, settings, version)
+    return save_model(model_folder, manifest, networks["holistic"], networks["patches"], half_precision=True)
+
+
+def train_columns(
+    kind: Kind, samples: Samples, settings: CompactSettings, report: Callable[[str], None]
+) -> MultiColumnNetwork:
+    """A network of one kind with its ImageNet trunk and trained columns."""
+    network = build_network("lite0", kind)
+
+    def on_epoch(epoch: int, losses: Mapping[str, float]) -> None:
+        report(f"{kind} epoch {epoch + 1}: " + "  ".join(f"{key} {loss:.3f}" for key, loss in losses.items()))
+
+    if kind == "holistic":
+        train = ~samples.held
+        fit_columns(network, samples.holistic[train], samples.holistic_severities[train], settings.holistic, on_epoch)
+    else:
+        train = ~samples.held_patches
+        count, width = samples.patches.shape[1:]
+        # Parts of patches count as well: heat maps look through smaller windows.
+        descriptors = torch.cat([samples.patches[train].reshape(-1, width), samples.windows[train].reshape(-1, width)])
+        severities = np.tile(np.repeat(samples.severities[train], count, axis=0), (2, 1))
+        fit_columns(network, descriptors, severities, settings.patches, on_epoch)
+    trunk = network.trunk
+    if isinstance(trunk, CompactTrunk):
+        load_imagenet_trunk(trunk.lite0)
+    return network.eval()
+
+
+def calibrated_manifest(
+    networks: Mapping[Kind, MultiColumnNetwork], samples: Samples, settings: CompactSettings, version: str
+) -> Manifest:
+    """Combination, calibration and reference distribution, from the photos held out."""
+    held = samples.held_patches
+    count, width = samples.patches.shape[1:]
+    holistic = scores(networks["holistic"], samples.holistic[samples.scene[held]])
+    patches = {
+        key: values.reshape(-1, count).mean(1)
+        for key, values in scores(networks["patches"], samples.patches[held].reshape(-1, width)).items()
+    }
+    combination, calibration, reference = {}, {}, {}
+    for index, defect in enumerate(DEFECTS):
+        share = settings.holistic_share[defect.key]
+        combination[defect.key] = Weighting(share, 1 - share)
+        raw = holistic[defect.key] * share
+        if share < 1:
+            raw = raw + patches[defect.key] * (1 - share)
+        calibration[defect.key] = fit_calibration(defect, raw, samples.severities[held][:, index])
+        reference[defect.key] = reference_quantiles(calibration[defect.key], raw)
+    return Manifest(
+        name="compact",
+        version=version,
+        network="lite0",
+        normalization=Normalization.from_mapping(NETWORKS["lite0"].default_normalization),
+        combination=combination,
+        calibration=calibration,
+        reference=reference,
+    )
+
+
+def reference_quantiles(calibration: Calibration, raw: NDArray[np.float32]) -> tuple[float, ...]:
+    """Quantiles 0 to 100 % of the absolute calibrated severity."""
+    severities = np.abs(np.interp(raw, calibration.raw, calibration.severity))
+    return tuple(float(value) for value in np.round(np.quantile(severities, np.linspace(0, 1, 101)), 4))

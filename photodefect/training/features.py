@@ -1,0 +1,195 @@
+"""Cached features of a frozen trunk: columns are then trained in seconds instead of hours.
+
+A shard holds one source photo: several degraded variants of it, each as one holistic input and a few patches, the
+trunk's cells averaged over a 3x3 partition of the window. Any window made of whole regions, the full one included,
+follows from these averages.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from photodefect.defects import BY_KEY, KEYS
+from photodefect.inputs import holistic_input, patch_inputs
+from photodefect.network.layers import fold_batch_norms
+from photodefect.network.multicolumn import WINDOW, MultiColumnNetwork
+from photodefect.network.registry import build_network
+from photodefect.photos.decode import decode
+from photodefect.synthesis.degrade import degrade
+from photodefect.synthesis.severities import draw_severities
+from photodefect.synthesis.sources import is_clean, source_quality
+from photodefect.training.imagenet import load_imagenet_trunk
+
+EDGES: Final = (0, 2, 5, WINDOW)
+"""Cells at which the window is cut, along each side."""
+
+AREAS: Final = tuple(
+    (EDGES[row + 1] - EDGES[row]) * (EDGES[column + 1] - EDGES[column]) for row in range(3) for column in range(3)
+)
+"""Cells in each of the nine regions, row by row; they sum to 49."""
+
+FRAGMENTS: Final = "native"
+"""Sources in a folder of this name are fragments of photos: their framing says nothing."""
+
+FRAMED: Final = ("bad_composition", "bad_saturation", "bad_white_balance", "bad_exposure")
+"""Defects that the holistic network tells best."""
+
+ORDINARY: Final = 45.0
+"""Mean CIE L* of ordinary good photographs."""
+
+
+@dataclass(frozen=True)
+class CacheSettings:
+    """What a cache of features holds.
+
+    Attributes:
+        variants: degraded variants of each source photo, with patches.
+        frames: further variants without patches, for what the whole frame shows best: each of :data:`FRAMED` in turn.
+        patches: patches of each variant.
+        seed: of the severities, the degradations and the patches.
+        rebalanced: share of the variants whose severities are rebalanced instead of drawn as people saw them.
+    """
+
+    variants: int = 10
+    frames: int = 8
+    patches: int = 3
+    seed: int = 0
+    rebalanced: float = 0.7
+
+
+def region_means(features: Tensor) -> Tensor:
+    """Trunk features (N, C, 7, 7) -> means over the nine regions (N, 9, C)."""
+    rows = [features[:, :, EDGES[i] : EDGES[i + 1]].mean(2) for i in range(3)]
+    regions = [row[:, :, EDGES[j] : EDGES[j + 1]].mean(2) for row in rows for j in range(3)]
+    return torch.stack(regions, 1)
+
+
+def frozen_network() -> MultiColumnNetwork:
+    """The compact network with its ImageNet trunk, folded, for feature extraction on one thread."""
+    network = build_network("lite0", "holistic")
+    load_imagenet_trunk(network.trunk.lite0)  # type: ignore[arg-type]
+    network.eval()
+    fold_batch_norms(network)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def cache_shard(source: Path, shard: Path, settings: CacheSettings, network: MultiColumnNetwork) -> None:
+    """Degrade one source photo in several ways and store the features of each.
+
+    The shard is an ``.npz`` with ``holistic`` (V + F, 9, C) and ``patches`` (V, P, 9, C) in float32, ``severities``
+    (V + F, 7) with NaN where a severity is unknown; all are empty for a photo that isn't clean.
+    """
+    pixels = decode(source).pixels
+    kept = is_clean(source_quality(pixels))
+    rng = np.random.default_rng([settings.seed, zlib.crc32(source.name.encode())])
+    holistic, patches, severities = [], [], []
+    for variant in range(settings.variants + settings.frames if kept else 0):
+        wanted = _wanted(rng, variant, settings)
+        degraded = degrade(pixels, wanted, rng)
+        whole = holistic_input(degraded.pixels)[None]
+        seed = int(rng.integers(2**31))
+        if variant < settings.variants:
+            crops = patch_inputs(degraded.pixels, count=settings.patches, seed=seed)
+            means = region_features(network, np.concatenate([whole, crops]))
+            patches.append(means[1:])
+        else:
+            means = region_features(network, whole)
+        holistic.append(means[0])
+        labels = dict(degraded.severities)
+        labels["bad_exposure"] = seen_exposure(labels["bad_exposure"], whole)
+        if source.parent.name == FRAGMENTS:
+            labels["bad_composition"] = math.nan
+        severities.append([labels[key] for key in KEYS])
+    temporary = shard.with_suffix(".partial.npz")
+    np.savez(
+        temporary,
+        holistic=np.array(holistic, np.float32),
+        patches=np.array(patches, np.float32),
+        severities=np.array(severities, np.float32),
+    )
+    temporary.replace(shard)
+
+
+def _wanted(rng: np.random.Generator, variant: int, settings: CacheSettings) -> dict[str, float]:
+    """Severities for one variant of a photo."""
+    if variant < settings.variants:
+        return draw_severities(rng, rebalanced=variant < settings.rebalanced * settings.variants)
+    wanted = draw_severities(rng, rebalanced=False)
+    defect = BY_KEY[FRAMED[variant % len(FRAMED)]]
+    wanted[defect.key] = float(rng.uniform(defect.lowest, 1.0)) if rng.random() < 0.8 else 0.0
+    return wanted
+
+
+def seen_exposure(severity: float, holistic: NDArray[np.uint8]) -> float:
+    """Severity of bad exposure as people see it: they judge the picture, not the stops that it is off.
+
+    A frame that is dark or bright as a whole looks somewhat badly exposed even where its scene is, so up to 0.4 is
+    added, in proportion to how far the mean lightness lies from that of ordinary good photographs.
+
+    Args:
+        severity: by stops and clipping, 0..1.
+        holistic: the whole photo, uint8.
+    """
+    encoded = holistic.astype(np.float32) @ np.array([0.2126, 0.7152, 0.0722], np.float32) / 255
+    lightness = float(np.maximum(116 * np.cbrt(encoded**2.2) - 16, 0).mean())
+    away = (ORDINARY - lightness) / ORDINARY if lightness < ORDINARY else (lightness - ORDINARY) / (100 - ORDINARY)
+    return float(severity + 0.4 * (1 - severity) * away**1.2)
+
+
+def region_features(network: MultiColumnNetwork, inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Inputs (N, 224, 224, 3) -> region means (N, 9, C)."""
+    with torch.inference_mode():
+        rgb = torch.from_numpy(inputs).permute(0, 3, 1, 2)
+        means: NDArray[np.float32] = region_means(network.features(rgb)).numpy()
+    return means
+
+
+_worker_network: MultiColumnNetwork | None = None
+
+
+def _start_worker() -> None:
+    global _worker_network  # noqa: PLW0603 - one network a worker process, built once
+    torch.set_num_threads(1)
+    _worker_network = frozen_network()
+
+
+def _run(source: Path, shard: Path, settings: CacheSettings) -> None:
+    if _worker_network is None:
+        raise RuntimeError("the worker has no network")
+    cache_shard(source, shard, settings, _worker_network)
+
+
+def cache_features(
+    sources: Sequence[Path], folder: Path, settings: CacheSettings, *, workers: int = 2
+) -> Iterator[Path]:
+    """Cache the features of many source photos, one process a core; shards that exist already are kept.
+
+    Args:
+        sources: clean photos.
+        folder: where the shards go.
+        settings: what each shard holds.
+        workers: processes.
+
+    Yields:
+        Each source as its shard is complete.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    jobs = {source: folder / f"{source.parent.name}__{source.stem}.npz" for source in sources}
+    missing = {source: shard for source, shard in jobs.items() if not shard.exists()}
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker) as pool:
+        futures = {pool.submit(_run, source, shard, settings): source for source, shard in missing.items()}
+        for future in as_completed(futures):
+            future.result()
+            yield futures[future]
