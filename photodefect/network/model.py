@@ -167,7 +167,9 @@ def load_model(
         load_tensors(network, tensors, file)
         if folded:
             fold_batch_norms(network)
+        # Convolutions over channels that lie side by side take half the time on a CPU.
         network.requires_grad_(False).eval()
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         try:
             network.to(device)
         except (RuntimeError, AssertionError) as error:  # torch asserts that it was built for the device
