@@ -313,8 +313,15 @@ def test_found_defects_go_before_failed_files_in_the_exit_code(diagnose: Diagnos
     assert diagnose(folder, "--fail-on", "severe", "--threshold", "1").exit_code == 1
 
 
-def test_the_summary_counts_severe_defects(diagnose: Diagnose, folder: Path) -> None:
-    assert "severe: noise 2" in diagnose(folder, "--threshold", "1", "--threshold", "noise=0.001").stderr
+def test_the_summary_counts_severe_defects_and_says_why_photos_failed(diagnose: Diagnose, folder: Path) -> None:
+    (folder / "empty.jpg").touch()
+    result = diagnose(folder, "--threshold", "1", "--threshold", "noise=0.001")
+    assert result.stderr.splitlines() == [
+        "2 photos: 0 good, 0 mild, 2 severe",
+        "severe: noise 2",
+        "1 photo failed:",
+        "  1 x the file is empty",
+    ]
 
 
 def test_names_with_escape_sequences_never_reach_a_terminal_raw(diagnose: Diagnose, folder: Path) -> None:

@@ -153,7 +153,8 @@ def diagnose(
         note(f"interrupted after {tally.photos} of {len(listed)} photos; what was written is complete up to there")
         raise typer.Exit(ExitCode.INTERRUPTED)
     if not quiet:
-        note(tally.summary())
+        for line in tally.summary().splitlines():
+            note(line)
     raise typer.Exit(tally.exit_code())
 
 

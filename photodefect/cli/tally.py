@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.options import FailOn
 from photodefect.defects import DEFECTS
+from photodefect.printable import printable
 from photodefect.records import Diagnosis
 from photodefect.verdicts import DEFAULT_THRESHOLDS, VERDICTS, grades
 
@@ -34,7 +35,7 @@ class Tally:
     def add(self, diagnosis: Diagnosis) -> None:
         """Count one record."""
         if diagnosis.error is not None:
-            self._failures[diagnosis.error.message] += 1
+            self._failures[printable(diagnosis.error.message)] += 1
             return
         self._verdicts[diagnosis.verdict or "good"] += 1
         severity = diagnosis.severity or {}
