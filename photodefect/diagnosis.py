@@ -14,7 +14,7 @@ import hashlib
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from photodefect.defects import DEFECTS
 from photodefect.errors import ModelError, PhotoError
+from photodefect.heatmap import HeatMaps, heatmaps
 from photodefect.inputs import DEFAULT_PATCHES, Placement, content_seed, holistic_input, patch_inputs
 from photodefect.monochrome import is_monochrome
 from photodefect.network.model import Model, load_model
@@ -171,6 +172,31 @@ class Diagnoser:
             ValueError: the array has another shape or type.
         """
         return self._diagnosis(path, self._inputs(pixels))
+
+    def heatmap(
+        self,
+        path: str | os.PathLike[str],
+        defects: Sequence[str] | None = None,
+        *,
+        scale: float | None = None,
+        full: bool = False,
+        window: int | None = None,
+    ) -> HeatMaps:
+        """Map over a photo where each defect sits (section 5.3).
+
+        Args:
+            path: of the photo.
+            defects: keys; None for all that have a map (all but composition).
+            scale: as in :func:`photodefect.heatmap.heatmaps`, like the following.
+            full: noise and blur everywhere, also in a large photo.
+            window: cells averaged for a value.
+
+        Raises:
+            PhotoError: the photo can't be read.
+            ValueError: a defect has no map, or an argument is out of range.
+        """
+        pixels = decode(Path(path), max_pixels=self._max_pixels).pixels
+        return heatmaps(self.model, pixels, defects, scale=scale, full=full, window=window, threads=available_cores())
 
     def _work(self, name: str, look: Callable[[str, NDArray[np.uint8]], object] | None) -> _Inputs | Diagnosis:
         """What is done with a photo in a thread of its own; a GPU's part is left to the main thread."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +12,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor, nn
 
 from photodefect.defects import DEFECTS, PATCH_DEFECTS
+from photodefect.diagnosis import Diagnoser
+from photodefect.errors import UnreadableError
 from photodefect.heatmap import SAMPLES, HeatMap, heatmaps
 from photodefect.heatmap.maps import sample_grid
 from photodefect.heatmap.tiling import severity_cells, spans, trunk_features
@@ -65,7 +69,8 @@ def photo(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
 
 @pytest.fixture
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take photos for large from 6 patches on, so that tests needn't wait for really large ones."""
+    """Take smaller photos for large, so that tests needn't wait for really large ones."""
+    monkeypatch.setattr("photodefect.heatmap.maps.DENSE_PIXELS", 300_000)
     monkeypatch.setattr("photodefect.heatmap.maps.SAMPLES", 6)
     monkeypatch.setattr("photodefect.heatmap.maps.WORKING_SIDE", 520)
 
@@ -355,3 +360,18 @@ def test_folding_batch_norms_changes_no_map() -> None:
         after = severity_cells(folded, trunk_features(folded, pixels), ["noise"])
 
     assert after["noise"] == pytest.approx(before["noise"], abs=1e-4)
+
+
+def test_a_diagnoser_maps_a_photo_by_its_path(tmp_path: Path) -> None:
+    pixels = photo(90, 130)
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    diagnoser = Diagnoser(model(), device="cpu")
+
+    made = diagnoser.heatmap(tmp_path / "photo.png", ["haze", "noise"])
+
+    assert (made.width, made.height, list(made.maps)) == (130, 90, ["noise", "haze"])
+    expected = heatmaps(model(), pixels, ["haze"]).maps["haze"].severity
+    assert made.maps["haze"].severity == pytest.approx(expected, abs=1e-5)
+    assert made.model == model().identity
+    with pytest.raises(UnreadableError):
+        diagnoser.heatmap(tmp_path / "missing.png")

@@ -2,6 +2,24 @@
 
 from __future__ import annotations
 
-from photodefect.heatmap.maps import FINE_DEFECTS, SAMPLES, WORKING_SIDE, HeatMap, HeatMaps, heatmaps, mapped_defects
+from photodefect.heatmap.maps import (
+    DENSE_PIXELS,
+    FINE_DEFECTS,
+    SAMPLES,
+    WORKING_SIDE,
+    HeatMap,
+    HeatMaps,
+    heatmaps,
+    mapped_defects,
+)
 
-__all__ = ["FINE_DEFECTS", "SAMPLES", "WORKING_SIDE", "HeatMap", "HeatMaps", "heatmaps", "mapped_defects"]
+__all__ = [
+    "DENSE_PIXELS",
+    "FINE_DEFECTS",
+    "SAMPLES",
+    "WORKING_SIDE",
+    "HeatMap",
+    "HeatMaps",
+    "heatmaps",
+    "mapped_defects",
+]

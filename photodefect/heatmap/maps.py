@@ -31,6 +31,9 @@ FINE_DEFECTS: Final = ("noise", "undesired_blur")
 WORKING_SIDE: Final = 1344
 """Long side, in pixels, to which a photo is reduced for the maps of the other defects."""
 
+DENSE_PIXELS: Final = 3_000_000
+"""Up to this many pixels, noise and blur are mapped everywhere."""
+
 SAMPLES: Final = 48
 """Places at which noise and blur of a large photo are measured."""
 
@@ -168,7 +171,7 @@ def heatmaps(
 
     Left alone, exposure, white balance, saturation and haze are mapped on the photo reduced to a long side of
     :data:`WORKING_SIDE` pixels, every 32 of its pixels. Noise and blur are mapped at original resolution: a photo
-    of up to :data:`SAMPLES` patches everywhere, a larger one at as many patches, each scored as in a diagnosis.
+    of up to :data:`DENSE_PIXELS` everywhere, a larger one at :data:`SAMPLES` patches, each scored as in a diagnosis.
 
     Args:
         model: its patch network is used.
@@ -202,7 +205,7 @@ def heatmaps(
             reduced = _reduced(pixels, min(1.0, WORKING_SIDE / max(height, width)) if scale is None else scale)
             cells |= _dense(model.patches, pixels, reduced, coarse, window=window, workers=workers)
         if fine:
-            small = height * width <= SAMPLES * INPUT_SIDE**2
+            small = height * width <= DENSE_PIXELS
             if full or small or min(height, width) < INPUT_SIDE:
                 cells |= _dense(model.patches, pixels, pixels, fine, window=window, workers=workers)
             else:

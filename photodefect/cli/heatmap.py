@@ -1,0 +1,260 @@
+"""``photodefect heatmap``: where in the frame each defect sits."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from photodefect.cli.console import complain, note
+from photodefect.cli.diagnose import Device
+from photodefect.cli.exit_codes import ExitCode
+from photodefect.cli.interrupts import held_interrupts
+from photodefect.cli.options import ModelName, Quiet, Verbose, defect_key
+from photodefect.cli.photo_list import PhotoList, list_photos
+from photodefect.cli.progress import ProgressLine
+from photodefect.defects import BY_KEY, PATCH_DEFECTS
+from photodefect.errors import DataError, NothingToDoError, PhotodefectError
+from photodefect.printable import printable
+
+if TYPE_CHECKING:
+    from photodefect.diagnosis import Diagnoser
+    from photodefect.heatmap.outputs import Wanted
+
+SCHEMA_VERSION: Final = 1
+"""Of the records that ``--json`` prints."""
+
+
+class PictureFormat(str, Enum):
+    """What ``--format`` takes."""
+
+    JPEG = "jpeg"
+    PNG = "png"
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What is wanted of every photo."""
+
+    wanted: Wanted
+    scale: float | None
+    full: bool
+    window: int | None
+    force: bool
+
+
+def heatmap(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PATHS", help="Photos, and folders to walk (recursively, in sorted order)."),
+    ] = None,
+    *,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder for the pictures; made if missing.")
+    ] = None,
+    defect: Annotated[
+        list[str] | None,
+        typer.Option("--defect", metavar="DEFECT", help="Map this defect only. Repeatable. Composition has no map."),
+    ] = None,
+    picture_format: Annotated[
+        PictureFormat, typer.Option("--format", "-f", help="Of the pictures.")
+    ] = PictureFormat.JPEG,
+    panel: Annotated[
+        bool, typer.Option("--panel/--no-panel", help="One picture of the photo, all its maps and its scores.")
+    ] = True,
+    overlays: Annotated[
+        bool, typer.Option("--overlays/--no-overlays", help="Each map over the photo, in the photo's size.")
+    ] = True,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Each map's values as .npy, with a .json that says where they belong.")
+    ] = False,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="Noise and blur everywhere instead of at some places of a large photo; slower."),
+    ] = False,
+    scale: Annotated[
+        float | None,
+        typer.Option(
+            "--scale",
+            metavar="SCALE",
+            help="Look at photos at this size for every defect, from above 0 to 1 (original).",
+        ),
+    ] = None,
+    window: Annotated[
+        int | None,
+        typer.Option("--window", metavar="CELLS", help="Cells of 32 pixels that a value averages along a side; odd."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there already.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a record a photo, one a line, instead of the names of the files.")
+    ] = False,
+    files_from: Annotated[
+        str | None,
+        typer.Option("--files-from", metavar="FILE|-", help="Read more paths from a file or stdin, one a line."),
+    ] = None,
+    null: Annotated[
+        bool, typer.Option("--null", "-0", help="Paths of --files-from end in a null byte, as from find -print0.")
+    ] = False,
+    model: ModelName = "compact",
+    device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = Device.AUTO,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show where in the frame each defect sits.
+
+    The more red, the severer; of saturation red is too much and blue too little. Exposure, white balance, saturation
+    and haze are mapped on a reduced photo, noise and blur at original resolution: everywhere in a photo of up to
+    3 megapixels or with --full, else at places spread over the frame. The panel and the records say which.
+
+    Prints the names of the files that it wrote. Without --force nothing is replaced; photos never are.
+
+    Exit codes: 0 all done; 1 done, but some photos failed; 2 wrong usage; 3 no photos; 4 the model can't be used;
+    130 interrupted.
+    """
+    if output is None:
+        raise typer.BadParameter("name the folder for the pictures", param_hint="--output")
+    if output.exists() and not output.is_dir():
+        raise DataError(f"{output} is not a folder; --output takes one")
+    if not (panel or overlays or raw):
+        raise typer.BadParameter("nothing would be written: --panel, --overlays and --raw are all off")
+    if scale is not None and not 0 < scale <= 1:
+        raise typer.BadParameter(f"{scale:g} is not above 0 and up to 1", param_hint="--scale")
+    if scale is not None and full:
+        raise typer.BadParameter("--full and --scale exclude each other; --scale 1 is the original size")
+    if window is not None and (window < 1 or window % 2 == 0):
+        raise typer.BadParameter(f"{window} is not an odd number of cells", param_hint="--window")
+    keys = _mapped(defect or [])
+    listed = list_photos(paths or [], files_from, null_separated=null)
+    photos = _without_own_output(listed, paths or [], output)
+
+    # Torch takes a second to import: not before everything that a person may have mistyped was checked.
+    from photodefect.diagnosis import Diagnoser  # noqa: PLC0415
+    from photodefect.heatmap.outputs import Wanted, base_names  # noqa: PLC0415
+
+    diagnoser = Diagnoser(model, device=device.value)
+    if verbose:
+        note(diagnoser.describe())
+    task = _Task(Wanted(keys, overlays, panel, raw, picture_format.value), scale, full, window, force)
+    bases = [output / name for name in base_names(photos)]
+    done, failed = 0, len(listed.problems)
+    for problem in listed.problems:
+        if problem.error is not None:
+            _tell(_failure(problem.path, problem.error.type, problem.error.message), as_json=as_json)
+    try:
+        with ProgressLine(len(photos), enabled=not quiet) as progress:
+            for photo, base in zip(photos, bases, strict=True):
+                record = _map_photo(diagnoser, photo, base, task, photos)
+                done, failed = done + (record["error"] is None), failed + (record["error"] is not None)
+                with held_interrupts():
+                    progress.hide()
+                    _tell(record, as_json=as_json)
+                progress.advance()
+    except KeyboardInterrupt:
+        note(f"interrupted after {done + failed} of {len(listed)} photos; what was written is complete")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    if not quiet:
+        note(f"{done} {'photo' if done == 1 else 'photos'} mapped" + (f", {failed} failed" if failed else ""))
+    raise typer.Exit(ExitCode.SOME_FAILED if failed else ExitCode.DONE)
+
+
+def _mapped(names: Sequence[str]) -> list[str]:
+    """Keys of the defects that a person asked for; all that have a map if none."""
+    chosen = [defect_key(name) for name in names]
+    for key in chosen:
+        if not BY_KEY[key].in_patches:
+            raise typer.BadParameter(
+                f"{key} has no heat map: it is judged on the whole frame, not on its parts", param_hint="--defect"
+            )
+    return [defect.key for defect in PATCH_DEFECTS if not chosen or defect.key in chosen]
+
+
+def _without_own_output(listed: PhotoList, paths: Sequence[str], output: Path) -> list[str]:
+    """The photos without the pictures that an earlier run left in a folder inside of a walked one."""
+    target = Path(os.path.realpath(output))
+    roots = [Path(os.path.realpath(path)) for path in paths]
+    if not any(root in target.parents for root in roots):
+        return listed.photos
+    photos = [photo for photo in listed.photos if photo in paths or target not in Path(os.path.realpath(photo)).parents]
+    if not photos and not listed.problems:
+        raise NothingToDoError(f"no photo outside of {output}, where the pictures go")
+    return photos
+
+
+def _map_photo(diagnoser: Diagnoser, photo: str, base: Path, task: _Task, originals: Sequence[str]) -> dict[str, Any]:
+    """Make and write the maps of one photo.
+
+    Returns:
+        Its record; what can't be done is told there.
+    """
+    from photodefect.diagnosis import available_cores  # noqa: PLC0415
+    from photodefect.heatmap import heatmaps  # noqa: PLC0415
+    from photodefect.heatmap.outputs import check_files, write_files  # noqa: PLC0415
+    from photodefect.heatmap.panel import panel  # noqa: PLC0415
+    from photodefect.photos.decode import decode  # noqa: PLC0415
+
+    wanted, cores = task.wanted, available_cores()
+    files = wanted.files(base)
+    severity: Mapping[str, float] | None = None
+    picture = None
+    try:
+        check_files(files.values(), originals, force=task.force)
+        pixels = decode(Path(photo)).pixels
+        made = heatmaps(
+            diagnoser.model,
+            pixels,
+            wanted.defects,
+            scale=task.scale,
+            full=task.full,
+            window=task.window,
+            threads=cores,
+        )
+        if wanted.panel:
+            severity = diagnoser.diagnose_pixels(pixels, photo).severity
+            size = f"{made.width} x {made.height} pixels, model {made.model.name}"
+            picture = panel(pixels, made, severity, title=Path(photo).name, note=size)
+        write_files(wanted, files, pixels, made, picture, photo=photo, force=task.force, threads=cores)
+    except (PhotodefectError, OSError) as error:
+        return _failure(photo, type(error).__name__, str(error))
+    # One file that nobody foresaw must not end a run over thousands; its record tells.
+    except Exception as error:  # noqa: BLE001
+        return _failure(photo, "InternalError", f"{type(error).__name__}: {error}")
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "path": photo,
+        "width": made.width,
+        "height": made.height,
+        "severity": None if severity is None else dict(severity),
+        "maps": {key: heat.facts() for key, heat in made.maps.items()},
+        "files": {what: str(path) for what, path in files.items()},
+        "model": vars(made.model),
+        "error": None,
+    }
+
+
+def _failure(photo: str, kind: str, message: str) -> dict[str, Any]:
+    error = {"type": kind, "message": message}
+    return {"schema_version": SCHEMA_VERSION, "path": photo, "error": error}
+
+
+def _tell(record: dict[str, Any], *, as_json: bool) -> None:
+    """Print what became of a photo: its record, or the names of its files; what failed goes to stderr then."""
+    if as_json:
+        lines = [json.dumps(record)]
+    elif record["error"] is not None:
+        complain(f"{record['path']}: {record['error']['message']}")
+        return
+    else:
+        lines = list(record["files"].values())
+    if sys.stdout.isatty():
+        lines = [printable(line) for line in lines]
+    # Names are bytes, whatever the terminal's encoding; JSON is ASCII.
+    sys.stdout.flush()
+    sys.stdout.buffer.write(b"".join(os.fsencode(line) + b"\n" for line in lines))
+    sys.stdout.buffer.flush()

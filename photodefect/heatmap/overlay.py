@@ -1,0 +1,69 @@
+"""A heat map laid over its photo: the photo in grey, the defect in colour, the more of it the severer."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from photodefect.heatmap.maps import HeatMap
+
+Colour = tuple[int, int, int]
+
+OVER: Final[Colour] = (226, 28, 36)
+"""Red: severe; of a signed defect, too much."""
+
+UNDER: Final[Colour] = (30, 110, 240)
+"""Blue: of a signed defect, too little."""
+
+OPACITY: Final = 0.86
+"""Of the colour where severity is 1: the photo shows through even there."""
+
+STRIP: Final = 512
+"""Rows that are laid over at a time, so that a large photo needs little more memory than the result."""
+
+
+def overlay(pixels: NDArray[np.uint8], heatmap: HeatMap) -> NDArray[np.uint8]:
+    """Lay a map over a photo.
+
+    Args:
+        pixels: (H, W, 3) uint8 sRGB: the photo, or the same at another size.
+        heatmap: of the photo; it is enlarged bilinearly.
+
+    Returns:
+        (H, W, 3) uint8 sRGB. The colours' opacity is the severity's size times :data:`OPACITY`.
+    """
+    height, width, _ = pixels.shape
+    signed = heatmap.defect.signed
+    over, under = opacity_table(signed), opacity_table(signed)[::-1]
+    levels = _levels(heatmap)
+    result = np.empty_like(pixels, order="C")
+    for top in range(0, height, STRIP):
+        bottom = min(height, top + STRIP)
+        enlarged = levels.resize(*heatmap.resize_arguments(width, height, (top, bottom)))
+        strip = Image.fromarray(pixels[top:bottom]).convert("L").convert("RGB")
+        strip = Image.composite(Image.new("RGB", strip.size, OVER), strip, enlarged.point(over))
+        if signed:
+            strip = Image.composite(Image.new("RGB", strip.size, UNDER), strip, enlarged.point(under))
+        result[top:bottom] = np.asarray(strip)
+    return result
+
+
+def opacity_table(signed: bool) -> list[int]:
+    """Opacity 0..255 of the colour :data:`OVER` for the 256 levels of a map's range."""
+    severity = np.linspace(-1 if signed else 0, 1, 256)
+    return [round(value) for value in (severity.clip(0) * OPACITY * 255).tolist()]
+
+
+def colour_of(severity: float) -> Colour:
+    """The full colour for the direction of a severity."""
+    return UNDER if severity < 0 else OVER
+
+
+def _levels(heatmap: HeatMap) -> Image.Image:
+    """The map in 256 levels over the defect's range."""
+    lowest = heatmap.defect.lowest
+    levels = (heatmap.severity - lowest) / (1 - lowest) * 255
+    return Image.fromarray(np.rint(levels.clip(0, 255)).astype(np.uint8))

@@ -1,0 +1,198 @@
+"""One picture of a photo, its heat maps and its scores, as in the paper's figure 1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from photodefect.defects import BY_KEY, DEFECTS
+from photodefect.heatmap.maps import HeatMap, HeatMaps
+from photodefect.heatmap.overlay import OVER, UNDER, Colour, colour_of, overlay
+from photodefect.printable import printable
+
+BACKGROUND: Final[Colour] = (23, 25, 29)
+TRACK: Final[Colour] = (50, 54, 61)
+TEXT: Final[Colour] = (234, 235, 238)
+MUTED: Final[Colour] = (158, 162, 170)
+
+MARGIN: Final = 40
+GAP: Final = 28
+COLUMNS: Final = 3
+"""Maps in a row."""
+
+MAP_BOX: Final = (460, 460)
+"""Most that a map takes, width and height."""
+
+LEAST_WIDTH: Final = 300
+"""Of a map with its caption, however narrow the photo."""
+
+CAPTION: Final = 68
+"""Height of the text below a map."""
+
+SCORE_LINE: Final = 38
+HEADER: Final = 64
+FOOTER: Final = 46
+PHOTO_SHARE: Final = 1.5
+"""Size of the photo against that of a map."""
+
+
+@dataclass(frozen=True)
+class _Sizes:
+    """Where things go: sizes in pixels."""
+
+    map: tuple[int, int]
+    cell_width: int
+    photo: tuple[int, int]
+    photo_width: int
+    columns: int
+    rows: int
+
+    @property
+    def grid_height(self) -> int:
+        return self.rows * (self.map[1] + CAPTION) + (self.rows - 1) * GAP
+
+    @property
+    def width(self) -> int:
+        grid = self.columns * self.cell_width + (self.columns - 1) * GAP
+        return 2 * MARGIN + self.photo_width + GAP + grid
+
+    def height(self, scores: int) -> int:
+        """Of the whole panel."""
+        left = self.photo[1] + GAP + scores * SCORE_LINE
+        return 2 * MARGIN + HEADER + max(left, self.grid_height) + FOOTER
+
+
+def panel(
+    pixels: NDArray[np.uint8],
+    made: HeatMaps,
+    severities: Mapping[str, float] | None = None,
+    *,
+    title: str = "",
+    note: str = "",
+) -> Image.Image:
+    """Draw a photo, its maps and its scores.
+
+    Args:
+        pixels: (H, W, 3) uint8 sRGB, the photo.
+        made: its maps.
+        severities: diagnosed severities by defect key, drawn as bars; None leaves them out.
+        title: above all, e.g. the file's name.
+        note: small, below all, beside the legend.
+
+    Returns:
+        An RGB picture about 2,200 pixels wide.
+    """
+    sizes = _sizes(made)
+    shown = [defect for defect in DEFECTS if severities is not None and defect.key in severities]
+    canvas = Image.new("RGB", (sizes.width, sizes.height(len(shown))), BACKGROUND)
+    draw = ImageDraw.Draw(canvas)
+    _text(draw, (MARGIN, MARGIN - 4), printable(title), 32, TEXT, room=sizes.width - 2 * MARGIN)
+
+    photo = Image.fromarray(pixels)
+    top = MARGIN + HEADER
+    canvas.paste(photo.resize(sizes.photo, Image.Resampling.LANCZOS, reducing_gap=3), (MARGIN, top))
+    y = top + sizes.photo[1] + GAP
+    for defect in shown:
+        _score(draw, (MARGIN, y), sizes.photo_width, defect.key, (severities or {})[defect.key])
+        y += SCORE_LINE
+
+    small = np.asarray(photo.resize(sizes.map, Image.Resampling.LANCZOS, reducing_gap=3))
+    left = MARGIN + sizes.photo_width + GAP
+    for index, heatmap in enumerate(made.maps.values()):
+        row, column = divmod(index, sizes.columns)
+        x = left + column * (sizes.cell_width + GAP)
+        y = top + row * (sizes.map[1] + CAPTION + GAP)
+        canvas.paste(Image.fromarray(overlay(small, heatmap)), (x, y))
+        _caption(draw, (x, y + sizes.map[1] + 10), sizes.cell_width, heatmap)
+    _legend(draw, canvas.size, note, signed=any(BY_KEY[key].signed for key in made.maps))
+    return canvas
+
+
+def _sizes(made: HeatMaps) -> _Sizes:
+    scale = min(MAP_BOX[0] / made.width, MAP_BOX[1] / made.height)
+    map_size = (max(1, round(made.width * scale)), max(1, round(made.height * scale)))
+    photo = (round(map_size[0] * PHOTO_SHARE), round(map_size[1] * PHOTO_SHARE))
+    columns = min(COLUMNS, len(made.maps))
+    return _Sizes(
+        map=map_size,
+        cell_width=max(map_size[0], LEAST_WIDTH),
+        photo=photo,
+        photo_width=max(photo[0], round(LEAST_WIDTH * PHOTO_SHARE)),
+        columns=columns,
+        rows=-(-len(made.maps) // columns),
+    )
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
+
+
+def _text(
+    draw: ImageDraw.ImageDraw,
+    place: tuple[float, float],
+    text: str,
+    size: int,
+    colour: Colour,
+    *,
+    room: float | None = None,
+    anchor: str = "la",
+) -> None:
+    """Write one line; what doesn't fit into the room is cut in the middle."""
+    font = _font(size)
+    whole = text
+    keep = len(text)
+    while room is not None and keep > 3 and draw.textlength(text, font) > room:
+        keep -= 1
+        text = f"{whole[: keep // 2]}…{whole[len(whole) - (keep - keep // 2) :]}"
+    draw.text(place, text, colour, font, anchor=anchor)
+
+
+def _score(draw: ImageDraw.ImageDraw, place: tuple[int, int], width: int, key: str, severity: float) -> None:
+    """Name, bar and number of one severity; the bar of a signed one starts in the middle."""
+    x, y = place
+    defect = BY_KEY[key]
+    name, number = 240, 84
+    _text(draw, (x, y), defect.title, 23, TEXT, room=name - 8)
+    _text(draw, (x + width, y), format_severity(key, severity), 23, TEXT, anchor="ra")
+    left, right = x + name, x + width - number
+    draw.rounded_rectangle((left, y + 7, right, y + 21), 7, TRACK)
+    zero = left + (right - left) * (0 - defect.lowest) / (1 - defect.lowest)
+    end = left + (right - left) * (severity - defect.lowest) / (1 - defect.lowest)
+    if abs(end - zero) >= 1:
+        draw.rounded_rectangle((min(zero, end), y + 7, max(zero, end), y + 21), 7, colour_of(severity))
+    if defect.signed:
+        draw.line((zero, y + 4, zero, y + 24), MUTED, 2)
+
+
+def _caption(draw: ImageDraw.ImageDraw, place: tuple[int, int], width: int, heatmap: HeatMap) -> None:
+    """Below a map: the defect, the severest value in the frame, and how the map was made."""
+    x, y = place
+    values = heatmap.severity.ravel()
+    worst = float(values[np.abs(values).argmax()])
+    _text(draw, (x, y), heatmap.defect.title, 24, TEXT, room=width - 130)
+    _text(draw, (x + width, y), f"up to {format_severity(heatmap.key, worst)}", 20, TEXT, anchor="ra")
+    _text(draw, (x, y + 32), heatmap.describe(), 18, MUTED, room=width)
+
+
+def _legend(draw: ImageDraw.ImageDraw, size: tuple[int, int], note: str, *, signed: bool) -> None:
+    """What the colours mean, and a note at the right."""
+    y = size[1] - MARGIN - 4
+    x: float = MARGIN
+    for colour, text in ((OVER, "severe"), (UNDER, "too little (saturation; red: too much)"))[: 2 if signed else 1]:
+        for step in range(120):
+            share = step / 119
+            shade = tuple(round(110 + (channel - 110) * share) for channel in colour)
+            draw.line((x + step, y - 14, x + step, y), (shade[0], shade[1], shade[2]))
+        _text(draw, (x + 132, y + 3), text, 18, MUTED, anchor="ls")
+        x += 132 + draw.textlength(text, _font(18)) + GAP
+    _text(draw, (size[0] - MARGIN, y + 3), printable(note), 18, MUTED, room=size[0] - MARGIN - x, anchor="rs")
+
+
+def format_severity(key: str, severity: float) -> str:
+    """Two decimals; with a sign if the defect has one."""
+    return f"{severity:+.2f}" if BY_KEY[key].signed else f"{severity:.2f}"
