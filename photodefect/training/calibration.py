@@ -1,52 +1,78 @@
-"""Monotone calibration of scores, and how both networks' scores are weighted."""
+"""Monotone calibration of scores: decompressed, without more false alarms."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
-from scipy.stats import spearmanr
 
 from photodefect.defects import Defect
-from photodefect.network.manifest import Calibration, Weighting
+from photodefect.network.manifest import Calibration
 
-SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""Weights of the holistic score that are tried."""
+LEAST_GOOD = 20
+"""Fewer good photos than this say nothing about false alarms."""
+
+ALARMS = ((0.5, 0.07), (0.92, 0.29), (0.975, 0.49))
+"""At most this severity (second) at these quantiles (first) of good photos: 8 % may look mild, 2.5 % severe."""
 
 
-def fit_calibration(defect: Defect, raw: NDArray[np.float32], severities: NDArray[np.float32]) -> Calibration:
-    """Undo the compression of expected severities.
+def fit_calibration(
+    defect: Defect,
+    raw: NDArray[np.float32],
+    severities: NDArray[np.float32],
+    good: NDArray[np.bool_],
+) -> Calibration:
+    """Undo the compression of expected severities without raising false alarms.
 
     A network that is unsure predicts something in the middle, so severe defects come out too mild and their scores
     are close together. The map sends the typical (median) score of photos of severity s to s: the inverse of a
-    monotone regression of scores on severities.
+    monotone regression of scores on severities. It stays below what :data:`ALARMS` allow for good photos.
 
     Args:
         defect: which one; a signed one is calibrated on both sides of zero.
         raw: combined scores of validation photos, (N,).
         severities: their true severities, (N,), NaN where unknown.
+        good: whether a photo has no defect worth mentioning, (N,).
 
     Returns:
         Knots from the lowest to the highest score possible; strictly ascending in both.
     """
     known = ~np.isnan(severities)
-    raw, severities = raw[known], severities[known]
-    high = _side(raw, severities)
-    if defect.signed:
-        low = [(-x, -y) for x, y in _side(-raw, -severities)]
-        knots = [*low[::-1], *high]
+    sides = [1.0, -1.0] if defect.signed else [1.0]
+    halves = []
+    for side in sides:
+        clean = raw[known & good] * side
+        knots = _side(raw[known] * side, severities[known] * side)
+        halves.append(_capped(knots, clean[clean > 0] if defect.signed else clean))
+    if not defect.signed:
+        xs, ys = _ascending([(0.0, 0.0), *halves[0], (1.0, 1.0)])
     else:
-        knots = [(0.0, 0.0), *high]
-    xs, ys = _ascending([*knots, (1.0, 1.0)] if not defect.signed else [(-1.0, -1.0), *knots, (1.0, 1.0)])
+        negative = [(-x, -y) for x, y in halves[1][::-1]]
+        xs, ys = _ascending([(-1.0, -1.0), *negative, (0.0, 0.0), *halves[0], (1.0, 1.0)])
     return Calibration(xs, ys)
+
+
+def _capped(knots: list[tuple[float, float]], clean: NDArray[np.float32]) -> list[tuple[float, float]]:
+    """Lower the knots to what the scores of good photos allow."""
+    limits = [(0.0, 0.0)]
+    if len(clean) >= LEAST_GOOD:
+        limits += [(float(np.quantile(clean, share)), limit) for share, limit in ALARMS]
+    scores, allowed = np.array([*limits, (1.0, 1.0)]).T
+    scores = np.maximum.accumulate(scores + np.arange(len(scores)) * 1e-6)
+    grid = np.unique(np.concatenate([scores[1:-1], [x for x, _ in knots if 0 < x < 1]]))
+    typical_scores = np.array([0.0, *(x for x, _ in knots), 1.0])
+    typical = np.array([0.0, *(y for _, y in knots), 1.0])
+    order = np.argsort(typical_scores, kind="stable")
+    free = np.interp(grid, typical_scores[order], typical[order])
+    return [(float(x), float(y)) for x, y in zip(grid, np.minimum(free, np.interp(grid, scores, allowed)), strict=True)]
 
 
 def _side(raw: NDArray[np.float32], severities: NDArray[np.float32]) -> list[tuple[float, float]]:
     """(score, severity) of typical photos at and above zero, by class of severity."""
-    centres = np.arange(0, 11) / 10
+    centres = np.arange(1, 11) / 10
     levels, medians, counts = [], [], []
     for centre in centres:
-        near = np.abs(severities - centre) <= 0.075 if centre else np.abs(severities) < 0.05
+        near = np.abs(severities - centre) <= 0.075
         if near.sum() >= 5:
             levels.append(centre)
             medians.append(float(np.median(raw[near])))
@@ -65,22 +91,3 @@ def _ascending(knots: list[tuple[float, float]]) -> tuple[tuple[float, ...], tup
             kept.append((x, y))
     kept.append(knots[-1])
     return tuple(round(x, 4) for x, _ in kept), tuple(round(y, 4) for _, y in kept)
-
-
-def best_weighting(
-    holistic: NDArray[np.float32], patches: NDArray[np.float32], severities: NDArray[np.float32]
-) -> Weighting:
-    """The weights under which the combined score ranks validation photos best.
-
-    Args:
-        holistic: (N,).
-        patches: (N,).
-        severities: (N,), NaN where unknown.
-    """
-    known = ~np.isnan(severities)
-    ranks = [
-        float(spearmanr(share * holistic[known] + (1 - share) * patches[known], severities[known]).statistic)
-        for share in SHARES
-    ]
-    share = SHARES[int(np.argmax(ranks))]
-    return Weighting(share, 1 - share)

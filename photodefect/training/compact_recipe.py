@@ -56,6 +56,9 @@ HOLISTIC_SHARE: Final[Mapping[str, float]] = MappingProxyType(
 )
 """Weight of the holistic score; the rest is the patches'. Chosen on real photographs (a development set)."""
 
+BARELY: Final = 0.3
+"""A photo without a severity above this counts as good when false alarms are looked at."""
+
 
 @dataclass(frozen=True)
 class CompactSettings:
@@ -91,6 +94,7 @@ class Samples:
         held: (N,), whether the photo is held out.
         held_patches: (M,), likewise.
         scene: (M,), index into the holistic samples of the same variant.
+        natural: (M,), whether the severities were drawn as people saw them.
     """
 
     holistic: Tensor
@@ -101,6 +105,7 @@ class Samples:
     held: NDArray[np.bool_]
     held_patches: NDArray[np.bool_]
     scene: NDArray[np.int64]
+    natural: NDArray[np.bool_]
 
 
 def is_held_out(photo: str, validation: int) -> bool:
@@ -125,6 +130,7 @@ def load_samples(shards: Sequence[Path], settings: CompactSettings, tapped: int)
     held: list[bool] = []
     held_patches: list[bool] = []
     scene: list[int] = []
+    natural: list[bool] = []
     for shard in shards:
         with np.load(shard) as stored:
             holistic, patches, severities = stored["holistic"], stored["patches"], stored["severities"]
@@ -142,6 +148,7 @@ def load_samples(shards: Sequence[Path], settings: CompactSettings, tapped: int)
         held += [out] * len(severities)
         held_patches += [out] * len(patches)
         scene += range(start, start + len(patches))
+        natural += [index >= settings.cache.rebalanced * len(patches) for index in range(len(patches))]
     if not whole:
         raise DataError(
             "No photo is clean enough to learn from (hazy, noisy, blown, blurred or graphics, all of them)."
@@ -155,6 +162,7 @@ def load_samples(shards: Sequence[Path], settings: CompactSettings, tapped: int)
         np.array(held),
         np.array(held_patches),
         np.array(scene),
+        np.array(natural),
     )
 
 
@@ -256,6 +264,8 @@ def calibrated_manifest(
         key: values.reshape(-1, count).mean(1)
         for key, values in scores(networks["patches"], samples.patches[held].reshape(-1, width)).items()
     }
+    severities = samples.severities[held]
+    good = np.all(np.nan_to_num(np.abs(severities)) <= BARELY, axis=1)
     combination, calibration, reference = {}, {}, {}
     for index, defect in enumerate(DEFECTS):
         share = settings.holistic_share[defect.key]
@@ -263,8 +273,8 @@ def calibrated_manifest(
         raw = holistic[defect.key] * share
         if share < 1:
             raw = raw + patches[defect.key] * (1 - share)
-        calibration[defect.key] = fit_calibration(defect, raw, samples.severities[held][:, index])
-        reference[defect.key] = reference_quantiles(calibration[defect.key], raw)
+        calibration[defect.key] = fit_calibration(defect, raw, severities[:, index], good)
+        reference[defect.key] = reference_quantiles(calibration[defect.key], raw[samples.natural[held]])
     return Manifest(
         name="compact",
         version=version,
