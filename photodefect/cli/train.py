@@ -1,0 +1,309 @@
+"""``photodefect train``: a model from labelled photos, or from clean ones that are degraded."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from enum import Enum
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from photodefect.cli.console import note, stderr_console
+from photodefect.cli.exit_codes import ExitCode
+from photodefect.cli.options import Quiet
+
+if TYPE_CHECKING:
+    from photodefect.training.listener import Listener
+    from photodefect.training.photo_sets import TrainingPhotos
+    from photodefect.training.run import RunResult
+    from photodefect.training.settings import Settings
+
+NAMED = 10
+"""How many photos a list on stderr names."""
+
+
+class RecipeName(str, Enum):
+    """What ``--recipe`` takes."""
+
+    PAPER = "paper"
+    FINETUNE = "finetune"
+
+
+class NetworkName(str, Enum):
+    """What ``--network`` takes."""
+
+    LITE0 = "lite0"
+    GOOGLENET = "googlenet"
+
+
+class TrainedInputs(str, Enum):
+    """What ``--inputs`` takes."""
+
+    HOLISTIC = "holistic"
+    PATCHES = "patches"
+    BOTH = "both"
+
+
+class LossName(str, Enum):
+    """What ``--loss`` takes."""
+
+    INFOGAIN = "infogain"
+    EUCLIDEAN = "euclidean"
+
+
+class Device(str, Enum):
+    """What ``--device`` takes."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+    MPS = "mps"
+
+
+def train(
+    labels: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[LABELS.csv]", help="Path (or url) and severities of the seven defects, one row a photo."
+        ),
+    ] = None,
+    *,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder that becomes the model.")],
+    images: Annotated[
+        Path | None, typer.Option("--images", metavar="DIR", help="Where the labelled photos are; else beside the CSV.")
+    ] = None,
+    synthesize: Annotated[
+        Path | None,
+        typer.Option(
+            "--synthesize", metavar="DIR", help="Clean photos to degrade by known severities, in place of labels."
+        ),
+    ] = None,
+    any_source: Annotated[
+        bool, typer.Option("--any-source", help="Degrade photos that don't look clean, too.")
+    ] = False,
+    network: Annotated[
+        NetworkName, typer.Option("--network", help="The compact network, or the paper's.")
+    ] = NetworkName.LITE0,
+    recipe: Annotated[
+        RecipeName, typer.Option("--recipe", help="As the paper trains, or gently from good weights.")
+    ] = RecipeName.PAPER,
+    inputs: Annotated[
+        TrainedInputs, typer.Option("--inputs", help="What the network sees; a model needs both.")
+    ] = TrainedInputs.BOTH,
+    init: Annotated[
+        str | None,
+        typer.Option(
+            "--init",
+            metavar="imagenet|random|MODEL",
+            help="What to begin from: imagenet for lite0, random for googlenet.",
+        ),
+    ] = None,
+    loss: Annotated[LossName | None, typer.Option("--loss", help="Instead of the recipe's.")] = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", metavar="N", help="At most so many, for each network.")
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option("--batch", metavar="N", help="Samples of each defect's source in a step.")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option("--learning-rate", metavar="X", help="Of the shared trunk, at the start.")
+    ] = None,
+    column_factor: Annotated[
+        float | None, typer.Option("--column-factor", metavar="X", help="The columns learn so many times faster.")
+    ] = None,
+    momentum: Annotated[float | None, typer.Option("--momentum", metavar="X", help="Of SGD.")] = None,
+    weight_decay: Annotated[float | None, typer.Option("--weight-decay", metavar="X")] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of everything that is drawn.")] = 0,
+    validation: Annotated[
+        float,
+        typer.Option("--validation", metavar="SHARE", help="Photos to hold out; the best weights on them are kept."),
+    ] = 0.1,
+    validate_every: Annotated[int, typer.Option("--validate-every", metavar="STEPS")] = 1_000,
+    patience: Annotated[
+        int, typer.Option("--patience", metavar="N", help="Stop when N validations bring nothing better; 0: don't.")
+    ] = 10,
+    checkpoint_every: Annotated[int, typer.Option("--checkpoint-every", metavar="STEPS")] = 1_000,
+    keep: Annotated[int, typer.Option("--keep", metavar="N", help="Checkpoints to keep, the last ones.")] = 3,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            "--resume", metavar="auto|FILE", help="Go on from the newest checkpoint in --output, or from this one."
+        ),
+    ] = None,
+    variants: Annotated[
+        int, typer.Option("--variants", metavar="N", help="Degraded variants of each photo of --synthesize.")
+    ] = 12,
+    rebalanced: Annotated[
+        float,
+        typer.Option(
+            "--rebalanced", metavar="SHARE", help="Variants whose severities are spread evenly, not as people's."
+        ),
+    ] = 0.5,
+    window: Annotated[
+        int, typer.Option("--window", metavar="N", help="Photos whose samples are shuffled together.")
+    ] = 128,
+    cache_mb: Annotated[int, typer.Option("--cache-mb", metavar="N", help="Memory for samples, in megabytes.")] = 1_024,
+    workers: Annotated[
+        int, typer.Option("--workers", metavar="N", help="Threads that decode and degrade; 0: by the number of cores.")
+    ] = 0,
+    device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = Device.AUTO,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="What the model is called; else as its folder.")
+    ] = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write TensorBoard logs (extra: tensorboard).")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a model on labelled photos, or on clean ones that are degraded.
+
+    The result is a folder that diagnose takes as --model. Ctrl-C saves a checkpoint; the same command with
+    --resume auto goes on exactly there.
+
+    Exit codes: 0 done; 1 done, but some photos are missing or unreadable; 2 wrong usage, or the labels can't be used;
+    3 no photos; 4 initial weights or a checkpoint can't be used; 130 interrupted.
+    """
+    from photodefect.training.listener import Listeners  # noqa: PLC0415
+    from photodefect.training.progress import TrainingProgress  # noqa: PLC0415
+    from photodefect.training.run import WORK_FOLDER, train_model  # noqa: PLC0415
+    from photodefect.training.settings import RECIPES, SettingError, Settings  # noqa: PLC0415
+
+    if (labels is None) == (synthesize is None):
+        raise typer.BadParameter("name a CSV of labels, or a folder of clean photos by --synthesize, and not both")
+    changed: dict[str, Any] = {
+        "loss": None if loss is None else loss.value,
+        "steps": steps,
+        "batch": batch,
+        "learning_rate": learning_rate,
+        "column_factor": column_factor,
+        "momentum": momentum,
+        "weight_decay": weight_decay,
+    }
+    try:
+        settings = Settings(
+            network=network.value,
+            recipe=replace(
+                RECIPES[recipe.value], **{key: value for key, value in changed.items() if value is not None}
+            ),
+            recipe_name=recipe.value,
+            inputs=inputs.value,
+            init=init if init is not None else "imagenet" if network is NetworkName.LITE0 else "random",
+            seed=seed,
+            validation=validation,
+            validate_every=validate_every,
+            patience=patience,
+            checkpoint_every=checkpoint_every,
+            keep=keep,
+            variants=variants,
+            rebalanced=rebalanced,
+            window=window,
+            cache_mb=cache_mb,
+            workers=workers,
+            device=device.value,
+        )
+        listeners: list[Listener] = [] if quiet else [TrainingProgress(stderr_console())]
+        if tensorboard:
+            from photodefect.training.tensorboard import TensorBoard  # noqa: PLC0415
+
+            listeners.append(TensorBoard(output / WORK_FOLDER / "tensorboard"))
+        listener = Listeners(listeners)
+        photos, missing = _photos(labels, images, synthesize, settings, any_source=any_source)
+        with _stop_at_interrupt() as interrupted:
+            try:
+                result = train_model(
+                    settings,
+                    photos,
+                    output,
+                    name=name or output.resolve().name,
+                    resume=_resume(resume),
+                    listener=listener,
+                    stop=lambda: bool(interrupted),
+                )
+            finally:
+                listener.close()
+    except SettingError as error:
+        raise typer.BadParameter(str(error)) from error
+    _report(result, missing, output, quiet=quiet)
+    if result.stopped:
+        raise typer.Exit(ExitCode.INTERRUPTED)
+    raise typer.Exit(ExitCode.SOME_FAILED if missing or result.left_out.unreadable else ExitCode.DONE)
+
+
+def _photos(
+    labels: Path | None, images: Path | None, synthesize: Path | None, settings: Settings, *, any_source: bool
+) -> tuple[TrainingPhotos, list[str]]:
+    """What to train on, and the files that are missing."""
+    from photodefect.cli.photo_list import list_photos  # noqa: PLC0415
+    from photodefect.labels import read_labels  # noqa: PLC0415
+    from photodefect.training.photo_sets import LabelledPhotos, SyntheticPhotos  # noqa: PLC0415
+
+    if labels is not None:
+        labelled = read_labels(labels, images)
+        return LabelledPhotos(labelled), [str(path) for path in labelled.missing]
+    listed = list_photos([str(synthesize)])
+    sources = [Path(path) for path in listed.photos]
+    photos = SyntheticPhotos(
+        sources,
+        variants=settings.variants,
+        rebalanced=settings.rebalanced,
+        seed=settings.seed,
+        check=not any_source,
+    )
+    return photos, [problem.path for problem in listed.problems]
+
+
+def _resume(value: str | None) -> Path | Literal["auto"] | None:
+    return None if value is None else "auto" if value == "auto" else Path(value)
+
+
+@contextmanager
+def _stop_at_interrupt() -> Iterator[list[int]]:
+    """Ctrl-C fills the list, for the loop to see when its step is done. A second one gets through at once."""
+    received: list[int] = []
+
+    def hold(number: int, _frame: FrameType | None) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+
+    previous = signal.signal(signal.SIGINT, hold)
+    try:
+        yield received
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _report(result: RunResult, missing: list[str], output: Path, *, quiet: bool) -> None:
+    _name_photos("not found", dict.fromkeys(missing, ""))
+    _name_photos("can't be read", result.left_out.unreadable)
+    if quiet:
+        return
+    _name_photos("not clean enough to be degraded", result.left_out.unfit)
+    for kind, outcome in result.outcomes.items():
+        progress = outcome.progress
+        best = f", best after step {progress.best_step}" if progress.best_step else ""
+        why = {"steps": "", "patience": ": validation brings nothing better any more", "stopped": ": interrupted"}
+        note(f"{kind}: {progress.step} steps{best}{why[outcome.reason]}")
+    if result.stopped:
+        note("a checkpoint is saved; the same command with --resume auto goes on there")
+    elif result.missing is not None:
+        note(
+            f"the {result.missing} network is still missing for a model: train it into the same folder "
+            f"(--inputs {result.missing})",
+            "yellow",
+        )
+    else:
+        note(f"the model is in {output}: photodefect diagnose --model {output} PHOTOS")
+
+
+def _name_photos(what: str, photos: dict[str, str]) -> None:
+    if not photos:
+        return
+    names = [f"{path} ({reason})" if reason else path for path, reason in list(photos.items())[:NAMED]]
+    more = f" and {len(photos) - NAMED} more" if len(photos) > NAMED else ""
+    note(f"left out, {what}: {', '.join(names)}{more}", "yellow")

@@ -1,0 +1,267 @@
+"""The training loop: one network, from its first weights to its best ones."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from photodefect.network.multicolumn import MultiColumnNetwork
+from photodefect.network.registry import Kind
+from photodefect.training.checkpoint import Checkpoint, Progress, random_state, save_checkpoint, set_random_state
+from photodefect.training.initial import needs_standardization, standardize
+from photodefect.training.listener import Listener, StepReport
+from photodefect.training.losses import defect_losses, infogain_matrices
+from photodefect.training.samples import Batches, SampleReader
+from photodefect.training.settings import Recipe, Settings
+from photodefect.training.validation import look_at
+
+STANDARDIZATION_SAMPLES: Final = 512
+"""Samples that tell the scale of descriptors before training begins; a small set has fewer to tell."""
+
+
+class Split(NamedTuple):
+    """Indices of photos.
+
+    Attributes:
+        training: (n,).
+        validation: (m,); may be empty.
+    """
+
+    training: NDArray[np.int64]
+    validation: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How training one network ended.
+
+    Attributes:
+        reason: ``steps`` (all done), ``patience`` (validation didn't improve any more) or ``stopped``.
+        progress: how far it came.
+        weights: the best ones by validation; without validation those of the last step.
+    """
+
+    reason: str
+    progress: Progress
+    weights: Mapping[str, Tensor] = field(repr=False)
+
+
+def make_optimizer(network: MultiColumnNetwork, recipe: Recipe) -> torch.optim.Optimizer:
+    """The recipe's optimizer over two groups of parameters: the shared trunk, and the columns, which learn faster."""
+    groups = [
+        {"params": list(network.trunk.parameters()), "lr": recipe.learning_rate, "factor": 1.0},
+        {
+            "params": list(network.columns.parameters()),
+            "lr": recipe.learning_rate * recipe.column_factor,
+            "factor": recipe.column_factor,
+        },
+    ]
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(groups, recipe.learning_rate, weight_decay=recipe.weight_decay)
+    return torch.optim.SGD(groups, recipe.learning_rate, momentum=recipe.momentum, weight_decay=recipe.weight_decay)
+
+
+def train_network(
+    network: MultiColumnNetwork,
+    kind: Kind,
+    *,
+    reader: SampleReader,
+    split: Split,
+    settings: Settings,
+    folder: Path,
+    device: torch.device,
+    checkpoint: Checkpoint | None = None,
+    listener: Listener | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Outcome:
+    """Train a network, in place.
+
+    With a checkpoint it goes on as if it had never stopped: on the CPU bit for bit.
+
+    Args:
+        network: as training begins with it; a checkpoint replaces its weights.
+        kind: what it looks at.
+        reader: of the photos.
+        split: which of them are for what.
+        settings: the whole run's.
+        folder: where checkpoints go.
+        device: where to compute.
+        checkpoint: where to go on from.
+        listener: told of every step.
+        stop: asked after every step; True saves a checkpoint and ends the training.
+
+    Raises:
+        DataError: the photos can't be used.
+        OSError: a checkpoint can't be written.
+    """
+    recipe = settings.recipe
+    listener = listener or Listener()
+    batches = Batches(
+        reader,
+        split.training,
+        kind,
+        seed=settings.seed,
+        batch=recipe.batch,
+        window=settings.window,
+        labels=recipe.labels,
+    )
+    matrices = {
+        key: matrix.to(device)
+        for key, matrix in infogain_matrices(reader.photos, split.training, batches.effective_counts()).items()
+    }
+    with _repeatable(device):
+        torch.manual_seed(settings.seed)
+        network.to(device)
+        if device.type != "mps":
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # much faster on a CPU
+        set_training_mode(network, recipe)
+        optimizer = make_optimizer(network, recipe)
+        state = _Training(
+            network, kind, optimizer, settings=settings, data=reader.photos.identity, folder=folder, device=device
+        )
+        if checkpoint is not None:
+            state.restore(checkpoint)
+        elif needs_standardization(network, settings.init):
+            samples = min(STANDARDIZATION_SAMPLES, 2 * len(split.training))
+            standardize(network, islice(batches.from_step(0), -(-samples // (recipe.batch * len(batches.plan)))))
+
+        progress = state.progress
+        source = batches.from_step(progress.step)
+        started, begun_at, saved_at = time.monotonic(), progress.step, progress.step
+        while state.finished() is None:
+            for group in optimizer.param_groups:
+                group["lr"] = recipe.learning_rate * group["factor"] * recipe.rate_factor(progress.step)
+            losses = defect_losses(network, next(source), recipe.loss, matrices)
+            optimizer.zero_grad(set_to_none=True)
+            torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            progress.step += 1
+
+            values = {key: float(loss.detach()) for key, loss in losses.items()}
+            seconds = (time.monotonic() - started) / (progress.step - begun_at)
+            rate = recipe.learning_rate * recipe.rate_factor(progress.step - 1)
+            listener.step(StepReport(kind, progress.step, recipe.steps, values, rate, seconds))
+            if len(split.validation) and state.is_due(settings.validate_every):
+                look = look_at(network, kind, reader, split.validation.tolist(), loss=recipe.loss, matrices=matrices)
+                set_training_mode(network, recipe)
+                if look is not None:
+                    listener.validated(kind, progress.step, look, improved=state.judge(look.loss))
+            stopped = stop()
+            if stopped or state.is_due(settings.checkpoint_every):
+                state.save()
+                saved_at = progress.step
+            if stopped:
+                break
+        if saved_at != progress.step:
+            state.save()
+        return Outcome(state.finished() or "stopped", progress, state.best_weights())
+
+
+class _Training:
+    """What a run remembers from step to step, besides what the step's number tells."""
+
+    def __init__(
+        self,
+        network: MultiColumnNetwork,
+        kind: Kind,
+        optimizer: torch.optim.Optimizer,
+        *,
+        settings: Settings,
+        data: str,
+        folder: Path,
+        device: torch.device,
+    ) -> None:
+        self.network = network
+        self.kind = kind
+        self.optimizer = optimizer
+        self.settings = settings
+        self.data = data
+        self.folder = folder
+        self.device = device
+        self.progress = Progress()
+        self.best: Mapping[str, Tensor] | None = None
+
+    def finished(self) -> str | None:
+        """Why there is nothing left to do; None while there is."""
+        if self.progress.step >= self.settings.recipe.steps:
+            return "steps"
+        if self.settings.patience and self.progress.stale >= self.settings.patience:
+            return "patience"
+        return None
+
+    def is_due(self, every: int) -> bool:
+        """Whether it is time for what happens every so many steps, and after the last one."""
+        return self.progress.step % every == 0 or self.progress.step == self.settings.recipe.steps
+
+    def judge(self, loss: float) -> bool:
+        """Take note of a validation loss; keeps the weights and returns True if it is the lowest so far."""
+        if loss >= self.progress.best:
+            self.progress.stale += 1
+            return False
+        self.progress.best, self.progress.best_step, self.progress.stale = loss, self.progress.step, 0
+        self.best = self._weights()
+        return True
+
+    def best_weights(self) -> Mapping[str, Tensor]:
+        """The weights of the lowest validation loss; without validation those of now."""
+        return self._weights() if self.best is None else self.best
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {name: tensor.detach().cpu().clone() for name, tensor in self.network.state_dict().items()}
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go back to a checkpoint."""
+        self.network.load_state_dict(dict(checkpoint.weights))
+        self.optimizer.load_state_dict(dict(checkpoint.optimizer))
+        self.progress = checkpoint.progress
+        self.best = checkpoint.best_weights
+        set_random_state(checkpoint.random, self.device)
+
+    def save(self) -> None:
+        """Write a checkpoint."""
+        state = Checkpoint(
+            network=self.settings.network,
+            kind=self.kind,
+            settings=self.settings.to_dict(),
+            data=self.data,
+            progress=self.progress,
+            weights=self.network.state_dict(),
+            best_weights=self.best,
+            optimizer=self.optimizer.state_dict(),
+            random=random_state(self.device),
+        )
+        save_checkpoint(self.folder, state, keep=self.settings.keep)
+
+
+def set_training_mode(network: MultiColumnNetwork, recipe: Recipe) -> None:
+    """Training mode; with ``frozen_norms`` the trunk's batch norms stay as they are."""
+    network.train()
+    if recipe.frozen_norms:
+        for module in network.trunk.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.eval()
+                module.requires_grad_(False)
+
+
+@contextmanager
+def _repeatable(device: torch.device) -> Iterator[None]:
+    """Algorithms that give the same result every time, as far as the device has them."""
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA is first used
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])

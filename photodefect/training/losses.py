@@ -1,0 +1,101 @@
+"""What a network is told about each defect: the infogain loss of section 4.2, or the Euclidean one beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from photodefect.defects import BY_KEY, KEYS, Defect
+from photodefect.infogain import (
+    classes_of,
+    infogain_loss,
+    infogain_tensor,
+    modelled_vote_distributions,
+    vote_distributions,
+)
+from photodefect.network.multicolumn import MultiColumnNetwork, expected_severity
+from photodefect.training.photo_sets import TrainingPhotos
+from photodefect.training.samples import Batch
+from photodefect.training.settings import Loss
+
+
+def infogain_matrices(
+    photos: TrainingPhotos, members: NDArray[np.int64], effective: Mapping[str, NDArray[np.float64]]
+) -> dict[str, Tensor]:
+    """H by defect key, (K, K): from single votes where the photos have some, else from the vote model.
+
+    Args:
+        photos: the whole set.
+        members: indices of the training photos; the votes on others are not looked at.
+        effective: samples of each class, by the keys of the defects that are trained, (K,).
+    """
+    matrices = {}
+    for key, samples in effective.items():
+        defect = BY_KEY[key]
+        votes = photos.votes(defect)
+        if votes is not None:
+            votes = [votes[member] for member in members]
+        if votes is not None and any(len(given) > 0 for given in votes):
+            classes = classes_of(defect, photos.severities[members, KEYS.index(key)])
+            distributions = vote_distributions(defect, classes, votes)
+        else:
+            distributions = modelled_vote_distributions(defect)
+        matrices[key] = infogain_tensor(distributions, samples)
+    return matrices
+
+
+def euclidean_loss(defect: Defect, logits: Tensor, severities: Tensor) -> Tensor:
+    """Regression on the expectation: half the mean squared difference to the ground truth.
+
+    The network keeps its classes and its severity stays their expectation, so that both losses train the same form;
+    classes have no weights here.
+
+    Args:
+        defect: whose centres.
+        logits: (N, K).
+        severities: (N,).
+
+    Returns:
+        A scalar.
+    """
+    return 0.5 * (expected_severity(defect, logits) - severities).square().mean()
+
+
+def defect_losses(
+    network: MultiColumnNetwork, batch: Batch, loss: Loss, matrices: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """The loss of each defect over its own samples of a batch.
+
+    All samples go through the trunk together; a column sees only those that count for its defect.
+
+    Args:
+        network: in training or evaluation mode.
+        batch: the inputs are moved to the device of the network.
+        loss: which one.
+        matrices: H by defect key, on the device of the network. Defects without one are left out.
+
+    Returns:
+        A scalar by defect key, for defects with samples.
+    """
+    device = network.normalization.mean.device
+    features = network.features(batch.inputs.to(device))
+    losses = {}
+    for defect in network.defects:
+        if defect.key not in matrices:
+            continue
+        own = batch.severities[:, KEYS.index(defect.key)]
+        rows = torch.nonzero(~own.isnan()).flatten()
+        if not len(rows):
+            continue
+        logits = network.column_logits(features[rows.to(device)], defect.key)
+        truth = own[rows]
+        if loss == "euclidean":
+            losses[defect.key] = euclidean_loss(defect, logits, truth.to(device))
+        else:
+            classes = torch.from_numpy(classes_of(defect, truth.tolist())).to(device)
+            losses[defect.key] = infogain_loss(logits, classes, matrices[defect.key])
+    return losses

@@ -1,0 +1,250 @@
+"""A whole training run: photos and settings in, a model folder out.
+
+The folder of a run is the model's: beside the model lies ``training/``, with the settings and the checkpoints of each
+network. It can be removed when the run is over.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from photodefect._version import __version__
+from photodefect.defects import BY_KEY, DEFECTS, KEYS
+from photodefect.diagnosis import available_cores, pick_device
+from photodefect.errors import DataError, ModelError
+from photodefect.infogain import class_counts, classes_of
+from photodefect.network.manifest import MANIFEST_FILE, Manifest, Normalization
+from photodefect.network.model import Model, find_model, load_tensors, read_manifest, save_model
+from photodefect.network.multicolumn import MultiColumnNetwork
+from photodefect.network.registry import KINDS, NETWORKS, Kind, build_network
+from photodefect.training.checkpoint import Checkpoint, checkpoints, kind_of, load_checkpoint, write_whole
+from photodefect.training.initial import initial_network
+from photodefect.training.listener import Listener
+from photodefect.training.loop import Outcome, Split, train_network
+from photodefect.training.photo_sets import TrainingPhotos
+from photodefect.training.samples import LeftOut, SampleReader
+from photodefect.training.settings import SettingError, Settings, first_difference
+from photodefect.training.split import held_out
+from photodefect.training.validation import reference_quantiles
+
+WORK_FOLDER: Final = "training"
+SETTINGS_FILE: Final = "settings.json"
+
+LEAST_REFERENCE: Final = 20
+"""Fewer validation photos than this say nothing about percentiles."""
+
+Resume = Path | Literal["auto"] | None
+"""Go on from this checkpoint, from the newest one if there is any, or begin."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What came out of a run.
+
+    Attributes:
+        outcomes: of the networks that were trained.
+        model: the manifest that was written; None if there is no model yet.
+        missing: the network that a model still lacks; None if it lacks none.
+        left_out: photos that couldn't be used.
+    """
+
+    outcomes: Mapping[Kind, Outcome]
+    model: Manifest | None
+    missing: Kind | None
+    left_out: LeftOut
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was told to stop before it was done."""
+        return any(outcome.reason == "stopped" for outcome in self.outcomes.values())
+
+
+def train_model(
+    settings: Settings,
+    photos: TrainingPhotos,
+    output: Path,
+    *,
+    name: str,
+    resume: Resume = None,
+    listener: Listener | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> RunResult:
+    """Train the networks that the settings name, and write the model.
+
+    All that can be wrong is found before anything is written.
+
+    Args:
+        settings: how.
+        photos: on what.
+        output: the folder of the run and the model.
+        name: what people will call the model.
+        resume: whether and where to go on.
+        listener: told what happens.
+        stop: asked after every step; True saves a checkpoint and ends the run.
+
+    Raises:
+        DataError: the photos can't be trained on, or are not those that the run was begun with.
+        ModelError: initial weights, a checkpoint or the device can't be used.
+        SettingError: a setting is not the one that the run was begun with.
+        OSError: the folder can't be written.
+    """
+    listener = listener or Listener()
+    device = pick_device(settings.device)
+    work = output / WORK_FOLDER
+    if resume is None:
+        _refuse_to_replace(output)
+    held = held_out(photos.digests, settings.validation)
+    split = Split(np.flatnonzero(~held), np.flatnonzero(held))
+    _check_labels(photos, split, settings, listener)
+    networks = {kind: initial_network(settings.network, kind, settings.init, settings.seed) for kind in settings.kinds}
+    starts = {kind: _starting_point(work / kind, kind, settings, photos, resume) for kind in settings.kinds}
+
+    output.mkdir(parents=True, exist_ok=True)
+    work.mkdir(exist_ok=True)
+    _write_settings(work / SETTINGS_FILE, settings, photos)
+    listener.say(f"{len(split.training)} photos to train on, {len(split.validation)} held out; on {device}")
+    outcomes: dict[Kind, Outcome] = {}
+    with SampleReader(
+        photos, seed=settings.seed, workers=_workers(settings, device), cache_mb=settings.cache_mb
+    ) as reader:
+        for kind, network in networks.items():
+            outcomes[kind] = train_network(
+                network,
+                kind,
+                reader=reader,
+                split=split,
+                settings=settings,
+                folder=work / kind,
+                device=device,
+                checkpoint=starts[kind],
+                listener=listener,
+                stop=stop,
+            )
+            if outcomes[kind].reason == "stopped":
+                return RunResult(outcomes, None, None, reader.left_out)
+        weights: dict[Kind, Mapping[str, Tensor]] = {kind: outcome.weights for kind, outcome in outcomes.items()}
+        for kind in KINDS:
+            found = weights.get(kind) or _weights_from_elsewhere(work / kind, kind, settings)
+            if found is None:
+                return RunResult(outcomes, None, kind, reader.left_out)
+            weights[kind] = found
+        members = [int(member) for member in split.validation if photos.representative[member]]
+        manifest = _write_model(settings, weights, output, name, reader=reader, members=members, device=device)
+        return RunResult(outcomes, manifest, None, reader.left_out)
+
+
+def _refuse_to_replace(output: Path) -> None:
+    if output.exists() and not output.is_dir():
+        raise DataError(f"{output} is a file; a model is a folder. Name another --output.")
+    if any(checkpoints(output / WORK_FOLDER / kind) for kind in KINDS):
+        raise DataError(f"{output} holds a training run already: go on with it (--resume auto), or name another.")
+    if (output / MANIFEST_FILE).exists():
+        raise DataError(f"{output} holds a model already; name another folder.")
+
+
+def _check_labels(photos: TrainingPhotos, split: Split, settings: Settings, listener: Listener) -> None:
+    """Every column needs something to learn from, unless it has learnt before."""
+    severities = photos.severities[split.training]
+    columns = _trained_keys(settings)
+    for column, defect in enumerate(DEFECTS):
+        if defect.key not in columns:
+            continue
+        counts = class_counts(defect, classes_of(defect, severities[:, column]))
+        if not counts.any():
+            if settings.init in ("imagenet", "random"):
+                raise DataError(
+                    f"no photo to train on has a label for {defect.key}, so its column can't learn anything. Label "
+                    "some, or begin from a model whose column stays as it is (--init DIR)."
+                )
+            listener.say(f"{defect.key}: no photo has a label, its column stays as it is", warning=True)
+        elif not counts.all():
+            empty = ", ".join(f"{defect.class_centres[k]:g}" for k in np.flatnonzero(counts == 0))
+            listener.say(
+                f"{defect.key}: no photo of severity {empty}; what is said of the neighbours stands in", warning=True
+            )
+
+
+def _trained_keys(settings: Settings) -> set[str]:
+    """Keys of the defects that the networks of a run predict."""
+    return {key for key in KEYS if "holistic" in settings.kinds or BY_KEY[key].in_patches}
+
+
+def _starting_point(
+    folder: Path, kind: Kind, settings: Settings, photos: TrainingPhotos, resume: Resume
+) -> Checkpoint | None:
+    if resume is None:
+        return None
+    path = resume if isinstance(resume, Path) and kind_of(resume) == kind else None
+    if path is None:
+        path = next(reversed(checkpoints(folder)), None)
+    if path is None:
+        return None
+    checkpoint = load_checkpoint(path, network=settings.network, kind=kind)
+    difference = first_difference(checkpoint.settings, settings)
+    if difference is not None:
+        raise SettingError(f"{difference}; {path} can only go on as it began, or begin anew in another --output")
+    if checkpoint.data != photos.identity:
+        raise DataError(
+            f"the labels or photos are not those that {path} was trained on. Give the same ones, or begin anew from "
+            "its weights in another --output."
+        )
+    return checkpoint
+
+
+def _write_settings(path: Path, settings: Settings, photos: TrainingPhotos) -> None:
+    content = {"photodefect": __version__, "settings": settings.to_dict(), "data": photos.identity}
+    text = json.dumps(content, indent=1) + "\n"
+    write_whole(path, lambda stream: stream.write(text.encode()))
+
+
+def _workers(settings: Settings, device: torch.device) -> int:
+    """On the CPU the network and the decoders share the cores."""
+    return settings.workers or max(1, available_cores() // (2 if device.type == "cpu" else 1))
+
+
+def _weights_from_elsewhere(folder: Path, kind: Kind, settings: Settings) -> Mapping[str, Tensor] | None:
+    """Weights of a network that this run didn't train: from an earlier run in the same folder, or the initial model."""
+    earlier = next(reversed(checkpoints(folder)), None)
+    if earlier is not None:
+        checkpoint = load_checkpoint(earlier, network=settings.network, kind=kind)
+        return checkpoint.best_weights or checkpoint.weights
+    if settings.init in ("imagenet", "random"):
+        return None
+    return initial_network(settings.network, kind, settings.init, settings.seed).state_dict()
+
+
+def _write_model(
+    settings: Settings,
+    weights: Mapping[Kind, Mapping[str, Tensor]],
+    output: Path,
+    name: str,
+    *,
+    reader: SampleReader,
+    members: list[int],
+    device: torch.device,
+) -> Manifest:
+    normalization = Normalization.from_mapping(NETWORKS[settings.network].default_normalization)
+    if settings.init not in ("imagenet", "random"):
+        normalization = read_manifest(find_model(settings.init)).normalization
+    networks: dict[Kind, MultiColumnNetwork] = {}
+    for kind in KINDS:
+        network = build_network(settings.network, kind, normalization.to_dict())
+        counted = {key: it for key, it in weights[kind].items() if not key.endswith("num_batches_tracked")}
+        try:
+            load_tensors(network, counted, f"{kind} network")
+        except ModelError as error:
+            raise ModelError(f"{error}. Training diverged: take a smaller --learning-rate.") from error
+        networks[kind] = network.eval().to(device)
+    manifest = Manifest(name, "1", settings.network, normalization)
+    if len(members) >= LEAST_REFERENCE:
+        model = Model(manifest, networks["holistic"], networks["patches"])
+        manifest = replace(manifest, reference=reference_quantiles(model, reader, members, device))
+    return save_model(output, manifest, networks["holistic"].cpu(), networks["patches"].cpu())
