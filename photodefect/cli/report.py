@@ -1,0 +1,162 @@
+"""``photodefect report``: a page of thumbnails with severities and heat maps, to be opened from disk."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from photodefect.cli.console import note
+from photodefect.cli.diagnose import Device
+from photodefect.cli.exit_codes import ExitCode
+from photodefect.cli.interrupts import held_interrupts
+from photodefect.cli.options import ModelName, Quiet, Verbose, thresholds
+from photodefect.cli.progress import ProgressLine
+from photodefect.errors import NothingToDoError
+from photodefect.printable import printable
+
+if TYPE_CHECKING:
+    from photodefect.cli.tally import Tally
+    from photodefect.records import Diagnosis
+    from photodefect.reports.html import HtmlReport, Pictures
+
+
+def report(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PATHS", help="Photos, and folders to walk (recursively, in sorted order)."),
+    ] = None,
+    *,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the page; made if it isn't there.")
+    ],
+    force: Annotated[
+        bool, typer.Option("--force", help="Write into DIR even if it holds other things; they stay.")
+    ] = False,
+    maps: Annotated[
+        bool, typer.Option("--maps/--no-maps", help="Heat maps: where each defect sits. They take most of the time.")
+    ] = True,
+    title: Annotated[
+        str | None, typer.Option("--title", metavar="TEXT", help="Heading of the page instead of the folders' names.")
+    ] = None,
+    files_from: Annotated[
+        str | None,
+        typer.Option("--files-from", metavar="FILE|-", help="Read more paths from a file or stdin, one a line."),
+    ] = None,
+    null: Annotated[
+        bool, typer.Option("--null", "-0", help="Paths of --files-from end in a null byte, as from find -print0.")
+    ] = False,
+    model: ModelName = "compact",
+    device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = Device.AUTO,
+    patches: Annotated[
+        int, typer.Option("--patches", min=1, max=1000, metavar="N", help="Crops at original resolution, a photo.")
+    ] = 10,
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--threshold",
+            metavar="[DEFECT=][MILD:]SEVERE",
+            help="From which severity on a defect is severe (0.5) and mild (0.3). Repeatable.",
+        ),
+    ] = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Make a page that shows photos with their severities and heat maps.
+
+    DIR/index.html opens from disk in any browser and needs no network. It can
+    be sorted by each defect, filtered and used by keyboard. About 0.2 MB a
+    photo. A report that is in DIR already is replaced when the new one is
+    complete.
+
+    Exit codes: 0 done, whatever was found; 1 done, but some files failed;
+    2 wrong usage; 3 no photos; 4 the model can't be used; 130 interrupted.
+    """
+    limits = thresholds(threshold or [])
+    if verbose:
+        logging.basicConfig(level=logging.DEBUG, format="%(name)s: %(message)s", stream=sys.stderr)
+        logging.getLogger().setLevel(logging.WARNING)
+        logging.getLogger("photodefect").setLevel(logging.DEBUG)
+    # Imported as late as in diagnose, for the same reasons.
+    from photodefect.cli.photo_list import list_photos  # noqa: PLC0415
+    from photodefect.cli.tally import Tally  # noqa: PLC0415
+    from photodefect.reports.html import HtmlReport, ReportFolder, check_folder, is_report, is_report_file  # noqa: PLC0415
+
+    listed = list_photos(paths or [], files_from, null_separated=null)
+    photos = [photo for photo in listed.photos if not is_report_file(photo)]
+    if not photos and not listed.problems:
+        raise NothingToDoError("there are only pictures of earlier reports")
+    check_folder(output, force=force, originals=photos)
+
+    from photodefect.diagnosis import Diagnoser  # noqa: PLC0415
+    from photodefect.reports.html.illustrate import illustrate  # noqa: PLC0415
+
+    diagnoser = Diagnoser(model, device=device.value, patches=patches, thresholds=limits)
+    if verbose:
+        note(diagnoser.describe())
+    tally = Tally()
+    replaces = is_report(output)
+    with ReportFolder(output) as folder:
+        page = HtmlReport(folder, title if title is not None else _title(paths or []))
+        for record in listed.problems:
+            page.add(record, None)
+            tally.add(record)
+        interrupted = _run(illustrate(diagnoser, photos, maps=maps), len(photos), page, tally, quiet=quiet)
+        missing = len(photos) + len(listed.problems) - tally.photos
+        if interrupted and (replaces or not tally.photos):
+            kept = "the earlier report stays as it was" if replaces else "nothing was written"
+            note(f"interrupted after {tally.photos} of {tally.photos + missing} photos; {kept}")
+            raise typer.Exit(ExitCode.INTERRUPTED)
+        place = os.fspath(page.close(missing=missing))
+    # Programs get the path as it is.
+    if sys.stdout.isatty():
+        sys.stdout.write(printable(place) + "\n")
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(os.fsencode(place) + b"\n")
+    if interrupted:
+        note(f"interrupted after {tally.photos} of {tally.photos + missing} photos; the page shows those")
+        raise typer.Exit(ExitCode.INTERRUPTED)
+    if not quiet:
+        for line in tally.summary().splitlines():
+            note(line)
+    raise typer.Exit(tally.exit_code())
+
+
+def _run(
+    illustrated: Generator[tuple[Diagnosis, Pictures | None], None, None],
+    total: int,
+    page: HtmlReport,
+    tally: Tally,
+    *,
+    quiet: bool,
+) -> bool:
+    """Add the photos as they come.
+
+    Returns:
+        Whether the person interrupted the run.
+    """
+    try:
+        with closing(illustrated), ProgressLine(total, enabled=not quiet) as progress:
+            for diagnosis, pictures in illustrated:
+                with held_interrupts():
+                    page.add(diagnosis, pictures)
+                    tally.add(diagnosis)
+                progress.advance()
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def _title(paths: Sequence[str]) -> str:
+    """The names of the folders and files, as far as a heading has room for them."""
+    names = [os.path.basename(os.path.abspath(path)) or path for path in paths]  # noqa: PTH100, PTH119 - keeps ".." right
+    if not names:
+        return "Photos"
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
