@@ -32,6 +32,7 @@ class RecipeName(str, Enum):
 
     PAPER = "paper"
     FINETUNE = "finetune"
+    COMPACT = "compact"
 
 
 class NetworkName(str, Enum):
@@ -69,7 +70,7 @@ def train(
     labels: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[LABELS.csv]", help="Path (or url) and severities of the seven defects, one row a photo."
+            metavar="LABELS.csv", help="Path (or url) and severities of the seven defects, one row a photo."
         ),
     ] = None,
     *,
@@ -90,7 +91,8 @@ def train(
         NetworkName, typer.Option("--network", help="The compact network, or the paper's.")
     ] = NetworkName.LITE0,
     recipe: Annotated[
-        RecipeName, typer.Option("--recipe", help="As the paper trains, or gently from good weights.")
+        RecipeName,
+        typer.Option("--recipe", help="As the paper trains; gently from good weights; or as the shipped weights."),
     ] = RecipeName.PAPER,
     inputs: Annotated[
         TrainedInputs, typer.Option("--inputs", help="What the network sees; a model needs both.")
@@ -184,6 +186,24 @@ def train(
         "momentum": momentum,
         "weight_decay": weight_decay,
     }
+    if recipe is RecipeName.COMPACT:
+        from photodefect.cli.train_compact import refuse_options, train_compact_recipe  # noqa: PLC0415
+
+        refuse_options({f"--{key.replace('_', '-')}": value for key, value in changed.items()})
+        if synthesize is None:
+            raise typer.BadParameter("--recipe compact needs a folder of clean photos by --synthesize")
+        unusable = train_compact_recipe(
+            synthesize,
+            output,
+            name=name or output.resolve().name,
+            variants=variants,
+            rebalanced=rebalanced,
+            seed=seed,
+            workers=workers,
+            quiet=quiet,
+        )
+        _name_photos("not found", dict.fromkeys(unusable, ""))
+        raise typer.Exit(ExitCode.SOME_FAILED if unusable else ExitCode.DONE)
     try:
         settings = Settings(
             network=network.value,

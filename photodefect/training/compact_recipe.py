@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import torch
@@ -28,7 +28,7 @@ from photodefect.network.multicolumn import MultiColumnNetwork, expected_severit
 from photodefect.network.registry import NETWORKS, Kind, build_network
 from photodefect.training.calibration import fit_calibration
 from photodefect.training.columns import ColumnRecipe, compact_column, fit_columns
-from photodefect.training.features import AREAS, CacheSettings, cache_features
+from photodefect.training.features import AREAS, CacheSettings, cache_features, missing_shards
 from photodefect.training.imagenet import load_imagenet_trunk
 
 WINDOWS: Final = tuple(
@@ -55,6 +55,9 @@ HOLISTIC_SHARE: Final[Mapping[str, float]] = MappingProxyType(
     }
 )
 """Weight of the holistic score; the rest is the patches'. Chosen on real photographs (a development set)."""
+
+Report: TypeAlias = Callable[[str, int | None], None]
+"""Told a line, and the number of photos whose features are cached (None when that is over)."""
 
 BARELY: Final = 0.3
 """A photo without a severity above this counts as good when false alarms are looked at."""
@@ -196,8 +199,9 @@ def train_compact(
     model_folder: Path,
     settings: CompactSettings,
     *,
+    name: str,
     version: str,
-    report: Callable[[str], None],
+    report: Report,
 ) -> Manifest:
     """Train the compact network from clean photographs and save it.
 
@@ -206,8 +210,9 @@ def train_compact(
         cache_folder: where features are cached; what is there already is used.
         model_folder: where the model goes.
         settings: see there.
+        name: what people will call the model.
         version: of the weights.
-        report: told what is going on, line by line.
+        report: told what is going on, line by line, and how many photos are cached while that goes on.
 
     Returns:
         The manifest as saved.
@@ -216,26 +221,25 @@ def train_compact(
         DataError: nothing to learn from.
         ModelError: the ImageNet weights are missing.
     """
+    already = len(sources) - len(missing_shards(sources, cache_folder))
     for done, source in enumerate(cache_features(sources, cache_folder, settings.cache, workers=settings.workers), 1):
-        report(f"features of {source.name} cached ({done})")
+        report(f"features of {source.name} are cached", already + done)
     shards = sorted(path for path in cache_folder.glob("*.npz") if not path.name.endswith(".partial.npz"))
     networks: dict[Kind, MultiColumnNetwork] = {}
     samples = load_samples(shards, settings, CompactTrunk().tapped)
-    report(f"{len(samples.held)} variants, {int(samples.held.sum())} of them held out")
+    report(f"{len(samples.held)} variants, {int(samples.held.sum())} of them held out", None)
     for kind in ("holistic", "patches"):
         networks[kind] = train_columns(kind, samples, settings, report)
-    manifest = calibrated_manifest(networks, samples, settings, version)
+    manifest = calibrated_manifest(networks, samples, settings, name, version)
     return save_model(model_folder, manifest, networks["holistic"], networks["patches"], half_precision=True)
 
 
-def train_columns(
-    kind: Kind, samples: Samples, settings: CompactSettings, report: Callable[[str], None]
-) -> MultiColumnNetwork:
+def train_columns(kind: Kind, samples: Samples, settings: CompactSettings, report: Report) -> MultiColumnNetwork:
     """A network of one kind with its ImageNet trunk and trained columns."""
     network = build_network("lite0", kind)
 
     def on_epoch(epoch: int, losses: Mapping[str, float]) -> None:
-        report(f"{kind} epoch {epoch + 1}: " + "  ".join(f"{key} {loss:.3f}" for key, loss in losses.items()))
+        report(f"{kind} epoch {epoch + 1}: " + "  ".join(f"{key} {loss:.3f}" for key, loss in losses.items()), None)
 
     if kind == "holistic":
         train = ~samples.held
@@ -254,7 +258,7 @@ def train_columns(
 
 
 def calibrated_manifest(
-    networks: Mapping[Kind, MultiColumnNetwork], samples: Samples, settings: CompactSettings, version: str
+    networks: Mapping[Kind, MultiColumnNetwork], samples: Samples, settings: CompactSettings, name: str, version: str
 ) -> Manifest:
     """Combination, calibration and reference distribution, from the photos held out."""
     held = samples.held_patches
@@ -276,7 +280,7 @@ def calibrated_manifest(
         calibration[defect.key] = fit_calibration(defect, raw, severities[:, index], good)
         reference[defect.key] = reference_quantiles(calibration[defect.key], raw[samples.natural[held]])
     return Manifest(
-        name="compact",
+        name=name,
         version=version,
         network="lite0",
         normalization=Normalization.from_mapping(NETWORKS["lite0"].default_normalization),

@@ -171,6 +171,12 @@ def _run(source: Path, shard: Path, settings: CacheSettings) -> None:
     cache_shard(source, shard, settings, _worker_network)
 
 
+def missing_shards(sources: Sequence[Path], folder: Path) -> dict[Path, Path]:
+    """The shard of each source that isn't cached yet, by source."""
+    jobs = {source: folder / f"{source.parent.name}__{source.stem}.npz" for source in sources}
+    return {source: shard for source, shard in jobs.items() if not shard.exists()}
+
+
 def cache_features(
     sources: Sequence[Path], folder: Path, settings: CacheSettings, *, workers: int = 2
 ) -> Iterator[Path]:
@@ -186,8 +192,7 @@ def cache_features(
         Each source as its shard is complete.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    jobs = {source: folder / f"{source.parent.name}__{source.stem}.npz" for source in sources}
-    missing = {source: shard for source, shard in jobs.items() if not shard.exists()}
+    missing = missing_shards(sources, folder)
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker) as pool:
         futures = {pool.submit(_run, source, shard, settings): source for source, shard in missing.items()}
         for future in as_completed(futures):

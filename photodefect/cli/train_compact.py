@@ -1,0 +1,81 @@
+"""``photodefect train --recipe compact``: the shipped weights' recipe, from a folder of clean photos."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import typer
+
+from photodefect.cli.console import note, stderr_console
+
+FEATURES_FOLDER = "training/features"
+"""Where cached features lie inside the model's folder; it can be removed when training is over."""
+
+
+def train_compact_recipe(
+    folder: Path, output: Path, *, name: str, variants: int, rebalanced: float, seed: int, workers: int, quiet: bool
+) -> list[str]:
+    """Train the compact network on degraded variants of the photos in a folder.
+
+    Features that an earlier run cached in the same output folder are used, so the same command goes on where it
+    stopped.
+
+    Returns:
+        Paths that were named but can't be used.
+
+    Raises:
+        DataError: no photo is clean enough to learn from.
+        ModelError: the ImageNet weights are missing.
+        NothingToDoError: there is no photo.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    from photodefect._version import __version__  # noqa: PLC0415
+    from photodefect.cli.photo_list import list_photos  # noqa: PLC0415
+    from photodefect.diagnosis import available_cores  # noqa: PLC0415
+    from photodefect.training.compact_recipe import CompactSettings, train_compact  # noqa: PLC0415
+    from photodefect.training.imagenet import imagenet_weights_file  # noqa: PLC0415
+
+    imagenet_weights_file()
+    listed = list_photos([str(folder)])
+    sources = [Path(path) for path in listed.photos]
+    settings = CompactSettings(workers=workers or available_cores())
+    settings = replace(
+        settings,
+        cache=replace(settings.cache, variants=variants, rebalanced=rebalanced, seed=seed),
+        holistic=replace(settings.holistic, seed=seed),
+        patches=replace(settings.patches, seed=seed),
+    )
+    columns = (
+        TextColumn("features of degraded photos"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=stderr_console(), transient=True, disable=quiet) as progress:
+        task = progress.add_task("features", total=len(sources))
+
+        def report(line: str, done: int | None) -> None:
+            if done is not None:
+                progress.update(task, completed=done)
+            elif not quiet:
+                note(line)
+
+        train_compact(
+            sources, output / FEATURES_FOLDER, output, settings, name=name, version=__version__, report=report
+        )
+    if not quiet:
+        note(f"the model is in {output}: photodefect diagnose --model {output} PHOTOS")
+    return [problem.path for problem in listed.problems]
+
+
+def refuse_options(given: dict[str, object]) -> None:
+    """Options that the recipe can't follow are wrong usage rather than silently dropped.
+
+    Raises:
+        typer.BadParameter: one was given.
+    """
+    for flag, value in given.items():
+        if value is not None:
+            raise typer.BadParameter(f"{flag} doesn't go with --recipe compact")
