@@ -435,18 +435,10 @@ def on_terminal(*arguments: str | Path, **environment: str) -> str:
     return shown.decode()
 
 
-def test_a_terminal_gets_colour_and_progress_and_no_color_takes_the_colour_away(
-    random_model: Path, samples: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "list").write_bytes(f"{samples}/bulb.jpg\n".encode() * 60)
-    options = ["--model", random_model, "--patches", "1", "--threshold", "0.001", "--files-from", tmp_path / "list"]
-    coloured = on_terminal("diagnose", *options)
-    assert "\x1b[1;31m" in coloured
-    assert "diagnosing" in coloured
-    assert "/60" in coloured
-    plain = on_terminal("diagnose", *options[:-2], samples / "bulb.jpg", "-q", NO_COLOR="1")
-    assert "\x1b[1;31m" not in plain
-    assert "diagnosing" not in plain
+def test_a_terminal_gets_colour_and_no_color_takes_it_away(random_model: Path, samples: Path) -> None:
+    arguments = ["--model", random_model, "--patches", "1", "--threshold", "0.001", samples / "bulb.jpg"]
+    assert "\x1b[1;31m" in on_terminal("diagnose", *arguments)
+    assert "\x1b[1;31m" not in on_terminal("diagnose", *arguments, NO_COLOR="1")
 
 
 def test_help_and_version_do_not_wait_for_torch() -> None:
