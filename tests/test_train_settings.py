@@ -27,6 +27,7 @@ def test_a_cosine_begins_warm_and_ends_at_zero() -> None:
     assert recipe.rate_factor(50) == pytest.approx(0.5)
     assert recipe.rate_factor(99) == pytest.approx(0.5 * (1 + math.cos(math.pi * 0.99)))
     assert recipe.rate_factor(100) == pytest.approx(0)
+    assert replace(recipe, steps=20, warmup=500).rate_factor(2) == pytest.approx(0.5 * (1 + math.cos(math.pi * 0.1)))
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from photodefect.defects import DEFECTS, PATCH_DEFECTS, Defect
 from photodefect.errors import UnreadableError
 from photodefect.network.multicolumn import Column, InputNormalization, MultiColumnNetwork
+from photodefect.network.registry import Kind, NetworkBuilder
 from photodefect.training.photo_sets import TrainingPhoto
 
 
@@ -85,3 +86,13 @@ def grey_photos(count: int = 8, side: int = 32) -> MemoryPhotos:
     levels = np.arange(count) / count
     photos = [np.full((side, side, 3), round(level * 255), dtype=np.uint8) for level in levels]
     return MemoryPhotos(photos, np.repeat(levels[:, None], len(DEFECTS), axis=1))
+
+
+def tiny_builder() -> NetworkBuilder:
+    """Stands for lite0 in the registry, where a test is about all but the network."""
+
+    def build(kind: Kind) -> tuple[nn.Module, dict[str, Column]]:
+        network = tiny_network(kind)
+        return network.trunk, {defect.key: network.column(defect.key) for defect in network.defects}
+
+    return NetworkBuilder("lite0", "tiny", build, {"channels": "rgb", "mean": (127.0, 127.0, 127.0), "scale": 1 / 128})

@@ -103,9 +103,9 @@ def train_model(
         _refuse_to_replace(output)
     held = held_out(photos.digests, settings.validation)
     split = Split(np.flatnonzero(~held), np.flatnonzero(held))
-    _check_labels(photos, split, settings, listener)
     networks = {kind: initial_network(settings.network, kind, settings.init, settings.seed) for kind in settings.kinds}
     starts = {kind: _starting_point(work / kind, kind, settings, photos, resume) for kind in settings.kinds}
+    _check_labels(photos, split, settings, listener)
 
     output.mkdir(parents=True, exist_ok=True)
     work.mkdir(exist_ok=True)

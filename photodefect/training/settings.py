@@ -50,7 +50,7 @@ class Recipe:
             fall to zero along a cosine over all steps.
         decay: see ``schedule``.
         decay_every: see ``schedule``.
-        warmup: steps over which the rates rise from zero first.
+        warmup: steps over which the rates rise from zero first; a tenth of all steps at most.
         loss: ``infogain`` (section 4.2), or ``euclidean``: half the squared error of the expected severity, unweighted.
         labels: ``own``: a sample counts for the defect that it was drawn for; ``all``: for every defect with a label.
         frozen_norms: the trunk's batch norms keep the statistics and weights that they begin with.
@@ -85,11 +85,11 @@ class Recipe:
         _within("--steps", self.steps, 1, 10**9)
         _within("--recipe", self.decay, 0.01, 1.0)
         _within("--recipe", self.decay_every, 1, 10**9)
-        _within("--recipe", self.warmup, 0, self.steps)
+        _within("--recipe", self.warmup, 0, 10**9)
 
     def rate_factor(self, step: int) -> float:
         """What the learning rates are multiplied by at a step, 0 for the first."""
-        warm = min(1.0, (step + 1) / (self.warmup + 1))
+        warm = min(1.0, (step + 1) / (min(self.warmup, self.steps // 10) + 1))
         if self.schedule == "cosine":
             return warm * 0.5 * (1 + math.cos(math.pi * min(step, self.steps) / self.steps))
         return warm * self.decay ** (step // self.decay_every)

@@ -1,0 +1,350 @@
+"""``photodefect train`` as a person calls it: from photos to a model that ``diagnose`` takes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import typer
+from PIL import Image
+from safetensors.torch import load_file
+from tiny_training import tiny_builder
+from typer.testing import CliRunner, Result
+
+from photodefect.cli import app
+from photodefect.cli.guard import guarded
+from photodefect.cli.train import NetworkName, RecipeName, train
+from photodefect.defects import DEFECTS, KEYS
+from photodefect.network.model import load_model
+from photodefect.network.registry import NETWORKS
+from photodefect.training.checkpoint import checkpoints
+from photodefect.training.progress import TrainingProgress
+from photodefect.training.settings import RECIPES
+
+QUICK = ("--init", "random", "--batch", "1", "--steps", "2", "--device", "cpu")
+
+
+@pytest.fixture
+def labels(samples: Path, tmp_path: Path) -> Path:
+    """Twelve small photos and their labels, in a folder of their own."""
+    folder = tmp_path / "set"
+    folder.mkdir()
+    rows = []
+    for index, path in enumerate(sorted(samples.glob("*.jpg"))[:12]):
+        image = Image.open(path).convert("RGB")
+        image.thumbnail((160, 160))
+        image.save(folder / path.name)
+        levels = [((index + 3 * place) % 11) / 10 for place in range(7)]
+        severities = [2 * level - 1 if defect.signed else level for defect, level in zip(DEFECTS, levels, strict=True)]
+        rows.append(f"{path.name}," + ",".join(f"{severity:.1f}" for severity in severities))
+    csv = folder / "labels.csv"
+    csv.write_text(f"path,{','.join(KEYS)}\n" + "\n".join(rows) + "\n")
+    return csv
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network of a few weights goes by the name of lite0."""
+    monkeypatch.setitem(NETWORKS, "lite0", tiny_builder())
+
+
+def run(*arguments: str | Path) -> Result:
+    command = typer.Typer()
+    command.command("train")(guarded(train))
+    with torch.random.fork_rng():
+        return CliRunner().invoke(command, [*map(str, arguments)])
+
+
+def unboxed(text: str) -> str:
+    """What is written in a box of the terminal's width, on one line."""
+    return " ".join(text.replace("│", " ").split())
+
+
+def test_a_small_labelled_set_becomes_a_model_that_diagnose_takes(labels: Path, samples: Path, tmp_path: Path) -> None:
+    model = tmp_path / "my model"
+    result = run(labels, "-o", model, *QUICK, "--validate-every", "2")
+    assert result.exit_code == 0, result.output
+    assert result.stdout == ""
+    assert "11 photos to train on, 1 held out" in result.stderr
+    assert "holistic: step 2/2, loss " in result.stderr
+    assert "composition" in result.stderr
+    assert "patches: after step 2 validation loss" in result.stderr
+    assert "left\n" in result.stderr, "time left"
+    manifest = json.loads((model / "manifest.json").read_text())
+    assert (manifest["name"], manifest["network"]) == ("my model", "lite0")
+    assert manifest["combination"]["haze"] == {"holistic": 0.5, "patches": 0.5}
+    assert "calibration" not in manifest
+    assert "reference" not in manifest, "one photo says nothing about percentiles"
+    settings = json.loads((model / "training" / "settings.json").read_text())["settings"]
+    assert settings["recipe"]["steps"] == 2
+    assert [path.name for path in checkpoints(model / "training" / "patches")] == ["step-00000002.pt"]
+
+    arguments = ["diagnose", "--model", str(model), "--patches", "1", "--format", "json", str(samples / "dog.jpg")]
+    diagnosed = CliRunner().invoke(app, arguments)
+    assert diagnosed.exit_code == 0, diagnosed.output
+    (record,) = json.loads(diagnosed.stdout)
+    assert list(record["severity"]) == list(KEYS)
+    assert record["model"]["name"] == "my model"
+
+
+def test_the_papers_network_is_trained_by_the_same_command(labels: Path, tmp_path: Path) -> None:
+    arguments = ("--network", "googlenet", "--inputs", "patches", "--validation", "0")
+    result = run(labels, "-o", tmp_path / "run", *arguments, *QUICK, "--steps", "1")
+    assert result.exit_code == 0, result.output
+    assert "patches: step 1/1, loss " in result.stderr
+    assert "the holistic network is still missing for a model" in result.stderr
+
+
+@pytest.mark.usefixtures("tiny")
+def test_the_networks_of_a_model_may_be_trained_one_by_one(labels: Path, tmp_path: Path) -> None:
+    output = tmp_path / "run"
+    first = run(labels, "-o", output, *QUICK, "--inputs", "patches")
+    assert first.exit_code == 0
+    assert "the holistic network is still missing for a model: train it into the same folder" in first.stderr
+    assert not (output / "manifest.json").exists()
+    patches = checkpoints(output / "training" / "patches")[0].read_bytes()
+    second = run(labels, "-o", output, *QUICK, "--inputs", "holistic", "--resume", "auto")
+    assert second.exit_code == 0, second.output
+    assert load_model(output).manifest.name == "run"
+    assert checkpoints(output / "training" / "patches")[0].read_bytes() == patches
+
+
+@pytest.mark.usefixtures("tiny")
+def test_clean_photos_are_degraded_and_learnt_from(samples: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "clean"
+    folder.mkdir()
+    for name in ("dog", "taipei-city", "canyon-wren", "oakland-zoo-otters"):
+        image = Image.open(samples / f"{name}.jpg")
+        image.thumbnail((128, 128))
+        image.save(folder / f"{name}.png")
+    Image.new("RGB", (128, 128), "black").save(folder / "night.png")
+    synthesis = ("--synthesize", folder, "--variants", "3", "--validation", "0.5", "--seed", "1")
+    result = run(*synthesis, "-o", tmp_path / "run", *QUICK, "--batch", "3")
+    assert result.exit_code == 0, result.output
+    assert "left out, not clean enough to be degraded: " in result.stderr
+    assert f"{folder}/night.png (too dark)" in result.stderr
+    assert load_model(tmp_path / "run").manifest.network == "lite0"
+
+
+@pytest.mark.usefixtures("tiny")
+def test_ctrl_c_saves_a_checkpoint_and_resuming_ends_where_an_uninterrupted_run_does(
+    labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = (*QUICK, "--steps", "6", "--validate-every", "4")
+    assert run(labels, "-o", tmp_path / "straight", *quick).exit_code == 0
+    told = TrainingProgress.step
+
+    def interrupt(self: TrainingProgress, report: object) -> None:
+        told(self, report)  # type: ignore[arg-type]
+        if getattr(report, "step", 0) == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    with monkeypatch.context() as patched:
+        patched.setattr(TrainingProgress, "step", interrupt)
+        interrupted = run(labels, "-o", tmp_path / "halves", *quick)
+    assert interrupted.exit_code == 130
+    assert "holistic: 3 steps: interrupted" in interrupted.stderr
+    assert "--resume auto goes on there" in interrupted.stderr
+    assert signal.getsignal(signal.SIGINT) is before
+    assert not (tmp_path / "halves" / "manifest.json").exists()
+    assert run(labels, "-o", tmp_path / "halves", *quick, "--resume", "auto").exit_code == 0
+    for kind in ("holistic", "patches"):
+        one, other = (load_file(tmp_path / run_ / f"{kind}.safetensors") for run_ in ("straight", "halves"))
+        assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
+
+
+@pytest.mark.usefixtures("tiny")
+def test_training_goes_on_from_a_checkpoint_that_is_named(labels: Path, tmp_path: Path) -> None:
+    quick = (*QUICK, "--inputs", "holistic", "--checkpoint-every", "1")
+    assert run(labels, "-o", tmp_path / "run", *quick).exit_code == 0
+    first = tmp_path / "run" / "training" / "holistic" / "step-00000001.pt"
+    result = run(labels, "-o", tmp_path / "run", *quick, "--resume", first, "--steps", "3")
+    assert result.exit_code == 0, result.output
+    assert "step 2/3" in result.stderr or "step 3/3" in result.stderr
+    names = [path.name for path in checkpoints(first.parent)]
+    assert names == ["step-00000001.pt", "step-00000002.pt", "step-00000003.pt"]
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_model_can_be_what_training_begins_from(labels: Path, tmp_path: Path) -> None:
+    assert run(labels, "-o", tmp_path / "first", *QUICK).exit_code == 0
+    again = ("--init", tmp_path / "first", "--inputs", "holistic", "--recipe", "finetune", "--learning-rate", "1e-9")
+    result = run(labels, "-o", tmp_path / "second", *QUICK, *again)
+    assert result.exit_code == 0, result.output
+    for kind, tolerance in (("holistic", 1e-4), ("patches", 0.0)):
+        before, after = (load_file(tmp_path / name / f"{kind}.safetensors") for name in ("first", "second"))
+        weights = [name for name in before if "running" not in name]
+        assert all(torch.allclose(before[name], after[name], atol=tolerance, rtol=0) for name in weights)
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_checkpoint_of_another_network_is_refused(labels: Path, tmp_path: Path) -> None:
+    assert run(labels, "-o", tmp_path / "run", *QUICK, "--inputs", "holistic").exit_code == 0
+    other = (*QUICK, "--network", "googlenet", "--inputs", "holistic", "--resume", "auto")
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    result = run(labels, "-o", tmp_path / "run", *other)
+    assert result.exit_code == 4
+    assert "is a checkpoint of the network lite0, not of googlenet" in result.stderr
+    assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_resumed_run_must_be_the_same_run(labels: Path, tmp_path: Path) -> None:
+    quick = (*QUICK, "--inputs", "holistic", "--resume", "auto")
+    assert run(labels, "-o", tmp_path / "run", *quick).exit_code == 0
+    faster = run(labels, "-o", tmp_path / "run", *quick, "--learning-rate", "0.5")
+    assert faster.exit_code == 2
+    assert "--learning-rate was 0.0001 when this run began and is 0.5 now" in unboxed(faster.stderr)
+    labels.write_text(labels.read_text().replace("0.3", "0.4", 1))
+    other = run(labels, "-o", tmp_path / "run", *quick)
+    assert other.exit_code == 2
+    assert "the labels or photos are not those that" in other.stderr
+
+
+@pytest.mark.usefixtures("tiny")
+def test_neither_a_run_nor_a_model_is_overwritten(labels: Path, tmp_path: Path) -> None:
+    assert run(labels, "-o", tmp_path / "run", *QUICK).exit_code == 0
+    again = run(labels, "-o", tmp_path / "run", *QUICK)
+    assert again.exit_code == 2
+    assert "holds a training run already: go on with it (--resume auto)" in again.stderr
+    for path in (tmp_path / "run" / "training").rglob("*.pt"):
+        path.unlink()
+    assert "holds a model already" in run(labels, "-o", tmp_path / "run", *QUICK).stderr
+    assert "is a file" in run(labels, "-o", labels, *QUICK).stderr
+
+
+@pytest.mark.usefixtures("tiny")
+def test_missing_and_damaged_photos_are_named_and_the_others_trained_on(labels: Path, tmp_path: Path) -> None:
+    (labels.parent / "dog.jpg").unlink()
+    (labels.parent / "bulb.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
+    result = run(labels, "-o", tmp_path / "run", *QUICK, "--batch", "8")
+    assert result.exit_code == 1, "done, but not with all photos"
+    assert f"left out, not found: {labels.parent}/dog.jpg" in result.stderr
+    assert f"left out, can't be read: {labels.parent}/bulb.jpg (" in result.stderr
+    assert (tmp_path / "run" / "manifest.json").exists()
+
+
+@pytest.mark.usefixtures("tiny")
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("noise", "nose", "row 1: no column 'noise'"),
+        ("bulb.jpg,0.1", "bulb.jpg,1.7", "row 5: bad_exposure is 1.7, outside 0..1"),
+        ("bulb.jpg", "./blue-periwinkle.jpg", "is in row 3 already"),
+    ],
+)
+def test_wrong_labels_are_told_by_row_and_nothing_is_written(
+    labels: Path, tmp_path: Path, old: str, new: str, complaint: str
+) -> None:
+    text = labels.read_text()
+    rows = text.splitlines()
+    bulb = next(row for row in rows if row.startswith("bulb.jpg"))
+    text = text.replace(bulb, "bulb.jpg,0.1," + bulb.split(",", 2)[2])
+    assert old in text
+    labels.write_text(text.replace(old, new, 1))
+    result = run(labels, "-o", tmp_path / "run", *QUICK)
+    assert result.exit_code == 2
+    assert complaint in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_defect_without_labels_is_an_error_unless_its_column_has_learnt_before(labels: Path, tmp_path: Path) -> None:
+    assert run(labels, "-o", tmp_path / "first", *QUICK).exit_code == 0
+    header, *rows = labels.read_text().splitlines()
+    cells = [row.split(",") for row in rows]
+    labels.write_text("\n".join([header, *(",".join([row[0], "", *row[2:]]) for row in cells)]) + "\n")
+    fresh = run(labels, "-o", tmp_path / "fresh", *QUICK)
+    assert fresh.exit_code == 2
+    assert "no photo to train on has a label for bad_exposure" in fresh.stderr
+    assert not (tmp_path / "fresh").exists()
+    further = run(labels, "-o", tmp_path / "further", *QUICK, "--init", tmp_path / "first")
+    assert further.exit_code == 0
+    assert "bad_exposure: no photo has a label, its column stays as it is" in further.stderr
+    before, after = (load_file(tmp_path / name / "holistic.safetensors") for name in ("first", "further"))
+    own = [name for name in before if name.startswith("columns.bad_exposure.")]
+    assert all(torch.equal(before[name], after[name]) for name in own)
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_class_without_photos_is_told_and_borrows_from_its_neighbours(labels: Path, tmp_path: Path) -> None:
+    labels.write_text(labels.read_text().replace(",0.5,", ",0.4,"))
+    result = run(labels, "-o", tmp_path / "run", *QUICK)
+    assert result.exit_code == 0
+    assert "noise: no photo of severity 0.5" in result.stderr
+
+
+def test_wrong_usage_is_told_by_option(labels: Path, tmp_path: Path) -> None:
+    output = ("-o", tmp_path / "run")
+    for arguments, complaint in (
+        ((), "name a CSV of labels"),
+        ((labels, "--synthesize", labels.parent), "and not both"),
+        ((labels, "--batch", "0"), "--batch is 0"),
+        ((labels, "--learning-rate", "-1"), "--learning-rate is -1.0"),
+        ((labels, "--validation", "1.5"), "--validation is 1.5"),
+    ):
+        result = run(*arguments, *output)
+        assert result.exit_code == 2
+        assert complaint in unboxed(result.stderr)
+    assert not (tmp_path / "run").exists()
+
+
+def test_weights_that_are_not_there_are_told_before_anything_is_written(labels: Path, tmp_path: Path) -> None:
+    for init, complaint in (
+        (("--network", "googlenet", "--init", "imagenet"), "no ImageNet weights are known for the trunk of googlenet"),
+        (("--init", tmp_path / "nowhere"), "no model folder"),
+    ):
+        result = run(labels, "-o", tmp_path / "run", *init)
+        assert result.exit_code == 4
+        assert complaint in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_without_photos_is_nothing_to_do(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    result = run("--synthesize", tmp_path / "empty", "-o", tmp_path / "run")
+    assert result.exit_code == 3
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.usefixtures("tiny")
+def test_tensorboard_logs_hold_losses_and_rates(labels: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # noqa: PLC0415
+
+    result = run(labels, "-o", tmp_path / "run", *QUICK, "--steps", "10", "--inputs", "holistic", "--tensorboard")
+    assert result.exit_code == 0, result.output
+    events = EventAccumulator(str(tmp_path / "run" / "training" / "tensorboard"))
+    events.Reload()
+    (rate,) = events.Scalars("holistic/learning_rate")
+    assert (rate.step, rate.value) == (10, pytest.approx(0.0001))
+    assert {f"holistic/loss/{key}" for key in KEYS} < set(events.Tags()["scalars"])
+    assert "holistic/validation/mean" in events.Tags()["scalars"]
+
+
+def test_tensorboard_that_is_not_installed_is_told_before_anything_is_written(
+    labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    result = run(labels, "-o", tmp_path / "run", *QUICK, "--tensorboard")
+    assert result.exit_code == 2
+    assert "photodefect[tensorboard]" in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.usefixtures("tiny")
+def test_quiet_says_nothing_when_nothing_is_wrong(labels: Path, tmp_path: Path) -> None:
+    result = run(labels, "-o", tmp_path / "run", *QUICK, "--quiet", "--name", "mine")
+    assert result.exit_code == 0
+    assert result.output == ""
+    assert load_model(tmp_path / "run").manifest.name == "mine"
+
+
+def test_the_options_name_all_networks_and_recipes_of_the_loop() -> None:
+    assert {name.value for name in NetworkName} == set(NETWORKS)
+    assert {name.value for name in RecipeName} >= set(RECIPES)
