@@ -384,6 +384,7 @@
     fillViewer();
     if (!viewer.open) {
       viewer.showModal();
+      viewer.querySelector(".viewer-body").scrollTo(0, 0);
       find("close").focus();
       document.documentElement.style.overflow = "hidden";
     }
@@ -443,7 +444,7 @@
       row.dataset.map = String(which);
       row.disabled = !hasMap(photo, which);
       row.querySelector(".score-name").textContent = defect.title;
-      row.querySelector(".score-value").textContent = [direction(which, value), number(which, value)].filter(Boolean).join(" ");
+      row.querySelector(".score-value").textContent = [grade(photo, which) ? direction(which, value) : "", number(which, value)].filter(Boolean).join(" ");
       const scale = row.querySelector(".scale");
       const fill = row.querySelector(".scale-fill");
       const ticks = scale.querySelectorAll(".tick");
