@@ -35,6 +35,9 @@ RAW_SUFFIXES = _endings(
     "3fr arw cr2 cr3 crw dcr dng erf fff iiq k25 kdc mef mos mrw nef nrw orf pef raf raw rw2 rwl sr2 srf srw x3f"
 )
 
+DEVELOPED_SUFFIXES = _endings("jpg jpeg jpe heic heif hif")
+"""What cameras write beside a raw file."""
+
 PHOTO_SUFFIXES = RAW_SUFFIXES | _endings(
     "jpg jpeg jpe jfif mpo png apng gif bmp dib webp tif tiff jp2 j2k jpf jpx pnm ppm pgm pbm psd "
     "avif heic heif hif jxl"

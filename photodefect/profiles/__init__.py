@@ -1,0 +1,1 @@
+"""Profiles: a person's thresholds, weights and wishes, from TOML files."""
