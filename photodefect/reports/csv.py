@@ -28,7 +28,7 @@ class CsvWriter:
         self._for_terminal = stream.isatty()
         self._detail = detail
         self._columns = columns(detail)
-        self._rows = csv.DictWriter(_Lines(stream), self._columns)
+        self._rows = csv.DictWriter(Lines(stream), self._columns)
         self._rows.writeheader()
 
     def write(self, diagnosis: Diagnosis) -> None:
@@ -43,13 +43,14 @@ class CsvWriter:
         """Nothing is left to write."""
 
 
-class _Lines:
+class Lines:
     """Ends rows in a line feed alone. Told so itself, the csv module would leave carriage returns unquoted."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, row: str) -> int:
+        """Write one row, which ends as the csv module ends it."""
         return self._stream.write(row.removesuffix("\r\n") + "\n")
 
 

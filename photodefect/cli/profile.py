@@ -1,0 +1,62 @@
+"""``photodefect profile``: which thresholds, weights and wishes hold, and where they come from."""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from photodefect.cli.console import note
+from photodefect.cli.options import Quiet
+from photodefect.errors import DataError
+from photodefect.printable import printable
+
+
+class Action(str, Enum):
+    """What ``profile`` does."""
+
+    SHOW = "show"
+    LIST = "list"
+
+
+def profile(
+    action: Annotated[
+        Action, typer.Argument(help="show: the profile that holds, as TOML; list: the profiles there are, by name.")
+    ],
+    folder: Annotated[
+        str, typer.Argument(metavar="FOLDER", help="The folder of photos that it is about.", show_default=False)
+    ] = ".",
+    *,
+    chosen: Annotated[
+        str | None, typer.Option("--profile", metavar="NAME|FILE", help="As rank-folder takes it.")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Show which thresholds, weights and wishes hold, and where they come from.
+
+    From weak to strong, setting by setting: the defaults, your own profile,
+    .photodefect.toml in the folder of photos, --profile, options.
+
+    Exit codes: 0 done; 2 wrong usage, or a profile is wrong.
+    """
+    from photodefect.profiles.places import gather, named_profiles  # noqa: PLC0415
+    from photodefect.profiles.settings import to_toml  # noqa: PLC0415
+
+    if action is Action.LIST:
+        for name, file in named_profiles().items():
+            sys.stdout.write(f"{printable(name)}\t{_as_given(os.fspath(file))}\n")
+        return
+    if not Path(folder).is_dir():
+        raise DataError(f"{folder} is not a folder")
+    layers = gather([Path(folder)], chosen)
+    sys.stdout.write(to_toml(layers.profile, layers.settings))
+    if not quiet:
+        note("read: " + (", ".join(map(str, layers.files)) or "no profile; these are the defaults"))
+
+
+def _as_given(path: str) -> str:
+    return printable(path) if sys.stdout.isatty() else path

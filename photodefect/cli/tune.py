@@ -1,0 +1,148 @@
+"""``photodefect tune``: fit a profile to a person's own ratings."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from photodefect.cli.console import note
+from photodefect.cli.diagnose import Device
+from photodefect.cli.exit_codes import ExitCode
+from photodefect.cli.options import ModelName, Quiet
+from photodefect.cli.output import check_output, open_output
+from photodefect.cli.progress import ProgressLine
+from photodefect.errors import DataError, NothingToDoError
+
+if TYPE_CHECKING:
+    from photodefect.records import Diagnosis
+    from photodefect.tune import Rating, Taste
+
+
+def tune(
+    ratings: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RATINGS.csv",
+            help="A column path, and your own severities by defect, or stars (0-5), or keep (keep/reject).",
+        ),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Save the profile here instead of on stdout.")
+    ] = None,
+    *,
+    save_as: Annotated[
+        str | None,
+        typer.Option("--save-as", metavar="NAME", help="Save it among your own profiles, for --profile NAME."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the profile if it is there already.")] = False,
+    images: Annotated[
+        Path | None,
+        typer.Option("--images", metavar="DIR", help="Where paths start; the folder of the CSV if left out."),
+    ] = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Fit fewer than 30 ratings too, which can't be trusted.")
+    ] = False,
+    model: ModelName = "compact",
+    device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = Device.AUTO,
+    patches: Annotated[
+        int, typer.Option("--patches", min=1, max=1000, metavar="N", help="Crops at original resolution, a photo.")
+    ] = 10,
+    quiet: Quiet = False,
+) -> None:
+    """Fit a profile to your own ratings.
+
+    Your severities become a scale of your own for each defect you rated, stars
+    or keep/reject become weights. What doesn't do better on photos left out of
+    the fit is not saved.
+
+    Exit codes: 0 done; 1 done, but some files failed; 2 wrong usage, or too few
+    ratings; 3 no photo could be diagnosed; 4 the model can't be used.
+    """
+    from photodefect.tune import ENOUGH, fit_taste, read_ratings  # noqa: PLC0415
+
+    rated = read_ratings(ratings)
+    if len(rated) < ENOUGH:
+        message = f"{ratings} has {len(rated)} ratings; what is fitted to fewer than {ENOUGH} can't be trusted"
+        if not anyway:
+            raise DataError(f"{message}. Rate more photos, or give --anyway")
+        note(message, "yellow")
+    target = _target(output, save_as)
+    check_output(target, force=force, originals=[str(ratings)])
+    folder = images if images is not None else ratings.parent
+    if not folder.is_dir():
+        raise DataError(f"{folder} is not a folder. Name the folder that the paths of {ratings} start from.")
+    diagnoses = _diagnose(rated, folder, model, device, patches, quiet=quiet)
+    failed = [it for it in diagnoses.values() if it.error is not None]
+    if len(failed) == len(diagnoses):
+        raise NothingToDoError(
+            f"none of the photos of {ratings} can be diagnosed; the first: {failed[0].path}: "
+            f"{failed[0].error and failed[0].error.message}"
+        )
+    taste = fit_taste(rated, diagnoses)
+    _report(taste, quiet=quiet)
+    for it in failed:
+        note(f"left out: {it.path}: {it.error and it.error.message}", "yellow")
+    heading = [f"Fitted by photodefect tune to {len(rated) - len(failed)} ratings of {ratings.name}."]
+    with open_output(target, force=force, errors="strict") as stream:
+        stream.write(_profile_text(taste, heading))
+    if target is not None and not quiet:
+        note(f"saved as {target}")
+    raise typer.Exit(ExitCode.SOME_FAILED if failed else ExitCode.DONE)
+
+
+def _target(output: Path | None, save_as: str | None) -> Path | None:
+    if save_as is None:
+        return output
+    from photodefect.profiles.places import NAMED_FOLDER, SUFFIX, user_folder  # noqa: PLC0415
+
+    if output is not None:
+        raise typer.BadParameter("--output and --save-as both say where to; give one of them")
+    if not save_as or save_as != Path(save_as).name or save_as.startswith("."):
+        raise typer.BadParameter(f"{save_as!r} can't be the name of a profile; take letters, digits and dashes")
+    folder = user_folder() / NAMED_FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{save_as.removesuffix(SUFFIX)}{SUFFIX}"
+
+
+def _diagnose(
+    rated: list[Rating], folder: Path, model: str, device: Device, patches: int, *, quiet: bool
+) -> dict[str, Diagnosis]:
+    from photodefect.diagnosis import Diagnoser  # noqa: PLC0415
+
+    diagnoser = Diagnoser(model, device=device.value, patches=patches)
+    running = diagnoser.diagnose(folder / it.path for it in rated)
+    diagnoses = {}
+    with closing(running), ProgressLine(len(rated), enabled=not quiet) as progress:
+        for it, diagnosis in zip(rated, running, strict=True):
+            diagnoses[it.path] = diagnosis
+            progress.advance()
+    return diagnoses
+
+
+def _report(taste: Taste, *, quiet: bool) -> None:
+    if not quiet:
+        for gain in taste.gains:
+            what, measure = gain.what.replace("_", " "), "mean error"
+            if gain.what == "weights":
+                measure = "pairs in the wrong order"
+            outcome = "kept" if gain.used else "no gain, left as it is"
+            note(
+                f"{what}: {measure} {gain.before:.3f} before, {gain.after:.3f} after, on photos left out of the fit "
+                f"({gain.photos} ratings; {outcome})"
+            )
+    for reason in taste.skipped:
+        note(f"not fitted: {reason}", "yellow")
+
+
+def _profile_text(taste: Taste, heading: list[str]) -> str:
+    from photodefect.profiles.settings import Setting, Value, to_profile, to_toml  # noqa: PLC0415
+
+    values: dict[str, Value] = {}
+    for key, curve in taste.calibration.items():
+        values |= {f"calibration.{key}.raw": curve.raw, f"calibration.{key}.severity": curve.severity}
+    values |= {f"weights.{key}": weight for key, weight in (taste.weights or {}).items()}
+    settings = {name: Setting(value, "tune") for name, value in values.items()}
+    return to_toml(to_profile(settings), settings, heading=heading, only_set=True)

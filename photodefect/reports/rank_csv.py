@@ -1,0 +1,73 @@
+"""CSV of a ranking: the columns of a record, with its place in the folder after the path."""
+
+from __future__ import annotations
+
+import csv
+from typing import Any, Final, TextIO
+
+from photodefect.printable import printable
+from photodefect.ranking import RankedPhoto
+from photodefect.reports.csv import Lines, columns, flatten
+
+RANK_COLUMNS: Final = (
+    "rank",
+    "ranked_by",
+    "value",
+    "overall",
+    "burst",
+    "burst_kind",
+    "burst_place",
+    "left_out",
+    "hints",
+)
+
+
+class RankCsvWriter:
+    """Writes a header and one row a photo.
+
+    Names are written byte by byte as they are, except to a terminal, where what it might act upon is escaped.
+
+    Args:
+        stream: where to; opened with ``newline=""``.
+        detail: with both networks' own scores and the thresholds.
+    """
+
+    def __init__(self, stream: TextIO, detail: bool = False) -> None:
+        self._stream = stream
+        self._for_terminal = stream.isatty()
+        first, *rest = columns(detail)
+        self._columns = [first, *RANK_COLUMNS, *rest]
+        self._rows = csv.DictWriter(Lines(stream), self._columns)
+        self._rows.writeheader()
+
+    def write(self, photo: RankedPhoto) -> None:
+        """Write one row, and flush it."""
+        row = flatten(photo) | _place(photo)
+        if self._for_terminal:
+            row = {column: printable(value) if isinstance(value, str) else value for column, value in row.items()}
+        self._rows.writerow({column: row.get(column) for column in self._columns})
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Nothing is left to write."""
+
+
+def _place(photo: RankedPhoto) -> dict[str, Any]:
+    ranking = photo.ranking
+    if ranking is None:
+        return {}
+    row: dict[str, Any] = {
+        "rank": ranking.rank,
+        "ranked_by": ranking.by,
+        "value": ranking.value,
+        "overall": ranking.overall,
+        "left_out": ranking.left_out,
+        "hints": "; ".join(finding.hint for finding in ranking.findings if finding.hint),
+    }
+    if ranking.burst is not None:
+        row |= {
+            "burst": ranking.burst.number,
+            "burst_kind": ranking.burst.kind,
+            "burst_place": ranking.burst.place,
+        }
+    return row

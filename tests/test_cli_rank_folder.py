@@ -1,0 +1,360 @@
+"""``photodefect rank-folder`` as a person or a program calls it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+import photodefect
+from photodefect.cli import app
+from photodefect.defects import KEYS
+
+ROOT = Path(photodefect.__file__).parents[1]
+NAMES = ("dog", "bulb", "city", "guitar", "flowers")
+
+
+@pytest.fixture(autouse=True)
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The person's configuration folder, empty."""
+    folder = tmp_path / "config"
+    folder.mkdir()
+    monkeypatch.setattr(platformdirs, "user_config_path", lambda *_args, **_options: folder)
+    return folder
+
+
+def save(image: Image.Image, path: Path, time: str | None = None, mode: int | None = None) -> None:
+    exif = image.getexif()
+    if time is not None:
+        details = exif.get_ifd(0x8769)
+        details[0x9003] = time
+        if mode is not None:
+            details[0xA402] = mode
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path, quality=92, exif=exif)
+
+
+@pytest.fixture
+def folder(samples: Path, tmp_path: Path) -> Path:
+    """Five photos, two of them in a sub-folder, taken days apart."""
+    photos = tmp_path / "photos"
+    for day, name in enumerate(NAMES, start=1):
+        image = Image.open(samples / f"{name}.jpg").convert("RGB").resize((300, 280))
+        save(image, photos / ("sub" if day > 3 else "") / f"{name}.jpg", f"2024:05:0{day} 10:00:00")
+    return photos
+
+
+class Rank:
+    """Calls the command in this process, with a model of random weights."""
+
+    def __init__(self, model: Path) -> None:
+        self.model = model
+
+    def __call__(self, *arguments: str | Path, stdin: bytes | None = None) -> Result:
+        options = ["--model", str(self.model), "--patches", "1", "--device", "cpu"]
+        return CliRunner().invoke(app, ["rank-folder", *options, *map(str, arguments)], input=stdin)
+
+    def records(self, *arguments: str | Path, stdin: bytes | None = None) -> list[dict[str, Any]]:
+        result = self("--format", "json", *arguments, stdin=stdin)
+        assert result.exit_code in (0, 1), result.stderr
+        records: list[dict[str, Any]] = json.loads(result.stdout)
+        return records
+
+    def paths(self, *arguments: str | Path) -> list[str]:
+        result = self("--format", "paths", *arguments)
+        assert result.exit_code == 0, result.stderr
+        return result.stdout.splitlines()
+
+
+@pytest.fixture
+def rank(random_model: Path) -> Rank:
+    return Rank(random_model)
+
+
+def value_between(rank: Rank, folder: Path, key: str) -> tuple[float, list[float]]:
+    """A severity that some photos are above and some below, and all of them."""
+    values = sorted(abs(record["severity"][key]) for record in rank.records(folder))
+    middle = (values[1] + values[2]) / 2
+    return round(middle, 4), values
+
+
+def test_all_photos_come_from_best_to_worst(rank: Rank, folder: Path) -> None:
+    records = rank.records(folder)
+    assert {Path(record["path"]).stem for record in records} == set(NAMES)
+    rankings = [record["ranking"] for record in records]
+    assert [ranking["rank"] for ranking in rankings] == [1, 2, 3, 4, 5]
+    values = [ranking["overall"] for ranking in rankings]
+    assert values == sorted(values)
+    for record in records:
+        sizes = [abs(value) for value in record["severity"].values()]
+        assert record["ranking"]["overall"] == pytest.approx(0.8 * max(sizes) + 0.2 * sum(sizes) / 7, abs=1e-5)
+        assert len(record["ranking"]["findings"]) == sum(size >= 0.3 for size in sizes)
+        assert list(record["severity"]) == list(KEYS)
+
+
+def test_the_current_folder_is_the_default(rank: Rank, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    assert sorted(rank.paths()) == ["bulb.jpg", "city.jpg", "dog.jpg", "sub/flowers.jpg", "sub/guitar.jpg"]
+
+
+def test_photos_are_ranked_by_one_defect_whichever_way_it_went(rank: Rank, folder: Path) -> None:
+    records = rank.records(folder, "--by", "saturation")
+    values = [record["ranking"]["value"] for record in records]
+    assert values == [record["severity"]["bad_saturation"] for record in records]
+    assert [abs(value) for value in values] == sorted(abs(value) for value in values)
+    assert rank.records(folder, "--by", "saturation", "--reverse") == records[::-1]
+
+
+def test_weights_and_profiles_change_the_order(rank: Rank, folder: Path, tmp_path: Path) -> None:
+    only = [option for key in KEYS if key != "haze" for option in ("--weight", f"{key}=0")]
+    assert rank.paths(folder, *only) == rank.paths(folder, "--by", "haze")
+    mine = tmp_path / "mine.toml"
+    mine.write_text("[weights]\n" + "\n".join(f"{key} = 0" for key in KEYS if key != "haze"))
+    assert rank.paths(folder, "--profile", mine) == rank.paths(folder, "--by", "haze")
+    (folder / ".photodefect.toml").write_text(
+        "[weights]\nnoise = 1\n" + mine.read_text().removeprefix("[weights]\n").replace("noise = 0\n", "")
+    )
+    records = rank.records(folder)
+    for record in records:
+        assert {finding["defect"] for finding in record["ranking"]["findings"]} <= {"haze", "noise"}
+
+
+def test_limits_and_severe_defects_leave_photos_out_and_the_reason_is_told(rank: Rank, folder: Path) -> None:
+    limit, values = value_between(rank, folder, "noise")
+    kept = rank.records(folder, "--max", f"noise={limit}")
+    assert sorted(abs(record["severity"]["noise"]) for record in kept) == values[:2]
+    result = rank(
+        folder,
+        "--threshold",
+        "1",
+        "--threshold",
+        f"noise={limit}",
+        "--exclude-severe",
+        "--show-excluded",
+        "-f",
+        "paths",
+    )
+    assert len(result.stdout.splitlines()) == 2
+    assert "3 of 5 left out: 3 severe noise" in result.stderr
+    assert result.stderr.count(": severe noise 0.") == 3
+    quiet = rank(folder, "--max", f"noise={limit}", "-q", "-f", "paths")
+    assert quiet.stderr == ""
+
+
+def test_the_choice_can_be_turned_round(rank: Rank, folder: Path) -> None:
+    everything = set(rank.paths(folder))
+    best = rank.paths(folder, "--top", "2")
+    rest = rank.records(folder, "--top", "2", "--excluded")
+    assert set(best) | {record["path"] for record in rest} == everything
+    assert len(best) == 2
+    assert {record["ranking"]["left_out"] for record in rest} == {"not among the best 2"}
+
+
+def test_the_first_and_the_best(rank: Rank, folder: Path) -> None:
+    ordered = rank.paths(folder)
+    assert rank.paths(folder, "--top", "2") == ordered[:2]
+    assert rank.paths(folder, "--best", "60%") == ordered[:3]
+    assert rank.paths(folder, "--best", "1") == ordered[:1]
+    assert rank.paths(folder, "--top", "2", "--reverse") == ordered[::-1][:2]
+
+
+def test_the_best_of_each_burst_is_kept_and_brackets_stay_whole(rank: Rank, samples: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "bursts"
+    image = Image.open(samples / "city.jpg").convert("RGB").resize((320, 320))
+    other = Image.open(samples / "dog.jpg").convert("RGB").resize((320, 320))
+    for second in range(3):
+        shifted = image.crop((second, second, 300 + second, 300 + second))
+        save(shifted, photos / f"burst{second}.jpg", f"2024:05:01 10:00:0{second}")
+        stepped = other.point(lambda value, step=second: min(255, value * (2 + step) // 3))  # type: ignore[misc]
+        save(stepped, photos / f"bracket{second}.jpg", f"2024:05:01 11:00:0{second}", mode=2)
+    every = rank.records(photos)
+    bursts = {Path(record["path"]).stem: record["ranking"]["burst"] for record in every}
+    assert {(name[:-1], burst["kind"], burst["size"]) for name, burst in bursts.items()} == {
+        ("burst", "burst", 3),
+        ("bracket", "bracket", 3),
+    }
+    best = next(record["path"] for record in every if "burst" in Path(record["path"]).stem)
+    kept = rank.paths(photos, "--best-per-burst")
+    assert sorted(Path(path).stem for path in kept) == ["bracket0", "bracket1", "bracket2", Path(best).stem]
+    assert rank.paths("--best-per-burst", photos) == kept
+    assert len(rank.paths(photos, "--best-per-burst", "2")) == 5
+    assert len(rank.paths(photos, "--best-per-burst", "1", "--thin-sequences")) == 2
+    assert len(rank.paths(photos, "--best-per-burst", "--burst-gap", "0.5")) == 6
+
+
+def test_percentiles_are_those_of_the_folder_if_asked_for(rank: Rank, folder: Path) -> None:
+    records = rank.records(folder, "--relative-to", "folder", "--by", "noise")
+    assert [record["percentile"]["noise"] for record in records] == [0, 20, 40, 60, 80]
+
+
+@pytest.mark.parametrize("name", ["table", "ndjson", "csv"])
+def test_every_format_names_every_photo(rank: Rank, folder: Path, name: str) -> None:
+    result = rank(folder, "--format", name)
+    assert result.exit_code == 0
+    assert all(f"{stem}.jpg" in result.stdout for stem in NAMES)
+    assert "\x1b" not in result.output
+    assert "5 photos: " in result.stderr
+    if name == "ndjson":
+        assert [json.loads(line)["ranking"]["rank"] for line in result.stdout.splitlines()] == [1, 2, 3, 4, 5]
+    if name == "csv":
+        assert [row["rank"] for row in csv.DictReader(io.StringIO(result.stdout))] == list("12345")
+    if name == "table":
+        assert rank(folder).stdout == result.stdout
+
+
+def test_null_bytes_end_paths_for_xargs(rank: Rank, folder: Path) -> None:
+    odd = folder / "two\nlines.jpg"
+    (folder / "dog.jpg").rename(odd)
+    result = rank(folder, "-0")
+    names = result.stdout.split("\0")
+    assert names.pop() == ""
+    assert str(odd) in names
+    assert len(names) == 5
+
+
+def test_no_hints_leaves_them_out(rank: Rank, folder: Path) -> None:
+    findings = [
+        it
+        for record in rank.records(folder, "--no-hints", "--threshold", "0.01")
+        for it in record["ranking"]["findings"]
+    ]
+    assert findings
+    assert {finding["hint"] for finding in findings} == {None}
+    hinted = [it for record in rank.records(folder, "--threshold", "0.01") for it in record["ranking"]["findings"]]
+    assert all(finding["hint"] for finding in hinted)
+    assert len(hinted) == len(findings)
+
+
+def test_the_summary_is_of_the_whole_folder(rank: Rank, folder: Path) -> None:
+    result = rank(folder, "--summary", "--format", "json", "--top", "1")
+    values = json.loads(result.stdout)
+    assert values["photos"] == 5
+    assert [group["name"] for group in values["by_folder"]] == [".", "sub"]
+    assert sum(values["overall"]) == 5
+    table = rank(folder, "--summary")
+    assert table.exit_code == 0
+    assert "sub-folder" in table.stdout
+    refused = rank(folder, "--summary", "--format", "csv")
+    assert refused.exit_code == 2
+
+
+def test_paths_from_a_list_are_ranked(rank: Rank, folder: Path) -> None:
+    names = f"{folder}/dog.jpg\n{folder}/city.jpg\n"
+    records = rank.records("--files-from", "-", stdin=names.encode())
+    assert {Path(record["path"]).stem for record in records} == {"dog", "city"}
+    nulls = rank.records("--files-from", "-", "--null", stdin=names.replace("\n", "\0").encode())
+    assert nulls == records
+
+
+def test_a_damaged_photo_is_reported_and_the_rest_ranked(rank: Rank, folder: Path) -> None:
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no photo")
+    result = rank(folder, "--format", "ndjson")
+    assert result.exit_code == 1
+    records = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [record["ranking"] is None for record in records] == [False] * 5 + [True]
+    assert records[-1]["path"].endswith("broken.jpg")
+    assert "1 photo failed" in result.stderr
+    assert "broken" not in rank(folder, "--format", "paths").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--best", "110%"], "more than all photos"),
+        (["--best", "0"], "no photo at all"),
+        (["--best", "many"], "is not a number"),
+        (["--top", "0"], "--top"),
+        (["--top", "3", "--best", "5%"], "give one of them"),
+        (["--by", "blurr"], "did you mean undesired_blur?"),
+        (["--min", "noise"], "is not DEFECT=VALUE"),
+        (["--max", "saturation=-0.3"], "both directions are compared by"),
+        (["--max", "noise=1.5"], "severities end at 1"),
+        (["--weight", "noise=-1"], "a weight is from 0 to 1000"),
+        (["--weight", "noise"], "is not DEFECT=WEIGHT"),
+        (["--best-per-burst", "0"], "--best-per-burst"),
+        (["--print0", "--format", "csv"], "writes more than these"),
+        (["--profile", "weddings"], "no profile is called 'weddings'"),
+        (["--format", "xml"], "--format"),
+    ],
+)
+def test_wrong_usage_is_refused_before_any_work(rank: Rank, folder: Path, arguments: list[str], words: str) -> None:
+    result = rank(folder, *arguments)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert words in " ".join(result.stderr.replace("│", " ").split())
+    assert "Traceback" not in result.stderr
+
+
+def test_a_profile_with_an_unknown_key_is_refused_with_file_and_key(rank: Rank, folder: Path) -> None:
+    (folder / ".photodefect.toml").write_text("[treshold]\nnoise = 1\n")
+    result = rank(folder)
+    assert result.exit_code == 2
+    assert f"{folder}/.photodefect.toml: there is no setting 'treshold'; did you mean thresholds?" in result.stderr
+
+
+def test_a_folder_without_photos_is_nothing_to_do(rank: Rank, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (empty / "notes.txt").write_text("no photo")
+    result = rank(empty)
+    assert result.exit_code == 3
+    assert "no photo in" in result.stderr
+
+
+def test_what_is_no_folder_is_refused(rank: Rank, folder: Path, tmp_path: Path) -> None:
+    assert "is not a folder" in rank(folder / "dog.jpg").stderr
+    missing = rank(tmp_path / "nowhere")
+    assert missing.exit_code == 2
+    assert "no such file or folder" in missing.stderr
+
+
+def test_a_model_that_is_not_there_has_its_own_exit_code(folder: Path) -> None:
+    result = CliRunner().invoke(app, ["rank-folder", str(folder), "--model", "none"])
+    assert result.exit_code == 4
+
+
+def test_output_goes_to_a_file_that_is_never_a_photo(rank: Rank, folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "ranking.json"
+    result = rank(folder, "--format", "json", "--output", target)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert len(json.loads(target.read_text())) == 5
+    assert rank(folder, "--output", target).exit_code == 2
+    before = (folder / "dog.jpg").read_bytes()
+    assert "originals are never written to" in rank(folder, "--output", folder / "dog.jpg", "--force").stderr
+    assert (folder / "dog.jpg").read_bytes() == before
+
+
+def test_ranking_changes_nothing_in_the_folder(rank: Rank, folder: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    rank(folder, "--exclude-severe", "--summary")
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+def test_verbose_names_the_profiles_and_the_model(rank: Rank, folder: Path) -> None:
+    (folder / ".photodefect.toml").write_text("hints = false\n")
+    result = rank(folder, "--verbose")
+    assert f"profile {folder}/.photodefect.toml" in result.stderr
+    assert "model random 0" in result.stderr
+
+
+def test_the_help_page_is_there_without_loading_decoders_or_torch() -> None:
+    script = (
+        "import sys; from photodefect.cli import app\n"
+        "try: app(['rank-folder', '--help'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'torch', 'PIL', 'imagehash', 'scipy', 'tomlkit'} & set(sys.modules)))"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert "--best-per-burst" in done.stdout
