@@ -8,7 +8,10 @@
     │   ├── UnsupportedError not a photo, or a format whose decoder is not installed
     │   └── TooLargeError    more pixels than the limit allows
     ├── ModelError           a model or its weights can't be used (exit code 4)
-    ├── DataError            labels, votes, predictions or a profile are wrong; names file and row (exit code 2)
+    ├── DataError            labels, votes, predictions, a profile, a target or a journal are wrong; names file and row
+    │                        (exit code 2)
+    ├── TransferError        copying, linking, moving or undoing had to stop: a full disk, no permission (exit code 1)
+    ├── SidecarError         one sidecar can't be merged into, and is left as it is (exit code 1)
     └── NothingToDoError     no photo was found (exit code 3)
 """
 
@@ -40,7 +43,15 @@ class ModelError(PhotodefectError):
 
 
 class DataError(PhotodefectError):
-    """Labels, votes, predictions or a profile can't be used. The message names the file and the row."""
+    """What a person gave beside photos can't be used: labels, a profile, a target. The message names file and row."""
+
+
+class TransferError(PhotodefectError):
+    """Copying, linking, moving or giving back had to stop. The message says where, why, and what was done before."""
+
+
+class SidecarError(PhotodefectError):
+    """A sidecar can't be read as XMP or must not be written. It is left as it is; the others can be written."""
 
 
 class NothingToDoError(PhotodefectError):

@@ -1,0 +1,27 @@
+"""Copying, linking and moving photos with what belongs to them: planned, journalled, undoable, never overwriting."""
+
+from photodefect.files.companions import CompanionIndex, companions
+from photodefect.files.journal import Journal, default_journal_path, read_journal
+from photodefect.files.layer import DryFiles, Files
+from photodefect.files.plan import Action, Mode, Skipped, TransferPlan, plan_transfer
+from photodefect.files.transfer import TransferOutcome, apply
+from photodefect.files.undo import UndoOutcome, undo
+
+__all__ = [
+    "Action",
+    "CompanionIndex",
+    "DryFiles",
+    "Files",
+    "Journal",
+    "Mode",
+    "Skipped",
+    "TransferOutcome",
+    "TransferPlan",
+    "UndoOutcome",
+    "apply",
+    "companions",
+    "default_journal_path",
+    "plan_transfer",
+    "read_journal",
+    "undo",
+]
