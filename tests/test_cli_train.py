@@ -91,14 +91,6 @@ def test_a_small_labelled_set_becomes_a_model_that_diagnose_takes(labels: Path, 
     assert record["model"]["name"] == "my model"
 
 
-def test_the_papers_network_is_trained_by_the_same_command(labels: Path, tmp_path: Path) -> None:
-    arguments = ("--network", "googlenet", "--inputs", "patches", "--validation", "0")
-    result = run(labels, "-o", tmp_path / "run", *arguments, *QUICK, "--steps", "1")
-    assert result.exit_code == 0, result.output
-    assert "patches: step 1/1, loss " in result.stderr
-    assert "the holistic network is still missing for a model" in result.stderr
-
-
 @pytest.mark.usefixtures("tiny")
 def test_the_networks_of_a_model_may_be_trained_one_by_one(labels: Path, tmp_path: Path) -> None:
     output = tmp_path / "run"

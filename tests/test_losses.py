@@ -9,6 +9,7 @@ from tiny_training import MemoryPhotos, grey_photos, tiny_network
 
 from photodefect.defects import BY_KEY, KEYS
 from photodefect.infogain import infogain_matrix, modelled_vote_distributions
+from photodefect.training.initial import initial_network
 from photodefect.training.losses import defect_losses, euclidean_loss, infogain_matrices
 from photodefect.training.samples import Batch
 
@@ -46,6 +47,23 @@ def test_a_column_learns_from_the_samples_of_its_defect_alone_and_the_trunk_from
         touched = any(parameter.grad is not None for parameter in network.column(key).parameters())
         assert touched == (key == "haze")
     assert all(parameter.grad is not None for parameter in network.trunk.parameters())
+
+
+def test_the_papers_network_learns_from_the_same_batches() -> None:
+    """One step along the gradient lowers the loss of the column that it was for; dropout is left out to see it."""
+    network = initial_network("googlenet", "patches", "random", 0).train()
+    for module in network.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    data, key = batch(("haze", 0.3), ("haze", 0.9)), "haze"
+    optimizer = torch.optim.SGD([*network.trunk.parameters(), *network.column(key).parameters()], lr=0.01)
+    before = defect_losses(network, data, "infogain", flat_matrices())[key]
+    before.backward()  # type: ignore[no-untyped-call]
+    assert all(parameter.grad is not None for parameter in network.trunk.parameters())
+    optimizer.step()
+    with torch.no_grad():
+        after = defect_losses(network, data, "infogain", flat_matrices())[key]
+    assert float(after) < float(before.detach())
 
 
 def test_the_euclidean_loss_is_half_the_squared_error_of_the_expected_severity() -> None:

@@ -15,6 +15,9 @@ LEAST_GOOD = 20
 ALARMS = ((0.5, 0.07), (0.92, 0.29), (0.975, 0.49))
 """At most this severity (second) at these quantiles (first) of good photos: 8 % may look mild, 2.5 % severe."""
 
+FREE = 0.1
+"""So far above the scores of good photos no severity is held back any more."""
+
 
 def fit_calibration(
     defect: Defect,
@@ -57,9 +60,11 @@ def _capped(knots: list[tuple[float, float]], clean: NDArray[np.float32]) -> lis
     limits = [(0.0, 0.0)]
     if len(clean) >= LEAST_GOOD:
         limits += [(float(np.quantile(clean, share)), limit) for share, limit in ALARMS]
-    scores, allowed = np.array([*limits, (1.0, 1.0)]).T
+    # Above the scores of good photos nothing is held back.
+    limits += [(limits[-1][0] + FREE, 1.0), (limits[-1][0] + FREE + 1.0, 1.0)]
+    scores, allowed = np.array(limits).T
     scores = np.maximum.accumulate(scores + np.arange(len(scores)) * 1e-6)
-    grid = np.unique(np.concatenate([scores[1:-1], [x for x, _ in knots if 0 < x < 1]]))
+    grid = np.unique(np.concatenate([scores[(scores > 0) & (scores < 1)], [x for x, _ in knots if 0 < x < 1]]))
     typical_scores = np.array([0.0, *(x for x, _ in knots), 1.0])
     typical = np.array([0.0, *(y for _, y in knots), 1.0])
     order = np.argsort(typical_scores, kind="stable")

@@ -46,15 +46,18 @@ WINDOWS_WHOLE: Final = (0, 3, 0, 3)
 HOLISTIC_SHARE: Final[Mapping[str, float]] = MappingProxyType(
     {
         "bad_exposure": 1.0,
-        "bad_white_balance": 0.75,
+        "bad_white_balance": 0.5,
         "bad_saturation": 0.5,
         "noise": 0.5,
-        "haze": 0.5,
-        "undesired_blur": 0.5,
+        "haze": 0.25,
+        "undesired_blur": 0.25,
         "bad_composition": 1.0,
     }
 )
 """Weight of the holistic score; the rest is the patches'. Chosen on real photographs (a development set)."""
+
+HUMAN_SCALE: Final[Mapping[str, float]] = MappingProxyType({"noise": 1.5})
+"""Synthetic severities are multiplied by this for calibration: people call noise severe that synthesis calls mild."""
 
 Report: TypeAlias = Callable[[str, int | None], None]
 """Told a line, and the number of photos whose features are cached (None when that is over)."""
@@ -236,6 +239,8 @@ def train_compact(
 
 def train_columns(kind: Kind, samples: Samples, settings: CompactSettings, report: Report) -> MultiColumnNetwork:
     """A network of one kind with its ImageNet trunk and trained columns."""
+    recipe = settings.holistic if kind == "holistic" else settings.patches
+    torch.manual_seed(recipe.seed)
     network = build_network("lite0", kind)
 
     def on_epoch(epoch: int, losses: Mapping[str, float]) -> None:
@@ -243,14 +248,14 @@ def train_columns(kind: Kind, samples: Samples, settings: CompactSettings, repor
 
     if kind == "holistic":
         train = ~samples.held
-        fit_columns(network, samples.holistic[train], samples.holistic_severities[train], settings.holistic, on_epoch)
+        fit_columns(network, samples.holistic[train], samples.holistic_severities[train], recipe, on_epoch)
     else:
         train = ~samples.held_patches
         count, width = samples.patches.shape[1:]
         # Parts of patches count as well: heat maps look through smaller windows.
         descriptors = torch.cat([samples.patches[train].reshape(-1, width), samples.windows[train].reshape(-1, width)])
         severities = np.tile(np.repeat(samples.severities[train], count, axis=0), (2, 1))
-        fit_columns(network, descriptors, severities, settings.patches, on_epoch)
+        fit_columns(network, descriptors, severities, recipe, on_epoch)
     trunk = network.trunk
     if isinstance(trunk, CompactTrunk):
         load_imagenet_trunk(trunk.lite0)
@@ -270,6 +275,7 @@ def calibrated_manifest(
     }
     severities = samples.severities[held]
     good = np.all(np.nan_to_num(np.abs(severities)) <= BARELY, axis=1)
+    natural = samples.natural[held]
     combination, calibration, reference = {}, {}, {}
     for index, defect in enumerate(DEFECTS):
         share = settings.holistic_share[defect.key]
@@ -277,8 +283,10 @@ def calibrated_manifest(
         raw = holistic[defect.key] * share
         if share < 1:
             raw = raw + patches[defect.key] * (1 - share)
-        calibration[defect.key] = fit_calibration(defect, raw, severities[:, index], good)
-        reference[defect.key] = reference_quantiles(calibration[defect.key], raw[samples.natural[held]])
+        calibration[defect.key] = fit_calibration(
+            defect, raw, np.clip(severities[:, index] * HUMAN_SCALE.get(defect.key, 1.0), -1, 1), good
+        )
+        reference[defect.key] = reference_quantiles(calibration[defect.key], raw[natural] if natural.any() else raw)
     return Manifest(
         name=name,
         version=version,
@@ -292,5 +300,7 @@ def calibrated_manifest(
 
 def reference_quantiles(calibration: Calibration, raw: NDArray[np.float32]) -> tuple[float, ...]:
     """Quantiles 0 to 100 % of the absolute calibrated severity."""
+    if not len(raw):
+        raise DataError("No clean photo was held out, so nothing can be calibrated; add photos.")
     severities = np.abs(np.interp(raw, calibration.raw, calibration.severity))
     return tuple(float(value) for value in np.round(np.quantile(severities, np.linspace(0, 1, 101)), 4))

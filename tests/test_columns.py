@@ -1,0 +1,72 @@
+"""Columns trained on cached features: their targets, weights, and that they learn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from photodefect.defects import BY_KEY, DEFECTS, KEYS
+from photodefect.network.multicolumn import expected_severity
+from photodefect.network.registry import build_network
+from photodefect.training.columns import (
+    ColumnRecipe,
+    compact_column,
+    fit_columns,
+    sample_weights,
+    soft_targets,
+    standardization,
+)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_the_mean_of_a_target_is_the_severity(key: str) -> None:
+    defect = BY_KEY[key]
+    severities = torch.linspace(defect.lowest, 1, 41)
+    targets = soft_targets(defect, severities)
+    torch.testing.assert_close(targets.sum(1), torch.ones(41))
+    torch.testing.assert_close(targets @ torch.tensor(defect.class_centres), severities, atol=2e-3, rtol=0)
+
+
+def test_an_unknown_severity_has_no_target() -> None:
+    assert soft_targets(DEFECTS[0], torch.tensor([torch.nan])).sum() == 0
+
+
+def test_rare_classes_weigh_more_but_not_beyond_the_cap() -> None:
+    severities = np.array([0.0] * 90 + [0.5] * 9 + [1.0] + [np.nan] * 5, np.float32)
+    weights = sample_weights(DEFECTS[0], severities, largest=4.0)
+    assert weights[95] / weights[0] == pytest.approx(4.0)
+    assert weights[99] / weights[0] == pytest.approx(4.0)
+    assert not weights[100:].any()
+    assert weights[:100].mean() == pytest.approx(1.0)
+
+
+def test_standardization_is_that_of_numpy() -> None:
+    values = torch.randn(500, 7, generator=torch.Generator().manual_seed(0)) * 3 + 2
+    values[:, 3] = 1.5
+    mean, deviation = standardization(values)
+    np.testing.assert_allclose(mean.flatten(), values.numpy().mean(0), atol=1e-5)
+    expected = values.numpy().std(0)
+    expected[3] = 1.0
+    np.testing.assert_allclose(deviation.flatten(), expected, atol=1e-5)
+
+
+def test_columns_learn_what_a_descriptor_tells() -> None:
+    network = build_network("lite0", "holistic")
+    width = compact_column(network, "noise").hidden.in_channels
+    generator = np.random.default_rng(0)
+    severities = generator.uniform(0, 1, (600, len(KEYS))).astype(np.float32)
+    descriptors = torch.zeros(600, width)
+    descriptors[:, : len(KEYS)] = torch.from_numpy(severities)
+    fit_columns(network, descriptors[:500], severities[:500], ColumnRecipe(epochs=15, batch=50, learning_rate=3e-3))
+    for defect in DEFECTS:
+        column = compact_column(network, defect.key)
+        with torch.inference_mode():
+            logits = column.classify_descriptors(descriptors[500:, :, None, None]).flatten(1)
+        predicted = expected_severity(defect, logits).numpy()
+        assert np.corrcoef(predicted, severities[500:, KEYS.index(defect.key)])[0, 1] > 0.9
+
+
+def test_other_networks_have_no_such_columns() -> None:
+    with pytest.raises(TypeError, match="compact"):
+        compact_column(build_network("googlenet", "patches"), "noise")

@@ -1,0 +1,39 @@
+"""The compact network: what its columns see."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from photodefect.defects import DEFECTS, PATCH_DEFECTS
+from photodefect.network.compact import DIRECTIONS, CompactTrunk, describe
+from photodefect.network.registry import build_network
+
+
+def test_it_has_a_column_of_the_right_classes_for_every_defect() -> None:
+    for kind, defects in (("holistic", DEFECTS), ("patches", PATCH_DEFECTS)):
+        network = build_network("lite0", kind).eval()  # type: ignore[arg-type]
+        with torch.inference_mode():
+            logits = network(torch.zeros(2, 3, 224, 224, dtype=torch.uint8))
+        assert {key: tuple(value.shape) for key, value in logits.items()} == {
+            defect.key: (2, defect.class_count) for defect in defects
+        }
+
+
+def test_descriptors_are_means_deviations_and_shares_of_directions() -> None:
+    values = torch.rand(5, 6, generator=torch.Generator().manual_seed(0))  # 5 positions of 6 channels
+    statistics = torch.rand(DIRECTIONS + 4, generator=torch.Generator().manual_seed(1))
+    pooled = torch.cat([values.mean(0), values.square().mean(0), statistics]).reshape(1, -1, 1, 1)
+    descriptors = describe(pooled, tapped=6).flatten()
+    np.testing.assert_allclose(descriptors[:6], values.mean(0), rtol=1e-6)
+    np.testing.assert_allclose(descriptors[6:12], values.numpy().std(0), atol=1e-2)
+    assert descriptors[12] == statistics[0]
+    np.testing.assert_allclose(descriptors[13 : 12 + DIRECTIONS], statistics[1:DIRECTIONS] / (statistics[0] + 0.2))
+    assert torch.equal(descriptors[12 + DIRECTIONS :], statistics[DIRECTIONS:])
+
+
+def test_the_trunk_gives_as_many_channels_as_it_says() -> None:
+    trunk = CompactTrunk().eval()
+    with torch.inference_mode():
+        cells = trunk(torch.zeros(1, 3, 64, 96), torch.zeros(1, 3, 64, 96))
+    assert tuple(cells.shape) == (1, trunk.outputs, 2, 3)

@@ -1,0 +1,114 @@
+"""The shipped weights' recipe, from clean photos to a model that diagnoses, small."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from photodefect import Diagnoser
+from photodefect.defects import KEYS
+from photodefect.errors import DataError
+from photodefect.training import features
+from photodefect.training.columns import ColumnRecipe
+from photodefect.training.compact_recipe import CompactSettings, is_held_out, train_compact, window_descriptors
+from photodefect.training.features import AREAS, CacheSettings, cache_features, region_means, seen_exposure
+
+SMALL = CompactSettings(
+    cache=CacheSettings(variants=3, frames=1, patches=1),
+    holistic=ColumnRecipe(epochs=2, batch=8),
+    patches=ColumnRecipe(epochs=2, batch=8),
+    validation=2,
+    workers=1,
+)
+
+
+@pytest.fixture
+def clean(samples: Path, tmp_path: Path) -> list[Path]:
+    folder = tmp_path / "clean"
+    folder.mkdir()
+    sources = []
+    for name in ("dog", "flowers", "taipei-city", "oakland-zoo-otters", "city"):
+        with Image.open(samples / f"{name}.jpg") as photo:
+            photo.thumbnail((320, 320))
+            photo.convert("RGB").save(folder / f"{name}.png")
+        sources.append(folder / f"{name}.png")
+    return sources
+
+
+def test_from_clean_photos_to_a_model_and_a_second_run_uses_what_is_cached(clean: list[Path], tmp_path: Path) -> None:
+    lines: list[str] = []
+    for run in ("one", "two"):
+        train_compact(
+            clean,
+            tmp_path / "cache",
+            tmp_path / run,
+            SMALL,
+            name="small",
+            version="1",
+            report=lambda line, _done: lines.append(line),
+        )
+    assert sum("cached" in line for line in lines) == len(clean)
+    one, two = (next(iter(Diagnoser(tmp_path / run, patches=2).diagnose([clean[0]]))) for run in ("one", "two"))
+    assert one.error is None
+    assert one.severity == two.severity
+    assert one.severity is not None
+    assert tuple(one.severity) == KEYS
+    assert one.percentile is not None
+
+
+def test_photos_that_are_not_clean_give_empty_shards_and_a_clear_error(tmp_path: Path) -> None:
+    Image.new("RGB", (256, 256), (250, 250, 250)).save(tmp_path / "blank.png")
+    with pytest.raises(DataError, match="clean"):
+        train_compact(
+            [tmp_path / "blank.png"],
+            tmp_path / "cache",
+            tmp_path / "model",
+            SMALL,
+            name="none",
+            version="1",
+            report=lambda _line, _done: None,
+        )
+    assert not (tmp_path / "model").exists()
+
+
+def test_the_same_photo_gives_the_same_shard(clean: list[Path], tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        list(cache_features(clean[:1], tmp_path / folder, SMALL.cache, workers=1))
+    (a,), (b,) = (sorted((tmp_path / folder).glob("*.npz")) for folder in ("a", "b"))
+    with np.load(a) as one, np.load(b) as two:
+        assert one["holistic"].shape[0] == 4
+        for name in ("holistic", "patches", "severities"):
+            np.testing.assert_array_equal(one[name], two[name])
+
+
+def test_the_mean_over_all_regions_is_the_mean_over_all_cells() -> None:
+    cells = torch.rand(2, 5, 7, 7, generator=torch.Generator().manual_seed(0))
+    regions = region_means(cells)
+    areas = torch.tensor(AREAS) / 49
+    torch.testing.assert_close((regions * areas[:, None]).sum(1), cells.mean((2, 3)))
+
+
+def test_a_window_is_the_mean_over_its_own_regions() -> None:
+    regions = np.zeros((9, 4 * 2 + 60), np.float32)
+    regions[4] = 1.0  # the centre, 9 of 49 cells
+    whole = window_descriptors(regions, (0, 3, 0, 3), tapped=4)
+    centre = window_descriptors(regions, (1, 2, 1, 2), tapped=4)
+    assert float(whole[0]) == pytest.approx(9 / 49, abs=1e-3)
+    assert float(centre[0]) == 1.0
+
+
+def test_crops_are_held_out_with_their_photo() -> None:
+    assert 0.05 < np.mean([is_held_out(f"photo{index}", 10) for index in range(1000)]) < 0.15
+    assert is_held_out("x", 1)
+
+
+def test_a_dark_frame_looks_worse_exposed_than_an_ordinary_one() -> None:
+    ordinary = np.full((8, 8, 3), 107, np.uint8)  # L* 45
+    assert seen_exposure(0.0, ordinary) == pytest.approx(0.0, abs=0.01)
+    assert seen_exposure(0.0, np.zeros((8, 8, 3), np.uint8)) == pytest.approx(0.4)
+    assert seen_exposure(1.0, ordinary) == 1.0
+    assert features.ORDINARY == 45.0
