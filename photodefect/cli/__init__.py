@@ -25,9 +25,12 @@ from photodefect.cli.optional_values import with_values
 COMMANDS: Final = MappingProxyType(
     {
         "diagnose": "Say how severe seven defects are in photos.",
+        "heatmap": "Show where in the frame each defect sits.",
+        "report": "Make a page that shows photos with their severities and heat maps.",
         "rank-folder": "Rank the photos of a folder from best to worst, and thin it.",
         "profile": "Show which thresholds, weights and wishes hold, and where they come from.",
         "tune": "Fit a profile to your own ratings.",
+        "train": "Train a model on labelled photos, or on clean ones that are degraded.",
         "evaluate": "Compare predictions with ground truth as the paper does.",
         "aggregate-votes": "Turn the raw votes of many people into ground truth.",
         "synthesize": "Make labelled photos with graded synthetic defects.",

@@ -29,16 +29,16 @@ def illustrate(
     Yields:
         A record a path, and its pictures unless it failed. A photo whose pictures can't be made has failed.
     """
-    # By path, since photos are worked on side by side; a list, since a path may be given twice.
+    # By path, since photos are worked on side by side; a list, since a path may be given twice. Lists stay
+    # when they are empty: another thread may be about to fill the same one.
     made: defaultdict[str, list[Pictures]] = defaultdict(list)
 
     def draw(path: str, pixels: NDArray[np.uint8]) -> None:
         severity = heatmaps(diagnoser.model, pixels).maps if maps else None
-        made[path].append(make_pictures(pixels, severity))
+        pictures = make_pictures(pixels, severity)
+        made[path].append(pictures)
 
     with closing(diagnoser.diagnose(paths, look=draw)) as diagnoses:
         for diagnosis in diagnoses:
             pictures = made[diagnosis.path].pop() if made[diagnosis.path] else None
-            if not made[diagnosis.path]:
-                del made[diagnosis.path]
             yield diagnosis, pictures if diagnosis.error is None else None
