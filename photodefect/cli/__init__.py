@@ -25,6 +25,7 @@ from photodefect.cli.optional_values import with_values
 COMMANDS: Final = MappingProxyType(
     {
         "diagnose": "Say how severe seven defects are in photos.",
+        "watch": "Diagnose photos as they arrive in a folder.",
         "heatmap": "Show where in the frame each defect sits.",
         "report": "Make a page that shows photos with their severities and heat maps.",
         "rank-folder": "Rank the photos of a folder from best to worst, and thin it.",

@@ -60,6 +60,21 @@ def open_output(path: Path | None, *, force: bool, errors: str, encoding: str = 
         part.unlink(missing_ok=True)
 
 
+@contextmanager
+def open_growing(path: Path | None, *, force: bool, errors: str, encoding: str = "utf-8") -> Iterator[TextIO]:
+    """Open the place where the records of a run without an end go: a file is there at once and grows as they come.
+
+    Arguments and errors are those of :func:`open_output`.
+    """
+    if path is None or path == STDOUT:
+        with _stdout(encoding, errors) as stream:
+            yield stream
+        return
+    check_output(path, force=force)
+    with path.open("w", encoding=encoding, errors=errors, newline="") as stream:
+        yield stream
+
+
 def check_output(path: Path | None, *, force: bool, originals: Sequence[str] = ()) -> None:
     """Refuse a target before any work is done for it.
 

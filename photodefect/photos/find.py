@@ -43,6 +43,30 @@ def find_photos(
     return _walk_all(given, on_problem or _ignore)
 
 
+def is_photo(path: Path, on_problem: OnProblem | None = None) -> bool:
+    """Whether a file in a folder is one of its photos: by its ending, or else by how it starts.
+
+    Args:
+        path: of the file.
+        on_problem: called with the path if it can't be read, and why.
+    """
+    claims = path.suffix.lower() in PHOTO_SUFFIXES
+    try:
+        regular = stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return claims  # a link to nowhere, or a file just gone: an error if it would have been a photo
+    if not regular or claims:
+        return regular
+    try:
+        with open_regular(path) as file:
+            return sniff(file.read(HEAD_BYTES)) is not None
+    except (PhotoError, OSError) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        if isinstance(cause, OSError) and on_problem is not None:
+            on_problem(path, cause)
+        return False
+
+
 def read_path_list(stream: BinaryIO, null_separated: bool = False) -> list[str]:
     r"""Read a list of paths, as ``find`` and others print it.
 
@@ -88,7 +112,7 @@ def _walk(folder: Path, entered: set[tuple[int, int]], on_problem: OnProblem) ->
             stack.pop()
         elif _is_folder(path):
             stack.append(_entries(path, entered, on_problem))
-        elif _is_photo(path, on_problem):
+        elif is_photo(path, on_problem):
             yield path
 
 
@@ -110,24 +134,6 @@ def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
     except OSError:  # out of reach: decoding says so
-        return False
-
-
-def _is_photo(path: Path, on_problem: OnProblem) -> bool:
-    claims = path.suffix.lower() in PHOTO_SUFFIXES
-    try:
-        regular = stat.S_ISREG(path.stat().st_mode)
-    except OSError:
-        return claims  # a link to nowhere, or a file just gone: an error if it would have been a photo
-    if not regular or claims:
-        return regular
-    try:
-        with open_regular(path) as file:
-            return sniff(file.read(HEAD_BYTES)) is not None
-    except (PhotoError, OSError) as error:
-        cause = error if isinstance(error, OSError) else error.__cause__
-        if isinstance(cause, OSError):
-            on_problem(path, cause)
         return False
 
 
