@@ -36,9 +36,12 @@ class ProgressLine:
         total: number of steps.
         enabled: False shows nothing at all.
         console: where to; stderr if None.
+        what: stands before the bar.
     """
 
-    def __init__(self, total: int, *, enabled: bool = True, console: Console | None = None) -> None:
+    def __init__(
+        self, total: int, *, enabled: bool = True, console: Console | None = None, what: str = "diagnosing"
+    ) -> None:
         self._console = console or Console(stderr=True)
         self._enabled = enabled and self._console.is_terminal and not self._console.is_dumb_terminal
         # No refreshing thread: it would draw between the pieces of a record on the same terminal.
@@ -54,7 +57,7 @@ class ProgressLine:
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._task = self._progress.add_task("diagnosing", total=total)
+        self._task = self._progress.add_task(what, total=total)
         self._started = time.monotonic()
         self._drawn: float | None = None
         self._visible = False

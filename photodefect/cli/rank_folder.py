@@ -19,6 +19,7 @@ from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.options import ModelName, Quiet, Verbose
 from photodefect.cli.output import check_output, open_output
 from photodefect.cli.progress import ProgressLine
+from photodefect.cli.transfers import carry_out, check_transfer, wanted_transfer
 from photodefect.errors import DataError
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ _CHOICE = "Which photos"
 _BURSTS = "Bursts"
 _OUTPUT = "Output"
 _JUDGING = "Judging"
+_DEEDS = "Copying, linking, moving"
 
 
 class RankFormat(str, Enum):
@@ -235,10 +237,43 @@ def rank_folder(
     patches: Annotated[
         int, typer.Option("--patches", min=1, max=1000, metavar="N", help="Crops at original resolution, a photo.")
     ] = 10,
+    copy_to: Annotated[
+        Path | None,
+        typer.Option(
+            "--copy-to", metavar="DIR", help="Copy the chosen photos, with sidecars and twins.", rich_help_panel=_DEEDS
+        ),
+    ] = None,
+    link_to: Annotated[
+        Path | None,
+        typer.Option("--link-to", metavar="DIR", help="Make symbolic links to them.", rich_help_panel=_DEEDS),
+    ] = None,
+    move_to: Annotated[
+        Path | None, typer.Option("--move-to", metavar="DIR", help="Move them.", rich_help_panel=_DEEDS)
+    ] = None,
+    keep_folders: Annotated[
+        bool,
+        typer.Option("--keep-folders", help="Keep sub-folders there, instead of one folder.", rich_help_panel=_DEEDS),
+    ] = False,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Do it; otherwise the plan is shown on stderr.", rich_help_panel=_DEEDS)
+    ] = False,
+    journal: Annotated[
+        Path | None,
+        typer.Option(
+            "--journal",
+            metavar="FILE",
+            help="Keep the journal for undo here, not in its usual place.",
+            rich_help_panel=_DEEDS,
+        ),
+    ] = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Rank the photos of a folder from best to worst, and thin it.
+
+    --copy-to, --link-to and --move-to take the chosen photos, or with
+    --excluded those that were left out. Nothing happens without --apply,
+    nothing is overwritten, and photodefect undo takes it back.
 
     Overall severity is mostly the worst defect of a photo, and a little the
     mean of all; docs/rank-folder.md says how exactly.
@@ -268,6 +303,11 @@ def rank_folder(
     listed = list_photos([] if root is None else [root], files_from, null_separated=null)
     roots = [] if root is None else [Path(root)]
     check_output(output, force=force, originals=listed.photos)
+    transfer = wanted_transfer(copy_to, link_to, move_to, keep_folders=keep_folders, journal=journal)
+    if apply and transfer is None:
+        raise typer.BadParameter("--apply is about --copy-to, --link-to or --move-to")
+    if transfer is not None:
+        check_transfer(transfer, roots, listed.photos)
     layers = _layers(roots, profile, weight or [], threshold or [], hints=hints)
 
     from photodefect.cli.tally import Tally  # noqa: PLC0415
@@ -295,7 +335,11 @@ def rank_folder(
         for line in tally.summary().splitlines():
             note(line)
     _tell_left_out(selection, show=show_excluded, quiet=quiet)
-    raise typer.Exit(tally.exit_code())
+    went = True
+    if transfer is not None:
+        names = [photo.path for photo in photos]
+        went = carry_out(transfer, names, None if root is None else Path(root), apply=apply, quiet=quiet)
+    raise typer.Exit(tally.exit_code() if went else ExitCode.SOME_FAILED)
 
 
 def _wishes(

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 import typer
 
 from photodefect.cli.console import note
+from photodefect.cli.exit_codes import ExitCode
+from photodefect.cli.interrupts import held_interrupts
+from photodefect.cli.progress import ProgressLine
 from photodefect.errors import DataError
 
 if TYPE_CHECKING:
     from photodefect.files.plan import Mode
 
-_DONE: dict[Mode, str] = {"copy": "copied", "link": "linked", "move": "moved"}
+_DONE: Final[Mapping[Mode, str]] = MappingProxyType({"copy": "copied", "link": "linked", "move": "moved"})
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,12 @@ class Transfer:
 
 
 def wanted_transfer(
-    copy_to: Path | None, link_to: Path | None, move_to: Path | None, *, keep_folders: bool, journal: Path | None
+    copy_to: Path | None,
+    link_to: Path | None,
+    move_to: Path | None,
+    *,
+    keep_folders: bool = False,
+    journal: Path | None = None,
 ) -> Transfer | None:
     """The transfer that options ask for, or None.
 
@@ -52,7 +62,7 @@ def wanted_transfer(
         if keep_folders or journal is not None:
             raise typer.BadParameter("--keep-folders and --journal are about --copy-to, --link-to or --move-to")
         return None
-    if journal is not None and journal.exists():
+    if journal is not None and os.path.lexists(journal):
         raise DataError(f"{journal} is there already; a journal is never written over")
     return Transfer(*asked[0], keep_folders, journal)
 
@@ -61,11 +71,15 @@ def check_transfer(transfer: Transfer, roots: Sequence[Path], photos: Sequence[s
     """Refuse a target before any work is done for it.
 
     Raises:
+        typer.BadParameter: sub-folders are to be kept, but of no folder.
         DataError: it is no folder, or it and the photos' folder lie in each other.
+        TransferError: it is read-only.
     """
     from photodefect.files import plan_transfer  # noqa: PLC0415
 
-    plan_transfer([], transfer.target, transfer.mode, roots=roots or {Path(photo).parent for photo in photos})
+    if transfer.keep_folders and not roots:
+        raise typer.BadParameter("--keep-folders keeps those below FOLDER; name it")
+    plan_transfer([], transfer.target, transfer.mode, roots=[*roots, *{Path(photo).parent for photo in photos}])
 
 
 def carry_out(transfer: Transfer, photos: Sequence[str], root: Path | None, *, apply: bool, quiet: bool) -> bool:
@@ -76,7 +90,7 @@ def carry_out(transfer: Transfer, photos: Sequence[str], root: Path | None, *, a
         photos: to whom.
         root: the folder that was searched for them; None if they were listed.
         apply: do it.
-        quiet: say only what went wrong.
+        quiet: say only what went wrong, and the plan.
 
     Returns:
         Whether all went as it should.
@@ -84,8 +98,9 @@ def carry_out(transfer: Transfer, photos: Sequence[str], root: Path | None, *, a
     Raises:
         TransferError: the disk is full, the target is read-only or the like; the message says how much is done.
         DataError: as :func:`check_transfer`.
+        typer.Exit: interrupted; the person was told how much is done.
     """
-    from photodefect.files import Journal, default_journal_path, plan_transfer  # noqa: PLC0415
+    from photodefect.files import Journal, default_journal_path, plan_transfer, some_files, undo_command  # noqa: PLC0415
     from photodefect.files import apply as follow  # noqa: PLC0415
 
     plan = plan_transfer(
@@ -98,16 +113,35 @@ def carry_out(transfer: Transfer, photos: Sequence[str], root: Path | None, *, a
     if not apply:
         for line in plan.lines():
             note(line)
-        note(f"nothing was done: that was the plan for {len(plan.actions)} files; --apply follows it", "yellow")
-        return True
-    with Journal(
-        transfer.journal or default_journal_path(transfer.mode), f"rank-folder --{transfer.mode}-to"
-    ) as journal:
-        outcome = follow(plan, journal)
+        files = some_files(len(plan.actions))
+        note(f"nothing was done; that was the plan for {files}, and --apply follows it", "yellow")
+        return all(skipped.needless for skipped in plan.skipped)
+    done = _DONE[transfer.mode]
+    name = transfer.journal or default_journal_path(transfer.mode)
+    went = 0
+    with (
+        Journal(name, f"{transfer.mode} to {plan.target}") as journal,
+        ProgressLine(len(plan.actions), enabled=not quiet, what=done) as progress,
+    ):
+
+        def count(_action: object) -> None:
+            nonlocal went
+            went += 1
+            progress.advance()
+
+        try:
+            outcome = follow(plan, journal, on_action=count, whole=held_interrupts)
+        except KeyboardInterrupt:
+            progress.hide()
+            note(f"interrupted: {went} of {some_files(len(plan.actions))} {done} to {plan.target}")
+            if journal.begun:
+                note(f"to take that back: {undo_command(name)}")
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
     for skipped in outcome.skipped:
-        note(f"skipped {skipped.path}: {skipped.reason}", "yellow")
+        if not (quiet and skipped.needless):
+            note(f"skipped {skipped.path}: {skipped.reason}", "yellow")
     if not quiet:
-        note(f"{_DONE[transfer.mode]} {len(outcome.done)} files to {plan.target}")
+        note(f"{some_files(len(outcome.done))} {done} to {plan.target}")
         if outcome.journal is not None:
-            note(f"photodefect undo {outcome.journal} takes that back")
-    return not outcome.skipped
+            note(f"to take that back: {undo_command(outcome.journal)}")
+    return all(skipped.needless for skipped in outcome.skipped)

@@ -1,10 +1,10 @@
 """Copying, linking and moving photos with what belongs to them: planned, journalled, undoable, never overwriting."""
 
 from photodefect.files.companions import CompanionIndex, companions
-from photodefect.files.journal import Journal, default_journal_path, read_journal
+from photodefect.files.journal import Journal, JournalRecord, default_journal_path, read_journal, state_folder
 from photodefect.files.layer import DryFiles, Files
-from photodefect.files.plan import Action, Mode, Skipped, TransferPlan, plan_transfer
-from photodefect.files.transfer import TransferOutcome, apply
+from photodefect.files.plan import Action, Mode, Skipped, TransferPlan, plan_transfer, some_files
+from photodefect.files.transfer import TransferOutcome, apply, undo_command
 from photodefect.files.undo import UndoOutcome, undo
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "DryFiles",
     "Files",
     "Journal",
+    "JournalRecord",
     "Mode",
     "Skipped",
     "TransferOutcome",
@@ -23,5 +24,8 @@ __all__ = [
     "default_journal_path",
     "plan_transfer",
     "read_journal",
+    "some_files",
+    "state_folder",
     "undo",
+    "undo_command",
 ]

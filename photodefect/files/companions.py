@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from photodefect.photos.formats import PHOTO_SUFFIXES, RAW_SUFFIXES
+from photodefect.photos.formats import DEVELOPED_SUFFIXES, PHOTO_SUFFIXES, RAW_SUFFIXES
 
 SIDECAR_SUFFIXES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -43,9 +43,6 @@ SIDECAR_SUFFIXES: Final[Mapping[str, str]] = MappingProxyType(
 
 FULL_NAME_ONLY: Final = frozenset((".json",))
 """Endings that are too common otherwise: a sidecar only after the photo's full name (``IMG.jpg.json``)."""
-
-DEVELOPED_SUFFIXES: Final = frozenset((".jpg", ".jpeg", ".jpe", ".heic", ".heif", ".hif"))
-"""What cameras write beside a raw file."""
 
 LIVE_SUFFIXES: Final = frozenset((".mov",))
 """The moving half of a live photo, beside a developed file of the same stem."""

@@ -23,17 +23,20 @@ import os
 import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Final, Literal, TypeAlias, get_args
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 import platformdirs
 
 from photodefect._version import __version__
 from photodefect.errors import DataError, TransferError
 from photodefect.files.fingerprint import Fingerprint
+from photodefect.files.layer import sync_folder
 
 FORMAT: Final = "photodefect journal"
 VERSION: Final = 1
@@ -136,18 +139,18 @@ class Journal:
         self.path = path
         self._title = title
         self._last_id = last_id
-        self._stream: BinaryIO | None = None
+        self._stream: FileIO | None = None
+        self._end = 0
 
     @classmethod
     def reopen(cls, record: JournalRecord) -> Journal:
         """Continue a journal."""
         journal = cls(record.path, record.title, last_id=max((entry.id for entry in record.entries), default=0))
         try:
-            journal._stream = record.path.open("r+b")
+            journal._stream = FileIO(record.path, "r+")
             # A last line without an end is one that a crash cut off: what it announced was never begun.
-            content = journal._stream.read()
-            journal._stream.truncate(content.rfind(b"\n") + 1)
-            journal._stream.seek(0, os.SEEK_END)
+            journal._end = journal._stream.readall().rfind(b"\n") + 1
+            journal._cut()
         except OSError as error:
             raise _unwritable(record.path, error) from error
         return journal
@@ -210,18 +213,37 @@ class Journal:
         try:
             if self._stream is None:
                 self._stream = self._create(self.path)
-            self._stream.write(_line(event))
-            self._stream.flush()
-            os.fsync(self._stream.fileno())
+                created = datetime.now(timezone.utc).isoformat(timespec="seconds")
+                header = {"format": FORMAT, "version": VERSION, "title": self._title, "created": created}
+                self._append(self._stream, _line(header | {"photodefect": __version__}))
+            self._append(self._stream, _line(event))
         except OSError as error:
             raise _unwritable(self.path, error) from error
 
-    def _create(self, path: Path) -> BinaryIO:
+    def _append(self, stream: FileIO, line: bytes) -> None:
+        """Add a line durably, or leave the journal as it was: half a line amid others would spoil it all."""
+        try:
+            left = memoryview(line)
+            while left:
+                left = left[stream.write(left) :]
+            os.fsync(stream.fileno())
+        except OSError:
+            with suppress(OSError):
+                self._cut()
+            raise
+        self._end += len(line)
+
+    def _cut(self) -> None:
+        """Drop what follows the last whole line."""
+        if self._stream is not None:
+            self._stream.truncate(self._end)
+            self._stream.seek(self._end)
+
+    @staticmethod
+    def _create(path: Path) -> FileIO:
         path.parent.mkdir(parents=True, exist_ok=True)
-        stream = path.open("xb")
-        created = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        header = {"format": FORMAT, "version": VERSION, "title": self._title, "created": created}
-        stream.write(_line(header | {"photodefect": __version__}))
+        stream = FileIO(path, "x")
+        sync_folder(path.parent)
         return stream
 
 

@@ -11,7 +11,7 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -53,7 +53,7 @@ class Files:
             OSError: it can't be made.
         """
         path.mkdir()
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
     def copy(self, source: Path, target: Path, part: Path, on_verified: OnVerified) -> None:
         """Copy a file with its times and permissions, and read the copy again to compare.
@@ -74,7 +74,7 @@ class Files:
             _publish(part, target)
         finally:
             part.unlink(missing_ok=True)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
 
     def link(self, text: str, target: Path) -> None:
         """Make a symbolic link.
@@ -88,7 +88,7 @@ class Files:
             OSError: it can't be made.
         """
         target.symlink_to(text)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
 
     def move(self, source: Path, target: Path, part: Path, on_verified: OnVerified) -> None:
         """Move a file; to another file system by a verified copy, and only then the source goes.
@@ -110,8 +110,8 @@ class Files:
                 raise
         else:
             self._drop_source(source, target)
-        _sync_folder(target.parent)
-        _sync_folder(source.parent)
+        sync_folder(target.parent)
+        sync_folder(source.parent)
 
     def write(self, target: Path, data: bytes, part: Path, *, replaces: Fingerprint | None) -> None:
         """Write a small file whole or not at all.
@@ -142,12 +142,12 @@ class Files:
                 part.replace(target)
         finally:
             part.unlink(missing_ok=True)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
 
     def remove_own(self, path: Path) -> None:
         """Remove a copy, a link or an unfinished file that we made. That it is ours was checked by the caller."""
         path.unlink()
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
     def remove_empty_folder(self, path: Path) -> None:
         """Remove a folder in which nothing is."""
@@ -286,10 +286,18 @@ def _claim_and_replace(source: Path, target: Path) -> None:
 def _pour(source: BinaryIO, target: BinaryIO) -> str:
     """Copy a stream, and return the SHA-256 of what was read."""
     digest = hashlib.sha256()
-    for chunk in chunks(source):
+    for chunk in _readable(chunks(source)):
         digest.update(chunk)
         target.write(chunk)
     return digest.hexdigest()
+
+
+def _readable(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The pieces; that one can't be read is the source's fault, which the next file need not have."""
+    try:
+        yield from pieces
+    except OSError as error:
+        raise SourceChangedError(f"it can't be read: {error.strerror or error}") from error
 
 
 def _sync(file: BinaryIO) -> None:
@@ -297,7 +305,7 @@ def _sync(file: BinaryIO) -> None:
     os.fsync(file.fileno())
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make names in a folder durable, where the system can."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)

@@ -31,7 +31,7 @@ class Action:
         source: the file, absolute.
         target: what it becomes, absolute.
         fingerprint: what the source looked like when the plan was made.
-        text: what a link points to; None unless ``mode`` is ``link``.
+        text: what a link points to, absolute; None unless ``mode`` is ``link``.
     """
 
     mode: Mode
@@ -43,10 +43,17 @@ class Action:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A photo that stays where it is, and why."""
+    """A photo that stays where it is.
+
+    Attributes:
+        path: the photo.
+        reason: why.
+        needless: nothing need be done, rather than can't.
+    """
 
     path: Path
     reason: str
+    needless: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,7 +92,6 @@ def plan_transfer(
     *,
     roots: Iterable[str | os.PathLike[str]] = (),
     base: str | os.PathLike[str] | None = None,
-    relative_links: bool = False,
 ) -> TransferPlan:
     """Plan to copy, link or move photos with their companions into a folder.
 
@@ -97,11 +103,9 @@ def plan_transfer(
         photos: files; given twice, once is enough.
         target: the folder; it need not be there.
         mode: ``copy``; ``link`` for symbolic links; ``move``.
-        roots: the folders that were searched for the photos; the photos' own if there are none. The target must not
-            lie in them, nor they in it: the next search would find its own results.
+        roots: the folders that were searched for the photos. The target must not lie in them nor in the photos' own
+            folders, nor they in it: the next search would find its own results.
         base: keep the folders below this one, instead of putting all files into ``target`` itself.
-        relative_links: links that survive moving both folders together, instead of links that survive moving the
-            link.
 
     Raises:
         DataError: the target is no folder, or it and the photos' folder lie in each other.
@@ -111,11 +115,13 @@ def plan_transfer(
         raise ValueError(f"mode is {mode!r}, not one of {', '.join(MODES)}")
     folder = _absolute(target)
     given = list(dict.fromkeys(_absolute(photo) for photo in photos))
-    _refuse_target(folder, [_absolute(root) for root in roots] or sorted({photo.parent for photo in given}))
-    planner = _Planner(folder, mode, None if base is None else _absolute(base), relative_links)
+    searched = dict.fromkeys(_absolute(root) for root in roots)
+    # Photos may lie elsewhere than where was searched: a list was given too, or a folder is a link.
+    _refuse_target(folder, list(searched | dict.fromkeys(photo.parent for photo in given)))
+    _refuse_unwritable(folder)
+    planner = _Planner(folder, mode, None if base is None else _absolute(base))
     plan = planner.plan(given)
     if plan.groups:
-        _refuse_unwritable(folder)
         _refuse_full(plan)
         if mode == "move":
             for parent in sorted({action.source.parent for action in plan.actions}):
@@ -124,11 +130,10 @@ def plan_transfer(
 
 
 class _Planner:
-    def __init__(self, folder: Path, mode: Mode, base: Path | None, relative_links: bool) -> None:
+    def __init__(self, folder: Path, mode: Mode, base: Path | None) -> None:
         self._folder = folder
         self._mode = mode
         self._base = base
-        self._relative = relative_links
         self._index = CompanionIndex()
         self._skipped: list[Skipped] = []
         self._taken: dict[Path, set[str]] = {}
@@ -184,17 +189,12 @@ class _Planner:
                 self._taken[folder] |= keys | {_key(key) for name in names for key in stem_keys(name)}
                 return group
             if all(_is_there(action) for action in group):
-                self._skipped.append(Skipped(first, f"{group[0].target} is it already"))
+                self._skipped.append(Skipped(first, f"{group[0].target} is it already", needless=True))
                 return ()
         raise AssertionError("numbers never end")
 
     def _action(self, source: Path, target: Path, look: Fingerprint) -> Action:
-        text = None
-        if self._mode == "link":
-            # Through real folders: ".." of a linked folder leads elsewhere.
-            real = source.parent.resolve() / source.name
-            text = os.path.relpath(real, _resolved(target.parent)) if self._relative else str(source)
-        return Action(self._mode, source, target, look, text)
+        return Action(self._mode, source, target, look, str(source) if self._mode == "link" else None)
 
     def _target_folder(self, photo: Path) -> Path:
         if self._base is None or not photo.is_relative_to(self._base):
@@ -252,15 +252,13 @@ def _absolute(path: str | os.PathLike[str]) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100  resolve() would follow links
 
 
-def _resolved(path: Path) -> Path:
-    return path.resolve()
-
-
 def _refuse_target(folder: Path, roots: Sequence[Path]) -> None:
     if not folder.is_dir() and os.path.lexists(folder):
         raise DataError(f"{folder} is not a folder, so no photos can be put there")
     target_line = _lineage(folder)
     for root in roots:
+        if not root.is_dir():
+            continue  # the photos that were named in there are told of elsewhere
         root_line = _lineage(root)
         if root_line and root_line[0] in target_line:
             where = "is" if root_line[0] == target_line[0] and folder.is_dir() else "lies in"
@@ -274,7 +272,7 @@ def _refuse_target(folder: Path, roots: Sequence[Path]) -> None:
 
 def _lineage(folder: Path) -> list[tuple[int, int]]:
     """Device and inode of a folder and those above it that are there; names may lie, by links and by case."""
-    real = _resolved(folder)
+    real = folder.resolve()
     line = []
     for ancestor in (real, *real.parents):
         try:
@@ -317,6 +315,11 @@ def _refuse_full(plan: TransferPlan) -> None:
         raise TransferError(
             f"{plan.target}: {_size(needed)} are needed and {_size(free)} free; make room or give another target"
         )
+
+
+def some_files(number: int) -> str:
+    """``1 file``, ``2 files``."""
+    return "1 file" if number == 1 else f"{number} files"
 
 
 def _size(number: int) -> str:

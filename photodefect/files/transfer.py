@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shlex
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,7 +16,7 @@ from photodefect.errors import TransferError
 from photodefect.files.fingerprint import fingerprint
 from photodefect.files.journal import Entry, Journal
 from photodefect.files.layer import PART_PREFIX, Files, SourceChangedError
-from photodefect.files.plan import Action, Skipped, TransferPlan
+from photodefect.files.plan import Action, Skipped, TransferPlan, some_files
 from photodefect.files.undo import RefusalError, take_back
 
 OnAction = Callable[[Action], None]
@@ -44,7 +45,12 @@ class TransferOutcome:
 
 
 def apply(
-    plan: TransferPlan, journal: Journal, *, files: Files | None = None, on_action: OnAction | None = None
+    plan: TransferPlan,
+    journal: Journal,
+    *,
+    files: Files | None = None,
+    on_action: OnAction | None = None,
+    whole: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> TransferOutcome:
     """Carry out a plan.
 
@@ -55,7 +61,8 @@ def apply(
         plan: from :func:`~photodefect.files.plan.plan_transfer`.
         journal: where every step is written before it is taken. ``Journal(None)`` writes nothing.
         files: what does it; :class:`~photodefect.files.layer.DryFiles` only pretends.
-        on_action: called after every file.
+        on_action: called with every file of a group when all of it is done.
+        whole: entered around every group, e.g. to hold interrupts back meanwhile.
 
     Raises:
         TransferError: the disk is full, the target is read-only, the journal can't be written or the like. The group
@@ -65,17 +72,18 @@ def apply(
     done: list[Action] = []
     skipped = list(plan.skipped)
     for group in plan.groups:
-        try:
-            reason = _transfer_group(group, journal, files)
-        except TransferError as error:
-            raise TransferError(f"{error}. {_so_far(done, plan, journal)}") from error
-        if reason is not None:
-            skipped.append(reason)
-            continue
-        done += group
-        for action in group:
-            if on_action is not None:
-                on_action(action)
+        with whole():
+            try:
+                reason = _transfer_group(group, journal, files)
+            except TransferError as error:
+                raise TransferError(f"{error}. {_so_far(done, plan, journal)}") from error
+            if reason is not None:
+                skipped.append(reason)
+                continue
+            done += group
+            for action in group:
+                if on_action is not None:
+                    on_action(action)
     return TransferOutcome(tuple(done), tuple(skipped), journal.path if journal.begun else None)
 
 
@@ -103,8 +111,10 @@ def _transfer_group(group: Sequence[Action], journal: Journal, files: Files) -> 
         try:
             _make_folders(action.target.parent, journal, files, entries)
             _transfer(action, journal, files, entries)
-        except (OSError, SourceChangedError) as error:
+        except (OSError, SourceChangedError, TransferError) as error:
             left = _roll_back(entries, journal, files)
+            if isinstance(error, TransferError):
+                raise TransferError(f"{error}{left}") from error
             if isinstance(error, OSError) and error.errno in _HOPELESS:
                 raise TransferError(f"{_explain(error, action)}{left}") from error
             reason = str(error) if isinstance(error, SourceChangedError) else _explain(error, action)
@@ -143,7 +153,12 @@ def _transfer(action: Action, journal: Journal, files: Files, entries: list[Entr
         with suppress(TransferError):
             journal.failed(entry, str(error))
         raise
-    entries.append(journal.done(entry))
+    _done(entry, journal, entries)
+
+
+def _done(entry: Entry, journal: Journal, entries: list[Entry]) -> None:
+    entries.append(entry)  # first: what can't be noted must be taken back all the same
+    entries[-1] = journal.done(entry)
 
 
 def _make_folders(folder: Path, journal: Journal, files: Files, entries: list[Entry]) -> None:
@@ -161,7 +176,7 @@ def _make_folders(folder: Path, journal: Journal, files: Files, entries: list[En
             if not (isinstance(error, FileExistsError) and path.is_dir()):
                 raise
         else:
-            entries.append(journal.done(entry))
+            _done(entry, journal, entries)
 
 
 def _changed(action: Action) -> str | None:
@@ -189,7 +204,9 @@ def _roll_back(entries: Sequence[Entry], journal: Journal, files: Files) -> str:
     for entry in reversed(entries):
         try:
             take_back(entry, journal, files)
-        except (OSError, RefusalError, TransferError):
+        except TransferError:
+            pass  # taken back, but it could not be noted: undo finds that there is nothing to do
+        except (OSError, RefusalError, SourceChangedError):
             left += 1
     return f" ({left} files that belong to it went before and could not be taken back)" if left else ""
 
@@ -210,7 +227,12 @@ def _explain(error: OSError, action: Action) -> str:
 
 
 def _so_far(done: Sequence[Action], plan: TransferPlan, journal: Journal) -> str:
-    total = len(plan.actions)
-    if not done or not journal.begun:
-        return f"Nothing of {total} files is done" if not done else f"{len(done)} of {total} files are done"
-    return f"{len(done)} of {total} files are done; photodefect undo {journal.path} takes them back"
+    if not done:
+        return "Nothing is done"
+    told = f"{len(done)} of {some_files(len(plan.actions))} went"
+    return told if journal.path is None else f"{told}; to take them back: {undo_command(journal.path)}"
+
+
+def undo_command(journal: Path) -> str:
+    """What a person types to take back what a journal says."""
+    return f"photodefect undo {shlex.quote(str(journal))} --apply"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +62,7 @@ def undo(
     *,
     files: Files | None = None,
     on_step: Callable[[UndoStep], None] | None = None,
+    whole: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> UndoOutcome:
     """Take back what a journal says, last things first.
 
@@ -71,6 +73,7 @@ def undo(
         journal: ``Journal.reopen(record)``, or ``Journal(None)`` to write nothing.
         files: what does it; :class:`~photodefect.files.layer.DryFiles` only pretends.
         on_step: called after every step.
+        whole: entered around every step, e.g. to hold interrupts back meanwhile.
 
     Raises:
         TransferError: the journal can't be written.
@@ -81,7 +84,8 @@ def undo(
     notes: list[str] = []
     for entry in reversed(record.open_entries):
         try:
-            what = take_back(entry, journal, files)
+            with whole():
+                what = take_back(entry, journal, files)
         except RefusalError as error:
             (notes if entry.kind == "folder" else refused).append(printable(str(error)))
         except (OSError, SourceChangedError) as error:
@@ -167,21 +171,25 @@ def _undo_move(entry: Entry, files: Files) -> Iterator[str]:
     missing = _missing_folders(source.parent, files)
     for folder in missing:
         files.make_folder(folder)
-    files.move(target, source, _part_beside(source, entry), lambda _sha256: None)
+    part = _part_beside(source, entry)
+    if files.exists(part):
+        files.remove_own(part)  # of an attempt that was cut off
+    files.move(target, source, part, lambda _sha256: None)
     changed = look != entry.fingerprint
     yield f"move back {target} -> {source}" + (" (changed since)" if changed else "")
 
 
 def _undo_half_move(entry: Entry, source: Path, files: Files) -> Iterator[str]:
-    """Both names are taken: by a crash between copying and removing, or by another file."""
+    """Both names are taken: by a crash between copying and removing, on the way there or back, or by another file."""
     target = entry.target
-    if entry.state == "done":
-        raise RefusalError(f"{target} stays: another file is at {source} by now; nothing is overwritten")
     linked = os.path.samestat(source.lstat(), target.lstat())
-    copied = entry.sha256 is not None and sha256_of(target) == entry.sha256 and sha256_of(source) == entry.sha256
+    # Without a checksum nothing was copied, neither there nor back: then two names of one content are two people's.
+    copied = entry.sha256 is not None and (content := sha256_of(target)) is not None and content == sha256_of(source)
     if linked or copied:
         files.remove_own(target)
-        yield f"remove second name {target} of {source}" if linked else f"remove copy {target}"
+        yield f"remove second name {target} of {source}" if linked else f"remove copy {target} of {source}"
+    elif entry.state == "done":
+        raise RefusalError(f"{target} stays: another file is at {source} by now; nothing is overwritten")
     elif entry.size and target.lstat().st_size == 0:
         raise RefusalError(f"{target} is empty: it may be what a crash left; if it isn't yours, remove it")
 

@@ -1,0 +1,82 @@
+"""``photodefect undo``: take back what a journal says."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from photodefect.cli.console import note
+from photodefect.cli.exit_codes import ExitCode
+from photodefect.cli.interrupts import held_interrupts
+from photodefect.cli.options import Quiet
+from photodefect.errors import DataError
+from photodefect.printable import printable
+
+
+def undo(
+    journal: Annotated[
+        Path | None, typer.Argument(metavar="JOURNAL", help="The journal; left out, the journals there are are listed.")
+    ] = None,
+    *,
+    apply: Annotated[bool, typer.Option("--apply", help="Do it; otherwise the plan is shown.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Take back what was copied, linked or moved.
+
+    Moved files go back where they came from. Copies and links are removed if
+    they still are what was made, a copy only while its original is there.
+    Nothing else is removed and nothing is overwritten: what can't be taken
+    back without loss stays, and is told. Nothing happens without --apply.
+
+    Exit codes: 0 done; 1 something can't be taken back; 2 wrong usage, or the
+    file is no journal; 3 there are no journals; 130 interrupted.
+    """
+    if journal is None:
+        if apply:
+            raise typer.BadParameter("name the journal; photodefect undo alone lists those there are")
+        _list_journals()
+        return
+    from photodefect.files import DryFiles, Files, Journal, read_journal  # noqa: PLC0415
+    from photodefect.files import undo as take_back  # noqa: PLC0415
+
+    record = read_journal(journal)
+    with Journal.reopen(record) if apply else Journal(None) as log:
+        outcome = take_back(
+            record,
+            log,
+            files=Files() if apply else DryFiles(),
+            on_step=None if quiet and apply else lambda step: note(str(step)),
+            whole=held_interrupts,
+        )
+    for line in outcome.refused:
+        note(line, "yellow")
+    if not quiet:
+        for line in outcome.notes:
+            note(line)
+    if not (outcome.steps or outcome.refused or quiet):
+        note("there is nothing to take back")
+    elif outcome.steps and not apply:
+        note("nothing was done; that was the plan, and --apply follows it", "yellow")
+    raise typer.Exit(ExitCode.SOME_FAILED if outcome.refused else ExitCode.DONE)
+
+
+def _list_journals() -> None:
+    """A line a journal, the newest last: where it lies, when and what for, and how many files can be taken back."""
+    from photodefect.errors import NothingToDoError  # noqa: PLC0415
+    from photodefect.files import read_journal, some_files, state_folder  # noqa: PLC0415
+
+    found = sorted(state_folder().glob("*.jsonl"))
+    if not found:
+        raise NothingToDoError(f"there are no journals in {state_folder()}")
+    for path in found:
+        try:
+            record = read_journal(path)
+        except DataError as error:
+            note(str(error), "yellow")
+            continue
+        files = sum(entry.kind != "folder" for entry in record.open_entries)
+        fields = (str(path), record.created, record.title, some_files(files))
+        sys.stdout.write("\t".join(map(printable, fields)) + "\n")
