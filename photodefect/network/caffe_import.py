@@ -21,12 +21,11 @@ from torch import Tensor
 
 from photodefect.defects import BY_KEY, DEFECTS
 from photodefect.errors import ModelError
-from photodefect.network import googlenet
 from photodefect.network.layers import ConvNorm
 from photodefect.network.manifest import Manifest, Normalization
 from photodefect.network.model import load_tensors
 from photodefect.network.multicolumn import MultiColumnNetwork
-from photodefect.network.registry import Kind, build_network
+from photodefect.network.registry import GOOGLENET_NORMALIZATION, Kind, build_network
 
 Blobs = list[NDArray[np.float32]]
 """The arrays of one layer."""
@@ -302,5 +301,5 @@ def manifest_for(files: Mapping[Kind, Path], name: str = "googlenet") -> Manifes
         name=name,
         version=f"caffe-{digest.hexdigest()[:12]}",
         network="googlenet",
-        normalization=Normalization.from_mapping(googlenet.NORMALIZATION),
+        normalization=Normalization.from_mapping(GOOGLENET_NORMALIZATION),
     )

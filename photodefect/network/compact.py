@@ -9,7 +9,7 @@ squares into deviations, and classifies.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -20,9 +20,6 @@ from photodefect.network.lite0 import Lite0
 from photodefect.network.multicolumn import Column
 from photodefect.network.stages import StageOutput, TrunkStage
 from photodefect.network.statistics import CELL, DIRECTIONS, Statistics
-
-NORMALIZATION: Final[dict[str, Any]] = {"channels": "rgb", "mean": [127.0, 127.0, 127.0], "scale": 1 / 128}
-"""What the ImageNet weights of EfficientNet-Lite0 were trained with."""
 
 TAPS: Final = (0, 2, 4, 7, 10, 14, 15)
 """Blocks whose output the columns see, from fine to coarse."""

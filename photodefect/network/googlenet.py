@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +18,6 @@ from photodefect.network.layers import ConvNorm
 from photodefect.network.multicolumn import Column
 from photodefect.network.reach import Reach
 from photodefect.network.stages import StageOutput, TrunkStage
-
-NORMALIZATION: Final[dict[str, Any]] = {"channels": "bgr", "mean": [97.36, 104.61, 109.47], "scale": 1.0}
 
 HIDDEN: Final = 128
 """Neurons of a column's first fully connected layer."""

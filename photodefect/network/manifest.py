@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -11,9 +12,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
+import numpy as np
+
 from photodefect.defects import BY_KEY, DEFECTS, Defect
 from photodefect.errors import ModelError
 from photodefect.network.registry import KINDS, NETWORKS, Kind
+from photodefect.records import ModelIdentity
 
 SCHEMA_VERSION: Final = 1
 MANIFEST_FILE: Final = "manifest.json"
@@ -105,6 +109,64 @@ class Manifest:
     calibration: Mapping[str, Calibration] = field(default_factory=dict)
     reference: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     networks: Mapping[Kind, WeightsFile] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """The model's name and the SHA-256 of this manifest, which holds the SHA-256 of both weight files.
+
+        Equal identities give equal severities and percentiles: normalization, combination, calibration and
+        reference are part of it too.
+        """
+        digest = hashlib.sha256(self.to_json().encode()).hexdigest()
+        return ModelIdentity(self.name, digest)
+
+    def combine(self, holistic: Mapping[str, float], patches: Mapping[str, float]) -> dict[str, float]:
+        """Final severities from both networks' scores (section 4.4): their weighted mean, then calibrated.
+
+        Args:
+            holistic: score of the whole photo by defect key.
+            patches: mean score of the patches by defect key.
+
+        Returns:
+            Severity by defect key, within the defect's range.
+
+        Raises:
+            KeyError: a score is missing that has a weight.
+        """
+        severities = {}
+        for key, weighting in self.combination.items():
+            total = 0.0
+            if weighting.holistic > 0:
+                total += weighting.holistic * holistic[key]
+            if weighting.patches > 0:
+                total += weighting.patches * patches[key]
+            score = total / (weighting.holistic + weighting.patches)
+            calibration = self.calibration.get(key)
+            if calibration is not None:
+                score = float(np.interp(score, calibration.raw, calibration.severity))
+            severities[key] = score
+        return severities
+
+    def percentile(self, key: str, severity: float) -> int | None:
+        """How many of a hundred reference photos have the defect less than this one.
+
+        Args:
+            key: the defect.
+            severity: of the photo; of a signed defect the sign doesn't count, as in the paper's ranking.
+
+        Returns:
+            0..100, rounded down, 100 only above all of them; None if the model has no reference for the defect.
+        """
+        quantiles = self.reference.get(key)
+        if quantiles is None:
+            return None
+        strength = abs(severity)
+        less = int(np.searchsorted(quantiles, strength, side="left"))
+        if less in (0, QUANTILES):
+            return 0 if less == 0 else 100
+        low, high = quantiles[less - 1], quantiles[less]
+        # Between two quantiles the share grows linearly; the tolerance keeps a quantile itself from falling below.
+        return min(99, int(less - 1 + (strength - low) / (high - low) + 1e-9))
 
     def to_json(self) -> str:
         """The text of ``manifest.json``; :meth:`from_json` gives back an equal manifest."""

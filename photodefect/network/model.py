@@ -12,20 +12,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
 from photodefect.errors import ModelError
+from photodefect.network.folders import DEFAULT_MODEL, find_model, read_manifest
 from photodefect.network.layers import fold_batch_norms
-from photodefect.network.manifest import MANIFEST_FILE, QUANTILES, Manifest, WeightsFile
+from photodefect.network.manifest import MANIFEST_FILE, Manifest, WeightsFile
 from photodefect.network.multicolumn import MultiColumnNetwork
 from photodefect.network.registry import Kind, build_network
 from photodefect.records import ModelIdentity
-
-DEFAULT_MODEL = "compact"
 
 _HALF_PRECISION_MAX = torch.finfo(torch.float16).max
 
@@ -46,99 +44,16 @@ class Model:
 
     @property
     def identity(self) -> ModelIdentity:
-        """Name and SHA-256 of the manifest, which holds the SHA-256 of both weight files.
-
-        Equal identities give equal severities and percentiles: normalization, combination, calibration and
-        reference are part of it too.
-        """
-        digest = hashlib.sha256(self.manifest.to_json().encode()).hexdigest()
-        return ModelIdentity(self.manifest.name, digest)
+        """As :attr:`Manifest.identity`."""
+        return self.manifest.identity
 
     def combine(self, holistic: Mapping[str, float], patches: Mapping[str, float]) -> dict[str, float]:
-        """Final severities from both networks' scores (section 4.4): their weighted mean, then calibrated.
-
-        Args:
-            holistic: score of the whole photo by defect key.
-            patches: mean score of the patches by defect key.
-
-        Returns:
-            Severity by defect key, within the defect's range.
-
-        Raises:
-            KeyError: a score is missing that has a weight.
-        """
-        severities = {}
-        for key, weighting in self.manifest.combination.items():
-            total = 0.0
-            if weighting.holistic > 0:
-                total += weighting.holistic * holistic[key]
-            if weighting.patches > 0:
-                total += weighting.patches * patches[key]
-            score = total / (weighting.holistic + weighting.patches)
-            calibration = self.manifest.calibration.get(key)
-            if calibration is not None:
-                score = float(np.interp(score, calibration.raw, calibration.severity))
-            severities[key] = score
-        return severities
+        """As :meth:`Manifest.combine`."""
+        return self.manifest.combine(holistic, patches)
 
     def percentile(self, key: str, severity: float) -> int | None:
-        """How many of a hundred reference photos have the defect less than this one.
-
-        Args:
-            key: the defect.
-            severity: of the photo; of a signed defect the sign doesn't count, as in the paper's ranking.
-
-        Returns:
-            0..100, rounded down, 100 only above all of them; None if the model has no reference for the defect.
-        """
-        quantiles = self.manifest.reference.get(key)
-        if quantiles is None:
-            return None
-        strength = abs(severity)
-        less = int(np.searchsorted(quantiles, strength, side="left"))
-        if less in (0, QUANTILES):
-            return 0 if less == 0 else 100
-        low, high = quantiles[less - 1], quantiles[less]
-        # Between two quantiles the share grows linearly; the tolerance keeps a quantile itself from falling below.
-        return min(99, int(less - 1 + (strength - low) / (high - low) + 1e-9))
-
-
-def shipped_models_folder() -> Path:
-    """The folder of the models that come with photodefect: in the package, or beside it in a source tree."""
-    package = Path(__file__).resolve().parent.parent
-    inside = package / "weights"
-    return inside if inside.is_dir() else package.parent / "weights"
-
-
-def shipped_models() -> list[str]:
-    """Names of the models that come with photodefect, sorted."""
-    return sorted(manifest.parent.name for manifest in shipped_models_folder().glob(f"*/{MANIFEST_FILE}"))
-
-
-def find_model(name_or_dir: str | Path) -> Path:
-    """The folder of a model.
-
-    Args:
-        name_or_dir: the name of a model that comes with photodefect, or the path of a model folder. A bare name is
-            a shipped one if there is such a one: a folder of the same name where a person happens to stand doesn't
-            change what a command does (``./name`` means the folder).
-
-    Raises:
-        ModelError: there is no such model.
-    """
-    text = str(name_or_dir)
-    separators = [separator for separator in (os.sep, os.altsep) if separator]
-    is_bare = isinstance(name_or_dir, str) and not any(separator in text for separator in separators)
-    shipped = shipped_models()
-    if is_bare and text in shipped:
-        return shipped_models_folder() / text
-    folder = Path(text).expanduser()
-    if not text or not folder.exists():
-        have = f"the models that come with photodefect are: {', '.join(shipped)}" if shipped else "none is installed"
-        raise ModelError(f"no model folder {text!r}, and no model of that name ({have})")
-    if not folder.is_dir():
-        raise ModelError(f"{folder}: a model is a folder with {MANIFEST_FILE} and two weight files, not a file")
-    return folder
+        """As :meth:`Manifest.percentile`."""
+        return self.manifest.percentile(key, severity)
 
 
 def load_model(
@@ -176,22 +91,6 @@ def load_model(
             raise ModelError(f"the device {str(device)!r} can't be used: {error}") from error
         networks[kind] = network
     return Model(manifest, networks["holistic"], networks["patches"])
-
-
-def read_manifest(folder: Path) -> Manifest:
-    """Read and check the manifest of a model folder; the weight files are not looked at.
-
-    Raises:
-        ModelError: it is missing, unreadable or wrong.
-    """
-    file = folder / MANIFEST_FILE
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise ModelError(f"{file}: missing, so {folder} is not a model folder") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"{file}: can't be read: {error}") from error
-    return Manifest.from_json(text, file)
 
 
 def _read_tensors(file: Path, sha256: str) -> dict[str, Tensor]:

@@ -1,23 +1,34 @@
-"""The networks by name: what the ``network`` of a model's manifest may say."""
+"""The networks by name: what the ``network`` of a model's manifest may say.
+
+Manifests are read without torch, which takes a second to import: the networks' own modules are imported when one is
+built.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias, cast, get_args
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast, get_args
 
-from torch import nn
+if TYPE_CHECKING:
+    from torch import nn
 
-from photodefect.network import compact, googlenet
-from photodefect.network.multicolumn import Column, InputNormalization, MultiColumnNetwork
+    from photodefect.network.multicolumn import Column, MultiColumnNetwork
 
 Kind: TypeAlias = Literal["holistic", "patches"]
 """What a network looks at: the whole photo (all seven defects) or patches of it (all but composition)."""
 
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
-Parts: TypeAlias = tuple[nn.Module, dict[str, Column]]
+Parts: TypeAlias = "tuple[nn.Module, dict[str, Column]]"
 """A trunk and its columns by defect key."""
+
+
+GOOGLENET_NORMALIZATION: Final[dict[str, Any]] = {"channels": "bgr", "mean": [97.36, 104.61, 109.47], "scale": 1.0}
+COMPACT_NORMALIZATION: Final[dict[str, Any]] = {"channels": "rgb", "mean": [127.0, 127.0, 127.0], "scale": 1 / 128}
+"""What the ImageNet weights of EfficientNet-Lite0 were trained with."""
 
 
 @dataclass(frozen=True)
@@ -38,16 +49,24 @@ class NetworkBuilder:
     default_normalization: Mapping[str, object]
 
 
+def _build(module: str, kind: Kind) -> Parts:
+    """What ``build`` of a module of this package makes."""
+    parts: Parts = import_module(f"photodefect.network.{module}").build(kind)
+    return parts
+
+
 NETWORKS: Final[dict[str, NetworkBuilder]] = {
     builder.name: builder
     for builder in (
         NetworkBuilder(
             "googlenet",
             "the paper's multi-column GoogLeNet with batch normalisation",
-            googlenet.build,
-            googlenet.NORMALIZATION,
+            partial(_build, "googlenet"),
+            GOOGLENET_NORMALIZATION,
         ),
-        NetworkBuilder("lite0", "compact columns on EfficientNet-Lite0", compact.build, compact.NORMALIZATION),
+        NetworkBuilder(
+            "lite0", "compact columns on EfficientNet-Lite0", partial(_build, "compact"), COMPACT_NORMALIZATION
+        ),
     )
 }
 
@@ -66,6 +85,8 @@ def build_network(name: str, kind: Kind, normalization: Mapping[str, object] | N
     Raises:
         ValueError: the name, the kind or the normalization is not one that exists.
     """
+    from photodefect.network.multicolumn import InputNormalization, MultiColumnNetwork  # noqa: PLC0415
+
     if name not in NETWORKS:
         raise ValueError(f"no network is called {name!r}; there are {', '.join(NETWORKS)}")
     if kind not in KINDS:

@@ -11,8 +11,9 @@ from torch import Tensor
 from photodefect.errors import ModelError
 from photodefect.network import googlenet
 from photodefect.network.compact import CompactColumn, CompactTrunk, describe
+from photodefect.network.folders import find_model, read_manifest
 from photodefect.network.googlenet import GoogLeNetTrunk
-from photodefect.network.model import find_model, load_model, read_manifest
+from photodefect.network.model import load_model
 from photodefect.network.multicolumn import MultiColumnNetwork
 from photodefect.network.registry import Kind, build_network
 from photodefect.training.imagenet import load_imagenet_trunk

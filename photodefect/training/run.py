@@ -18,11 +18,13 @@ from torch import Tensor
 
 from photodefect._version import __version__
 from photodefect.defects import BY_KEY, DEFECTS, KEYS
-from photodefect.diagnosis import available_cores, pick_device
+from photodefect.diagnosis import available_cores
+from photodefect.engines.devices import pick_device
 from photodefect.errors import DataError, ModelError
 from photodefect.infogain import class_counts, classes_of
+from photodefect.network.folders import find_model, read_manifest
 from photodefect.network.manifest import MANIFEST_FILE, Manifest, Normalization
-from photodefect.network.model import Model, find_model, load_tensors, read_manifest, save_model
+from photodefect.network.model import Model, load_tensors, save_model
 from photodefect.network.multicolumn import MultiColumnNetwork
 from photodefect.network.registry import KINDS, NETWORKS, Kind, build_network
 from photodefect.training.checkpoint import Checkpoint, checkpoints, kind_of, load_checkpoint, write_whole
