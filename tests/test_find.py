@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 from itertools import islice
@@ -180,3 +181,20 @@ def test_a_null_separated_list_read_as_lines_is_refused() -> None:
 def test_names_of_any_bytes_survive_a_null_separated_list(names: list[bytes]) -> None:
     paths = read_path_list(io.BytesIO(b"".join(name + b"\0" for name in names)), True)
     assert [os.fsencode(path) for path in paths] == names
+
+
+@needs_links
+def test_a_folder_nested_too_deep_for_its_name_is_reported(tmp_path: Path) -> None:
+    deep = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(20):  # by descriptor: its whole name is longer than the system takes
+        os.mkdir("d" * 250, dir_fd=deep)
+        deeper = os.open("d" * 250, os.O_RDONLY, dir_fd=deep)
+        os.close(deep)
+        deep = deeper
+    os.close(os.open("photo.jpg", os.O_CREAT | os.O_WRONLY, dir_fd=deep))
+    os.close(deep)
+    (tmp_path / "z.jpg").touch()
+    problems: list[OSError] = []
+    found = list(find_photos([tmp_path], on_problem=lambda _, error: problems.append(error)))
+    assert found == [tmp_path / "z.jpg"]
+    assert [error.errno for error in problems] == [errno.ENAMETOOLONG]

@@ -57,7 +57,12 @@ def rgb16_tiff(pixels: NDArray[np.uint16], order: str = "<") -> bytes:
 
 
 def bayer_dng(
-    mosaic: NDArray[np.uint16], *, orientation: int = 1, preview: bytes = b"", size: tuple[int, int] = (0, 0)
+    mosaic: NDArray[np.uint16],
+    *,
+    orientation: int = 1,
+    preview: bytes = b"",
+    size: tuple[int, int] = (0, 0),
+    area: tuple[int, int, int, int] | None = None,
 ) -> bytes:
     """A DNG of an RGGB sensor whose primaries are those of sRGB, lit by D65, white at 65535.
 
@@ -66,6 +71,7 @@ def bayer_dng(
         orientation: EXIF orientation.
         preview: a JPEG to embed.
         size: its width and height.
+        area: top, left, bottom and right of the part of the sensor that is the picture.
     """
     height, width = mosaic.shape
     # XYZ to linear sRGB, as rounded by IEC 61966-2-1.
@@ -80,6 +86,8 @@ def bayer_dng(
         50721: (10, [number for entry in matrix for number in (entry, 10000)]), 50778: (3, 21),
         50728: (5, [1, 1] * 3),
     }  # fmt: skip
+    if area is not None:
+        sensor[50829] = (4, list(area))
     strip = mosaic.astype("<u2").tobytes()
     if not preview:
         return write_tiff([(sensor | about, strip)])

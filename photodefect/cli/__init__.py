@@ -8,6 +8,8 @@ help is asked for, so that ``photodefect --help`` is there at once.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from types import MappingProxyType
@@ -21,6 +23,7 @@ from photodefect._version import __version__
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.guard import guarded
 from photodefect.cli.optional_values import with_values
+from photodefect.printable import printable
 
 COMMANDS: Final = MappingProxyType(
     {
@@ -64,6 +67,26 @@ class _Commands(typer.core.TyperGroup):
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - as typer passes them
         settings["commands"] = {name: _LazyCommand(name, help=COMMANDS[name]) for name in available_commands()}
         super().__init__(**settings)
+
+    def make_context(self, *args: Any, **extra: Any) -> Any:  # noqa: ANN401 - typer's own names private classes
+        with _printable_usage_errors():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
+        with _printable_usage_errors():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _printable_usage_errors() -> Iterator[None]:
+    """Have typer's errors, which repeat what was typed, printed so that a terminal doesn't obey it."""
+    try:
+        yield
+    except Exception as error:
+        said = getattr(error, "format_message", None)
+        if said is not None:  # a ClickException, whose class is in different places in different versions
+            vars(error)["format_message"] = lambda: printable(said())
+        raise
 
 
 def available_commands() -> list[str]:

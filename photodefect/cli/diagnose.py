@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Generator
 from contextlib import closing
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from photodefect.cli.console import note
+from photodefect.cli.console import log_to_stderr, note
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.interrupts import held_interrupts
 from photodefect.cli.options import ModelName, Quiet, Verbose, fail_on, thresholds
@@ -115,10 +114,7 @@ def diagnose(
     limits = thresholds(threshold or [])
     demands = [fail_on(value) for value in fail_on_ or []]
     if verbose:
-        logging.basicConfig(level=logging.DEBUG, format="%(name)s: %(message)s", stream=sys.stderr)
-        # What libraries have to say is not about the person's photos.
-        logging.getLogger().setLevel(logging.WARNING)
-        logging.getLogger("photodefect").setLevel(logging.DEBUG)
+        log_to_stderr()
     # Decoders and torch take a while to import: help pages don't wait for the former, mistyped paths not for torch.
     from photodefect.cli.photo_list import list_photos  # noqa: PLC0415
     from photodefect.cli.tally import Tally  # noqa: PLC0415

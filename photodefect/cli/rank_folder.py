@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol, TextIO
 
 import typer
 
-from photodefect.cli.console import note
+from photodefect.cli.console import log_to_stderr, note
 from photodefect.cli.diagnose import Device
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.options import ModelName, Quiet, Verbose
@@ -407,8 +406,7 @@ def _layers(
 
 def _talk(diagnoser: Diagnoser, layers: Layers) -> None:
     """Say what is used and how."""
-    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s", stream=sys.stderr)
-    logging.getLogger("photodefect").setLevel(logging.DEBUG)
+    log_to_stderr()
     for file in layers.files:
         note(f"profile {file}")
     note(diagnoser.describe())

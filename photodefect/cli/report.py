@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Generator, Sequence
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from photodefect.cli.console import note
+from photodefect.cli.console import log_to_stderr, note
 from photodefect.cli.diagnose import Device
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.interrupts import held_interrupts
@@ -80,9 +79,7 @@ def report(
     """
     limits = thresholds(threshold or [])
     if verbose:
-        logging.basicConfig(level=logging.DEBUG, format="%(name)s: %(message)s", stream=sys.stderr)
-        logging.getLogger().setLevel(logging.WARNING)
-        logging.getLogger("photodefect").setLevel(logging.DEBUG)
+        log_to_stderr()
     # Imported as late as in diagnose, for the same reasons.
     from photodefect.cli.photo_list import list_photos  # noqa: PLC0415
     from photodefect.cli.tally import Tally  # noqa: PLC0415

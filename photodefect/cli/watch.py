@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import sys
 import time
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from photodefect.cli.console import complain, note
+from photodefect.cli.console import complain, log_to_stderr, note
 from photodefect.cli.diagnose import Device, PatchPlacement, ReportFormat
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.interrupts import held_interrupts
@@ -113,9 +112,7 @@ def watch(
     limits = thresholds(threshold or [])
     demands = [fail_on(value) for value in fail_on_ or []]
     if verbose:
-        logging.basicConfig(level=logging.DEBUG, format="%(name)s: %(message)s", stream=sys.stderr)
-        logging.getLogger().setLevel(logging.WARNING)
-        logging.getLogger("photodefect").setLevel(logging.DEBUG)
+        log_to_stderr()
     # Imported as late as in diagnose, for the same reasons.
     from photodefect.cli.tally import Tally  # noqa: PLC0415
     from photodefect.watching.arrivals import Arrivals  # noqa: PLC0415

@@ -11,6 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+MAX_PROFILE_BYTES = 8 * 1024**2
+"""Larger colour profiles are passed over: the largest of printing presses have a few megabytes."""
+
+_KEPT = 16
+"""Profiles whose transforms are kept; a folder has a handful."""
+
 
 def to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
     """An image's sRGB twin: mode RGB, on white where it is transparent.
@@ -95,9 +101,13 @@ def _apply_profile(image: Image.Image, icc: bytes | None) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-@lru_cache(maxsize=64)
 def _read_profile(icc: bytes) -> tuple[str | None, str | None]:
     """Colour space (``RGB``, ``GRAY``, ``CMYK``, ...) and description of a profile; None for a damaged one."""
+    return (None, None) if len(icc) > MAX_PROFILE_BYTES else _parse_profile(icc)
+
+
+@lru_cache(maxsize=_KEPT)
+def _parse_profile(icc: bytes) -> tuple[str | None, str | None]:
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
         space = str(profile.profile.xcolor_space).strip()
@@ -107,7 +117,7 @@ def _read_profile(icc: bytes) -> tuple[str | None, str | None]:
     return space, description or "unnamed profile"
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=_KEPT)
 def _transform(icc: bytes | None, mode: str) -> ImageCms.ImageCmsTransform | None:
     """The way from a profile (None: CIE Lab) to sRGB; None where it is sRGB already or the profile can't be used."""
     try:
@@ -127,7 +137,7 @@ def _transform(icc: bytes | None, mode: str) -> ImageCms.ImageCmsTransform | Non
     return transform
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=_KEPT)
 def _grey_table(icc: bytes) -> NDArray[np.uint8] | None:
     """Every grey level in sRGB, (256, 3); computed exactly, as LittleCMS interpolates too coarsely in the shadows."""
     ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
@@ -151,21 +161,24 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
         return image
     samples = np.asarray(image)
-    if image.mode.startswith("I;16"):
-        levels = (samples.astype(np.uint32) + 128) // 257
-    elif image.mode == "I":
-        # Pillow keeps unsigned 32-bit samples in signed ones.
-        levels = _scale(samples.view(np.uint32), (65535, 4294967295))
-    else:
-        levels = _scale(np.nan_to_num(samples), (1, 255, 65535))
-    return Image.fromarray(levels.astype(np.uint8))
+    white = 65535
+    if image.mode == "I":
+        samples = samples.view(np.uint32)  # Pillow keeps unsigned 32-bit samples in signed ones
+        white = _white(samples, (65535, 4294967295))
+    elif image.mode == "F":
+        white = _white(samples, (1, 255, 65535))
+    levels = np.empty(samples.shape, np.uint8)
+    # Some rows at a time: floating-point numbers of all of them would take eight times the photo's memory.
+    rows = max(1, 2**20 // max(1, image.width))
+    for top in range(0, image.height, rows):
+        some = np.nan_to_num(samples[top : top + rows].astype(np.float64))
+        levels[top : top + rows] = np.rint(np.clip(some / white, 0, 1) * 255)
+    return Image.fromarray(levels)
 
 
-def _scale(samples: NDArray[Any], whites: tuple[int, ...]) -> NDArray[Any]:
-    """Samples of unknown scale to 0..255: white is the first of ``whites`` that at most 1 % of them exceed.
+def _white(samples: NDArray[Any], whites: tuple[int, ...]) -> int:
+    """White in samples of unknown scale: the first of ``whites`` that at most 1 % of them exceed.
 
     Stretching each photo to its own brightest sample would hide that it is dark.
     """
-    white = next((white for white in whites if np.mean(samples > white) <= 0.01), whites[-1])
-    scaled: NDArray[Any] = np.rint(np.clip(samples / white, 0, 1) * 255)
-    return scaled
+    return next((white for white in whites if np.mean(samples > white) <= 0.01), whites[-1])

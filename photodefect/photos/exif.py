@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import exifread
 
@@ -60,6 +60,12 @@ class Capture:
 _HEAD_BYTES = 128 * 1024
 """How far into a file XMP hints are looked for: past the EXIF data and its thumbnail."""
 
+_RATION = 2 * 1024**2
+"""Bytes that may be read for a photo's EXIF data; a camera's takes a fiftieth of it."""
+
+_READING_COSTS = 64
+"""What a reading takes from the ration beside its bytes: thousands of small ones take long too."""
+
 _LEGAL_FORM = re.compile(r"[\s,]+(imaging|optical|techwin|corporation|corp|company|co|ltd|inc|gmbh|ag)\b.*", re.I)
 
 _OFFSET = re.compile(r"[+-]\d\d:\d\d")
@@ -71,6 +77,38 @@ _APPLE_PANORAMA = 6
 
 _CONTAINERS = frozenset((Format.WEBP, Format.HEIF, Format.AVIF))
 """Formats whose EXIF data is best taken out by their decoder: exifread finds it in some of them only."""
+
+
+class _Rationed:
+    """A file to read EXIF data from that runs out after :data:`_RATION` bytes.
+
+    A directory of tags can name the same megabytes ten thousand times, hold itself, or send a parser in circles; all
+    of them end here.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._left = _RATION
+
+    def read(self, size: int = -1) -> bytes:
+        """As of any file.
+
+        Raises:
+            EOFError: the ration is used up.
+        """
+        data = self._file.read(min(size, self._left) if size >= 0 else self._left)
+        self._left -= len(data) + _READING_COSTS
+        if self._left <= 0:
+            raise EOFError("there is more EXIF data than any camera writes")
+        return data
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """As of any file."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """As of any file."""
+        return self._file.tell()
 
 
 def read_capture(source: Path | bytes) -> Capture:
@@ -100,7 +138,10 @@ def _read_tags(file: BinaryIO, head: bytes) -> Mapping[str, Any]:
         file = io.BytesIO(file.read(min(length, _HEAD_BYTES)))
     file.seek(0)
     # Maker notes hold little that is wanted here and take most of the time.
-    tags: Mapping[str, Any] = exifread.process_file(file, details=False, extract_thumbnail=False, truncate_tags=False)
+    rationed = cast(BinaryIO, _Rationed(file))
+    tags: Mapping[str, Any] = exifread.process_file(
+        rationed, details=False, extract_thumbnail=False, truncate_tags=False
+    )
     return tags
 
 

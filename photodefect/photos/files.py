@@ -60,6 +60,8 @@ def read_photo(path: Path) -> bytes:
                 raise TooLargeError(f"the file has {size / 1024**3:.1f} GiB, more than any photo")
             file.seek(0)
             return file.read()
+        except MemoryError as error:
+            raise TooLargeError(f"the file has {size / 1024**3:.1f} GiB, more than there is memory for") from error
         except OSError as error:
             raise UnreadableError(_explain(error)) from error
 

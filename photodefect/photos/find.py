@@ -53,8 +53,13 @@ def is_photo(path: Path, on_problem: OnProblem | None = None) -> bool:
     claims = path.suffix.lower() in PHOTO_SUFFIXES
     try:
         regular = stat.S_ISREG(path.stat().st_mode)
-    except OSError:
+    except FileNotFoundError:
         return claims  # a link to nowhere, or a file just gone: an error if it would have been a photo
+    except OSError as error:
+        # It may be a folder of photos, e.g. one nested too deep for its name: a photo's record says so, or we do.
+        if not claims and on_problem is not None:
+            on_problem(path, error)
+        return claims
     if not regular or claims:
         return regular
     try:

@@ -34,7 +34,8 @@ from PIL import (
 from photodefect.errors import PhotoError, TooLargeError, UnreadableError, UnsupportedError
 from photodefect.photos.colour import adobe_rgb_profile, describe, is_srgb, to_srgb
 from photodefect.photos.formats import Format
-from photodefect.photos.photo import Photo, Provenance, check_size, orient
+from photodefect.photos.photo import DEFAULT_MAX_PIXELS, Photo, Provenance, check_size, orient
+from photodefect.printable import printable
 
 # Without a handler, what Pillow logs about damaged files would be printed among our own messages.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -54,8 +55,27 @@ _OPENERS: dict[Format, Opener] = {
     Format.PSD: PsdImagePlugin.PsdImageFile,
 }
 
+MAX_FRAMES = 1000
+"""Frames of a TIFF are counted so far: Pillow looks each up among all before it."""
+
+MAX_SCANS = 100
+"""How often a JPEG may go over its pixels. Photos do it a dozen times; a small file that does it thousands of times
+keeps a decoder busy for hours."""
+
+MAX_TEXT_BYTES = 16 * 1024**2
+"""How large a text or a colour profile in a PNG may become when it is unpacked."""
+
 _EXIF_ERRORS = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, struct.error)
 """What Pillow has been seen to raise on damaged metadata."""
+
+_START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
+_MARK = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+"""The mark of a JPEG's segment, or of its end; not the zeros after 0xff and the restarts within a scan."""
+
+_PNM_TOKEN = rb"(?:[ \t\r\n\v\f]|#[^\r\n]*[\r\n])+\d+"
+_PNM_HEADER = re.compile(rb"P[14](?:%b){2}|P[2356](?:%b){3}" % (_PNM_TOKEN, _PNM_TOKEN))
+_PNM_HEADER_BYTES = 64 * 1024
+"""A longer header is no header: Pillow reads it byte by byte, a comment of a gigabyte too."""
 
 _UNKNOWN_KIND = re.compile(
     "unknown (pixel mode|data organization|raw mode)|not available|unsupported|not supported|cannot handle", re.I
@@ -72,10 +92,14 @@ def decode_raster(data: bytes, kind: Format, max_pixels: int) -> Photo:
         UnsupportedError: a variant that can't be decoded, or one whose decoder is not installed.
     """
     opener = _opener(kind)
-    with explained(kind.value), pillow_unguarded(), opener(io.BytesIO(data), "") as image:
+    if kind is Format.PNM and not _PNM_HEADER.match(data, 0, _PNM_HEADER_BYTES):
+        raise UnreadableError("the PNM is damaged: its header doesn't say how large it is")
+    with explained(kind.value), pillow_limits(max_pixels), opener(io.BytesIO(data), "") as image:
         check_size(image.width, image.height, max_pixels)
         mode = _stored_mode(image)
         frames = _count_frames(image, kind)
+        if kind is Format.JPEG:
+            _check_scans(data)
         if kind is Format.PNG:  # its EXIF data may come after its pixels
             image.load()
         orientation = _orientation(image)
@@ -97,7 +121,7 @@ def embedded_exif(data: bytes, kind: Format) -> bytes:
         PhotoError: the file can't be opened.
     """
     opener = _opener(kind)
-    with explained(kind.value), pillow_unguarded(), opener(io.BytesIO(data), "") as image:
+    with explained(kind.value), pillow_limits(DEFAULT_MAX_PIXELS), opener(io.BytesIO(data), "") as image:
         exif = image.info.get("exif", b"")
         return bytes(exif).removeprefix(b"Exif\0\0")
 
@@ -115,8 +139,10 @@ def explained(what: str) -> Iterator[None]:
         raise
     except MemoryError as error:
         raise TooLargeError(f"the {what} needs more memory than there is") from error
+    except Image.DecompressionBombError as error:  # of formats that take their memory while they are opened
+        raise TooLargeError(f"the {what} has more pixels by its header than the limit allows") from error
     except Exception as error:
-        detail = " ".join(str(error).split()) or type(error).__name__
+        detail = _in_words(error)
         if isinstance(error, NotImplementedError) or _UNKNOWN_KIND.search(detail):
             raise UnsupportedError(f"this kind of {what} can't be decoded: {detail}") from error
         raise UnreadableError(f"the {what} is damaged or cut short: {detail}") from error
@@ -127,13 +153,21 @@ _users = 0
 _before = contextlib.ExitStack()
 
 
-@contextmanager
-def pillow_unguarded() -> Iterator[None]:
-    """Keep Pillow's warnings about odd metadata to itself, and its own pixel limit out of the way.
+def _in_words(error: Exception) -> str:
+    """What an error says, on one line; LibRaw says it in bytes."""
+    said = error.args[0] if len(error.args) == 1 else str(error)
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(error)
+    return printable(" ".join(text.split())) or type(error).__name__
 
-    The warnings are meant for programmers; what matters to people becomes an error of ours. The limit is
-    lower than ours for some formats and checked too late. Both are global to the process, so the first thread to come
-    in sets them and the last to leave takes them back; the threads of others see them changed only meanwhile.
+
+@contextmanager
+def pillow_limits(max_pixels: int) -> Iterator[None]:
+    """Put our limits in place of Pillow's, and keep its warnings about odd metadata to itself.
+
+    The warnings are meant for programmers; what matters to people becomes an error of ours. Its pixel limit is
+    lower than ours and checked too late for some formats; as a net under ours it counts for those that take their
+    memory while they are opened. All are global to the process, so the first thread to come in sets them and the last
+    to leave takes them back; the threads of others see them changed only meanwhile.
     """
     global _users, _before  # noqa: PLW0603
     with _lock:
@@ -142,8 +176,12 @@ def pillow_unguarded() -> Iterator[None]:
             _before = contextlib.ExitStack()
             _before.enter_context(warnings.catch_warnings())
             warnings.filterwarnings("ignore", module=r"PIL\.|pillow_heif\.")
-            _before.callback(setattr, Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
-            Image.MAX_IMAGE_PIXELS = None
+            for module, limit in ((Image, "MAX_IMAGE_PIXELS"), (PngImagePlugin, "MAX_TEXT_CHUNK")):
+                _before.callback(setattr, module, limit, getattr(module, limit))
+            Image.MAX_IMAGE_PIXELS = max_pixels
+            PngImagePlugin.MAX_TEXT_CHUNK = MAX_TEXT_BYTES
+        elif Image.MAX_IMAGE_PIXELS is not None:
+            Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, max_pixels)
     try:
         yield
     finally:
@@ -210,9 +248,23 @@ def _count_frames(image: ImageFile.ImageFile, kind: Format) -> int:
     if kind is Format.PSD:  # its frames are layers; what is decoded is the picture they make together
         return 1
     try:
-        return int(getattr(image, "n_frames", 1))
+        return _count_folders(image) if kind is Format.TIFF else int(getattr(image, "n_frames", 1))
     except _EXIF_ERRORS:
         return 1  # a damaged later frame doesn't matter
+
+
+def _count_folders(image: ImageFile.ImageFile) -> int:
+    """Pages of a TIFF, up to :data:`MAX_FRAMES`."""
+    count = 1
+    try:
+        while count < MAX_FRAMES:
+            image.seek(count)
+            count += 1
+    except EOFError:
+        pass
+    finally:
+        image.seek(0)
+    return count
 
 
 def _decode_jpeg(data: bytes) -> NDArray[np.uint8] | None:
@@ -227,6 +279,25 @@ def _decode_jpeg(data: bytes) -> NDArray[np.uint8] | None:
         if "premature end" in str(error).lower():
             raise UnreadableError("the JPEG is cut short: its lower part is missing") from error
         return None
+
+
+def _check_scans(data: bytes) -> None:
+    """Refuse a JPEG that goes over its pixels more than :data:`MAX_SCANS` times.
+
+    Raises:
+        UnreadableError: it does.
+    """
+    if data.count(_START_OF_SCAN) <= MAX_SCANS:
+        return
+    # There are that many, or bytes after the picture (a film, another picture) look like it: go from mark to mark.
+    scans, at = 0, 2
+    while (mark := _MARK.search(data, at)) and mark[0] != _END_OF_IMAGE:
+        at = mark.end() + int.from_bytes(data[mark.end() : mark.end() + 2], "big")
+        scans += mark[0] == _START_OF_SCAN
+        if scans > MAX_SCANS:
+            raise UnreadableError(
+                f"the JPEG is damaged: it goes over its pixels more than {MAX_SCANS} times, where photos do a dozen"
+            )
 
 
 def _load(image: ImageFile.ImageFile) -> Image.Image:

@@ -24,6 +24,9 @@ FULL_SIZE = 0.9
 _SUB_IFDS, _PHOTOMETRIC, _DNG_VERSION = 330, 262, 50706
 _CFA, _LINEAR_RAW = 32803, 34892
 
+_MOST_FOLDERS = 32
+"""How many folders of a TIFF are looked into for what tells a raw photo; cameras write a handful."""
+
 
 def has_raw_tags(data: bytes) -> bool:
     """Whether a TIFF-alike says of itself that it holds a sensor's data."""
@@ -54,7 +57,12 @@ def decode_raw(data: bytes, max_pixels: int) -> Photo | None:
         except rawpy.LibRawFileUnsupportedError:
             return None
         with raw:
-            check_size(raw.sizes.width, raw.sizes.height, max_pixels)
+            # The sensor's own size is what takes the memory; it may be far from what is said of the picture.
+            for width, height in (
+                (raw.sizes.width, raw.sizes.height),
+                (raw.sizes.raw_width, raw.sizes.raw_height),
+            ):
+                check_size(width, height, max_pixels)
             return _preview(raw, max_pixels) or _develop(raw)
 
 
@@ -109,22 +117,22 @@ def _orientation(raw: rawpy.RawPy) -> int:
 def _tiff_tags(data: bytes) -> Iterator[tuple[int, int]]:
     """Tags and first values of a classic TIFF's first folder and its sub-folders, as far as they can be read."""
     order = "<" if data[:2] == b"II" else ">"
-    if struct.unpack_from(f"{order}H", data, 2)[0] != 42:
+    if len(data) < 8 or struct.unpack_from(f"{order}H", data, 2)[0] != 42:
         return
-    pending, seen = [int(struct.unpack_from(f"{order}I", data, 4)[0])], set[int]()
+    pending = [int(struct.unpack_from(f"{order}I", data, 4)[0])]
+    known = set(pending)  # a folder that holds itself, or thousands of others, is looked into once
     while pending:
         offset = pending.pop()
-        if offset in seen or len(seen) > 32:
-            continue
-        seen.add(offset)
         try:
             count = struct.unpack_from(f"{order}H", data, offset)[0]
             for entry in range(offset + 2, offset + 2 + 12 * count, 12):
                 tag, kind, length = struct.unpack_from(f"{order}HHI", data, entry)
                 value = int(struct.unpack_from(f"{order}{'H' if kind == 3 else 'I'}", data, entry + 8)[0])
-                if tag == _SUB_IFDS:
+                if tag == _SUB_IFDS and len(known) < _MOST_FOLDERS:
                     at = entry + 8 if length == 1 else value
-                    pending.extend(struct.unpack_from(f"{order}{min(length, 32)}I", data, at))
+                    found = set(struct.unpack_from(f"{order}{min(length, _MOST_FOLDERS)}I", data, at)) - known
+                    pending += found
+                    known |= found
                 yield tag, value
         except struct.error:
             continue

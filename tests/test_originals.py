@@ -1,0 +1,304 @@
+"""Originals are sacred: whatever a command is told to write, no photo and nothing beside it changes.
+
+Every command has an entry in RUNS; a new one, or a new option that isn't known to write nothing, fails a test here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiff_bytes import bayer_dng
+from tiny_training import tiny_builder
+from typer.testing import CliRunner, Result
+
+from photodefect.cli import _load, app, available_commands
+from photodefect.defects import KEYS
+from photodefect.network.registry import NETWORKS
+
+SIDECAR = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><!-- a person\'s --></x:xmpmeta>\n'
+READ_ONLY = ("photos/IMG_2.jpg", "photos/IMG_2.jpg.xmp", "outside/linked.jpg")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run finds what it reads, and where it may write.
+
+    Attributes:
+        tree: photos and all that a person has beside them; sacred.
+        out: a folder that belongs to the run.
+    """
+
+    tree: Path
+    out: Path
+
+    @property
+    def photos(self) -> Path:
+        return self.tree / "photos"
+
+    @property
+    def labels(self) -> Path:
+        return self.tree / "set" / "labels.csv"
+
+    @property
+    def predictions(self) -> Path:
+        return self.tree / "set" / "predictions.csv"
+
+    @property
+    def votes(self) -> Path:
+        return self.tree / "set" / "votes.csv"
+
+    @property
+    def network(self) -> Path:
+        return self.tree / "set" / "network.caffemodel"
+
+
+Run = list[str | Path]
+
+TRAINING: Run = ["--init", "random", "--batch", "1", "--steps", "1", "--device", "cpu"]
+
+# Everything that a command can be told to write. Photos that are moved come back by the next run, an undo.
+RUNS: dict[str, Callable[[Place], list[Run]]] = {
+    "diagnose": lambda at: [
+        [at.photos, "--output", at.out / "severities.csv", "--format", "csv", "--detail", "--verbose"],
+        [at.photos, "--output", at.out / "severities.csv", "--format", "json", "--force"],
+    ],
+    "watch": lambda at: [
+        [at.photos, "--existing", "--stop-after", "0.2", "--settle", "0.1", "--output", at.out / "arrived.ndjson"],
+        [at.photos, "--existing", "--stop-after", "0.2", "--settle", "0.1", "--output", at.out / "arrived.ndjson",
+         "--force"],
+    ],
+    "heatmap": lambda at: [
+        [at.photos, "--output", at.out / "maps", "--raw", "--defect", "noise"],
+        [at.photos, "--output", at.out / "maps", "--raw", "--force", "--format", "png", "--defect", "noise"],
+    ],
+    "report": lambda at: [
+        [at.photos, "--output", at.out / "report", "--maps", "all"],
+        [at.photos, "--output", at.out / "report", "--force"],
+    ],
+    "rank-folder": lambda at: [
+        [at.photos, "--output", at.out / "ranking.csv", "--format", "csv"],
+        [at.photos, "--output", at.out / "ranking.csv", "--format", "json", "--force"],
+        [at.photos, "--copy-to", at.out / "copies", "--apply", "--journal", at.out / "copies.jsonl"],
+        [at.photos, "--link-to", at.out / "links", "--apply", "--keep-folders"],
+        [at.photos, "--move-to", at.out / "planned"],
+        [at.photos, "--move-to", at.out / "moved", "--apply", "--journal", at.out / "moved.jsonl"],
+    ],
+    "undo": lambda at: [
+        [],
+        [at.out / "copies.jsonl"],
+        [at.out / "copies.jsonl", "--apply"],
+        [at.out / "moved.jsonl", "--apply"],
+    ],
+    "profile": lambda at: [["show", at.photos], ["list"]],
+    "tune": lambda at: [
+        [at.labels, "--output", at.out / "mine.toml", "--anyway"],
+        [at.labels, "--output", at.out / "mine.toml", "--anyway", "--force"],
+        [at.labels, "--save-as", "mine", "--anyway"],
+    ],
+    "train": lambda at: [
+        [at.labels, "--output", at.out / "model", "--checkpoint-every", "1", "--keep", "1", *TRAINING],
+        [at.labels, "--output", at.out / "model", "--resume", "auto", *TRAINING],
+        ["--synthesize", at.tree / "set", "--any-source", "--output", at.out / "other", *TRAINING],
+    ],
+    "evaluate": lambda at: [
+        [at.predictions, "--labels", at.labels, "--bootstrap", "10", "--output", at.out / "table.txt", "--html",
+         at.out / "page.html"],
+        [at.predictions, "--labels", at.labels, "--bootstrap", "10", "--output", at.out / "table.txt", "--html",
+         at.out / "page.html", "--force"],
+    ],
+    "aggregate-votes": lambda at: [
+        [at.votes, "--output", at.out / "labels.csv"],
+        [at.votes, "--output", at.out / "labels.csv", "--force"],
+    ],
+    "synthesize": lambda at: [
+        [at.tree / "set", "--output", at.out / "synthetic", "--count", "3", "--contact-sheet", "--any-source"],
+    ],
+    "import-caffe": lambda at: [
+        [at.network, at.network, "--output", at.out / "imported"],
+        [at.network, at.network, "--output", at.out / "imported", "--force"],
+    ],
+}  # fmt: skip
+
+# Targets that would cost a person something: photos, tables and folders that are there.
+WRONG_TARGETS: dict[str, Callable[[Place], list[Run]]] = {
+    "diagnose": lambda at: [[at.photos, "--force", "--output", at.photos / "IMG_1.jpg"]],
+    "watch": lambda at: [
+        [at.photos, "--existing", "--stop-after", "0", "--force", "--output", at.photos / "IMG_1.jpg"]
+    ],
+    "report": lambda at: [[at.photos, "--force", "--output", at.photos]],
+    "rank-folder": lambda at: [
+        [at.photos, "--force", "--output", at.photos / "IMG_1.jpg"],
+        [at.photos, "--move-to", at.photos / "inside", "--apply"],
+        [at.photos, "--copy-to", at.photos, "--apply"],
+        [at.photos, "--copy-to", at.out, "--apply", "--journal", at.photos / "IMG_1.jpg"],
+    ],
+    "tune": lambda at: [[at.labels, "--force", "--anyway", "--output", at.labels]],
+    "train": lambda at: [[at.labels, "--output", at.photos / "IMG_1.jpg", *TRAINING]],
+    "evaluate": lambda at: [
+        [at.predictions, "--labels", at.labels, "--bootstrap", "10", "--force", "--output", at.predictions],
+        [at.predictions, "--labels", at.labels, "--bootstrap", "10", "--force", "--output", at.labels],
+        [at.predictions, "--labels", at.labels, "--bootstrap", "10", "--force", "--html", at.labels],
+    ],
+    "aggregate-votes": lambda at: [[at.votes, "--force", "--output", at.votes]],
+    "synthesize": lambda at: [[at.tree / "set", "--output", at.tree / "set", "--any-source", "--count", "1"]],
+    "import-caffe": lambda at: [[at.network, at.network, "--force", "--output", at.photos]],
+}
+
+WRITE_NOTHING = frozenset(
+    """
+    --any-source --batch --benchmark --best --best-per-burst --bootstrap --burst-gap --by --cache-mb --column-factor
+    --count --defect --detail --device --exclude-severe --excluded --existing --fail-on --files-from --format --full
+    --group --hints --images --init --inputs --json --labels --learning-rate --look-every --loss --maps --max
+    --min --min-accuracy --min-votes --model --momentum --name --network --null --obvious --overlays --panel
+    --patch-placement --patches --patience --print0 --profile --quiet --rebalanced --recipe --relative-to --reverse
+    --scale --score --seed --settle --show-excluded --size --split --steps --stop-after --summary --synthesize
+    --thin-sequences --threshold --title --top --validate-every --validation --variants --verbose --weight
+    --weight-decay --window --workers --tensorboard
+    """.split()
+)
+"""Options that choose, judge and show: no run is needed for them. What --tensorboard writes lies in --output."""
+
+
+def plant(tree: Path, samples: Path) -> None:
+    """Photos with sidecars, twins, links, damage and things that are none of our business; and a labelled set."""
+    for folder in ("photos/sub", "outside", "set"):
+        (tree / folder).mkdir(parents=True)
+    names = sorted(samples.glob("*.jpg"))
+    places = ["photos/IMG_1.jpg", "photos/IMG_2.jpg", "photos/sub/IMG_3.jpg", "photos/.hidden.jpg",
+              "outside/linked.jpg", *(f"set/{number}.jpg" for number in range(12))]  # fmt: skip
+    for source, place in zip(names, places, strict=False):
+        with Image.open(source) as image:
+            image.convert("RGB").resize((160, 120)).save(tree / place)
+    photos = tree / "photos"
+    (photos / "IMG_1.xmp").write_text(SIDECAR)
+    (photos / "IMG_2.jpg.xmp").write_text(SIDECAR)
+    (photos / "IMG_1.AAE").write_text("<plist/>\n")
+    (photos / "IMG_1.dng").write_bytes(bayer_dng(np.full((64, 64), 9000, np.uint16)))
+    (photos / "broken.jpg").write_bytes((photos / "IMG_1.jpg").read_bytes()[:300])
+    (photos / "notes.txt").write_text("about these photos\n")
+    (photos / ".photodefect.toml").write_text("# by a person\n")
+    (photos / "link.jpg").symlink_to(tree / "outside" / "linked.jpg")
+    (photos / "nowhere.jpg").symlink_to(tree / "gone.jpg")
+    (photos / "folder").symlink_to(tree / "outside")
+    rows = [",".join([f"{number}.jpg", *["0.5" if number % 2 else "0.1"] * 7]) for number in range(12)]
+    header = ",".join(["path", *KEYS])
+    for name in ("labels.csv", "predictions.csv"):
+        (tree / "set" / name).write_text("\n".join([header, *rows, ""]))
+    (tree / "set" / "votes.csv").write_text("path,worker,noise\n0.jpg,a,1\n0.jpg,b,0\n1.jpg,a,0\n")
+    (tree / "set" / "network.caffemodel").write_bytes(b"no network")
+    for path in [tree, *tree.rglob("*")]:
+        os.utime(path, ns=(10**18, 10**18), follow_symlinks=False)  # in 2001, so that a touch can't go unseen
+    for name in READ_ONLY:
+        (tree / name).chmod(0o444)
+
+
+def snapshot(tree: Path, *, folders: bool = True) -> dict[str, tuple[object, ...]]:
+    """Name -> kind, mode, time of change and content of everything in a tree; links are not followed."""
+    found: dict[str, tuple[object, ...]] = {}
+    for path in sorted([tree, *tree.rglob("*")]):
+        status = path.lstat()
+        about = (status.st_mode, status.st_mtime_ns)
+        if path.is_symlink():
+            content = str(path.readlink())
+        elif path.is_dir():
+            content = "folder"
+            about = about if folders else (status.st_mode, 0)
+        else:
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+        found[str(path.relative_to(tree))] = (*about, content)
+    return found
+
+
+@pytest.fixture
+def place(samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """A tree, and a home and a working folder that are empty."""
+    for variable in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / "home"))
+    at = Place(tmp_path / "tree", tmp_path / "out")
+    at.out.mkdir()
+    plant(at.tree, samples)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    yield at
+    assert not list((tmp_path / "elsewhere").iterdir()), "something was written where nobody asked for it"
+
+
+def call(command: str, arguments: Run, model: Path) -> Result:
+    there = {option for parameter in _load(command).params for option in parameter.opts}
+    usual: Run = [
+        *(["--model", model] if "--model" in there else []),
+        *(["--patches", "1"] if "--patches" in there else []),
+    ]
+    return CliRunner().invoke(app, [command, *map(str, [*arguments, *usual])])
+
+
+@pytest.mark.parametrize("command", available_commands())
+def test_nothing_that_a_command_writes_changes_an_original(
+    command: str, place: Place, random_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if command == "train":
+        monkeypatch.setitem(NETWORKS, "lite0", tiny_builder())
+    original = snapshot(place.tree, folders=False)
+    if command == "undo":  # of what another command did
+        for arguments in RUNS["rank-folder"](place):
+            if "--journal" in arguments:
+                assert call("rank-folder", arguments, random_model).exit_code in (0, 1)
+        assert "photos/IMG_1.jpg" not in snapshot(place.tree)
+    before = snapshot(place.tree)
+    for arguments in RUNS[command](place):
+        result = call(command, arguments, random_model)
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.output
+        assert result.exit_code != 2, result.output
+        after = snapshot(place.tree)
+        if "--move-to" in arguments and "--apply" in arguments:
+            everywhere = {entry[-1] for entry in (after | snapshot(place.out)).values()}
+            assert {entry[-1] for entry in before.values()} <= everywhere, "something that was moved is gone"
+        elif command != "undo":
+            assert after == before, arguments
+    if command == "undo":
+        assert snapshot(place.tree, folders=False) == original
+
+
+@pytest.mark.parametrize("command", WRONG_TARGETS)
+def test_a_target_that_would_cost_something_is_refused_even_by_force(
+    command: str, place: Place, random_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if command == "train":
+        monkeypatch.setitem(NETWORKS, "lite0", tiny_builder())
+    before = snapshot(place.tree)
+    for arguments in WRONG_TARGETS[command](place):
+        result = call(command, arguments, random_model)
+        assert result.exit_code not in (0, 1), arguments
+        assert result.exception is None or isinstance(result.exception, SystemExit)
+        assert snapshot(place.tree) == before, arguments
+
+
+def test_every_command_is_tried() -> None:
+    assert RUNS.keys() == set(available_commands())
+
+
+@pytest.mark.parametrize("command", available_commands())
+def test_every_option_that_writes_is_tried(command: str, tmp_path: Path) -> None:
+    tried = {argument for run in RUNS[command](Place(tmp_path, tmp_path)) for argument in run}
+    for parameter in _load(command).params:
+        if parameter.param_type_name == "option" and not parameter.is_eager:
+            assert WRITE_NOTHING & {*parameter.opts} or tried & {*parameter.opts}, parameter.opts
+
+
+def test_a_change_would_be_seen(place: Place) -> None:
+    before = snapshot(place.tree)
+    photo = place.photos / "IMG_1.jpg"
+    touched, renamed = photo.stat().st_mtime_ns, photo.with_name("other.jpg")
+    os.utime(photo, ns=(touched, touched + 1))
+    assert snapshot(place.tree) != before
+    os.utime(photo, ns=(touched, touched))
+    shutil.move(photo, renamed)
+    assert snapshot(place.tree) != before
