@@ -1,5 +1,7 @@
 """Originals are sacred: whatever a command is told to write, no photo and nothing beside it changes.
 
+All of that with the network forbidden, so that these runs also show that no command needs or asks it.
+
 Every command has an entry in RUNS; a new one, or a new option that isn't known to write nothing, fails a test here.
 """
 
@@ -14,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from no_network_here import forbidden_network
 from PIL import Image
 from tiff_bytes import bayer_dng
 from tiny_training import tiny_builder
@@ -225,7 +228,9 @@ def place(samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     plant(at.tree, samples)
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    yield at
+    with forbidden_network() as attempts:
+        yield at
+        assert attempts == []
     assert not list((tmp_path / "elsewhere").iterdir()), "something was written where nobody asked for it"
 
 

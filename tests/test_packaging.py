@@ -11,19 +11,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from no_network_here import FOLDER as NO_NETWORK
 
 from photodefect import __version__
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("LICENSE", "README.md", "photodefect", "pyproject.toml", "weights")
-
-FORBID_NETWORK = """
-import sys
-def forbid(event, arguments):
-    if event in ("socket.connect", "socket.getaddrinfo", "socket.bind", "socket.sendto"):
-        raise RuntimeError("no network here")
-sys.addaudithook(forbid)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +70,6 @@ def test_the_installed_package_diagnoses_from_any_folder_without_network_or_torc
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "torchvision.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')")
-    (broken / "sitecustomize.py").write_text(FORBID_NETWORK)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     script = f"""
@@ -88,7 +80,7 @@ assert photodefect.__file__.startswith({str(installed)!r}), photodefect.__file__
 sys.argv = ["photodefect", "diagnose", "--format", "json", {str(samples / "dog.jpg")!r}]
 main()
 """
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(broken), str(installed)])}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(broken), str(NO_NETWORK), str(installed)])}
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=elsewhere, env=environment, capture_output=True, text=True, check=False
     )
