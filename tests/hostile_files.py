@@ -444,6 +444,7 @@ def bombs() -> Iterator[tuple[str, bytes]]:
     huge = (60000, 60000)
     yield "tiff: chain of folders", tiff_of_folders(60_000)
     yield "tiff: texts", tiff_of_texts(5000, 1_000_000)
+    yield "tiff: maker of commas", write_tiff([({271: (2, b"M" + b"," * 500_000 + b"\0"), 272: (2, b"Z 6\0")}, b"\0")])
     yield "tiff: itself", tiff_of_itself(3)
     yield "tiff: sub-folders", tiff_of_sub_folders(60_000)
     yield "tiff: tiles larger than the photo", tiled_tiff(tag322=(4, 65536), tag323=(4, 65536))

@@ -199,6 +199,13 @@ def test_exif_data_that_names_the_same_megabyte_thousands_of_times_is_given_up()
     assert read_capture(hostile_files.tiff_of_texts(5000, 1_000_000)) == Capture()
 
 
+def test_a_text_as_long_as_a_book_is_cut() -> None:
+    tags = {271: (2, b"M" + b"," * 500_000 + b"\0"), 272: (2, b"Z 6" + b"!" * 500_000 + b"\0")}
+    camera = read_capture(write_tiff([(tags, b"\0")])).camera
+    assert camera is not None
+    assert len(camera) <= 2001
+
+
 def test_exif_data_within_itself_is_given_up() -> None:
     assert isinstance(read_capture(hostile_files.tiff_of_itself(3)), Capture)
     nothing = struct.pack(">I4sQ", 1, b"free", 0)  # a box of no size: its end is its beginning

@@ -63,6 +63,9 @@ _HEAD_BYTES = 128 * 1024
 _RATION = 2 * 1024**2
 """Bytes that may be read for a photo's EXIF data; a camera's takes a fiftieth of it."""
 
+_TEXT_LENGTH = 1000
+"""Letters of a text that are looked at; the names of cameras, lenses and programs have fewer than a hundred."""
+
 _READING_COSTS = 64
 """What a reading takes from the ration beside its bytes: thousands of small ones take long too."""
 
@@ -166,7 +169,7 @@ def _interpret(tags: Mapping[str, Any], head: bytes) -> Capture:
 
 def _text(tags: Mapping[str, Any], key: str) -> str | None:
     """A tag's text without what a terminal would obey; None if nothing is left."""
-    text = "".join(character for character in str(tags.get(key, "")) if character.isprintable())
+    text = "".join(character for character in str(tags.get(key, ""))[:_TEXT_LENGTH] if character.isprintable())
     return " ".join(text.split()) or None
 
 
