@@ -30,6 +30,11 @@ class Defect:
     in_patches: bool = True
 
     @property
+    def short_title(self) -> str:
+        """The name without the judgement in it: ``Blur`` for ``Undesired blur``."""
+        return self.title.removeprefix("Bad ").removeprefix("Undesired ").capitalize()
+
+    @property
     def lowest(self) -> float:
         """Lowest severity on the scale: -1.0 for a signed defect, else 0.0."""
         return -1.0 if self.signed else 0.0

@@ -17,6 +17,28 @@ from photodefect.verdicts import DEFAULT_THRESHOLDS, VERDICTS, Threshold, Verdic
 RejectAs: TypeAlias = Literal["rating", "label", "keyword"]
 
 
+DEFAULT_RATINGS: Final[Mapping[str, int]] = MappingProxyType({"rejected": -1, "severe": 1, "mild": 2})
+"""Rating by verdict, and of a rejected photo. Good photos get none: stars are the person's to give."""
+
+DEFAULT_LABELS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "bad_exposure": "Yellow",
+        "bad_white_balance": "Blue",
+        "bad_saturation": "Blue",
+        "noise": "Purple",
+        "haze": "Yellow",
+        "undesired_blur": "Red",
+        "bad_composition": "Green",
+        "rejected": "Red",
+    }
+)
+"""Colour label by worst defect, and of a photo rejected by label.
+
+The five colours that Lightroom and darktable know, by what an editor does about the defect: nothing (blur), tones
+(exposure, haze), a crop, colours, noise reduction.
+"""
+
+
 @dataclass(frozen=True)
 class Curve:
     """A person's own scale for one defect: piecewise linear, flat beyond its ends.
@@ -72,6 +94,8 @@ class Profile:
         hints: say what to change.
         reject: which photos are rejected.
         calibration: the person's own scales, by defect key.
+        ratings: for sidecars, -1..5 by verdict and for ``rejected`` photos; 0 or none says nothing.
+        labels: for sidecars, by key of the worst defect and for ``rejected`` photos; an empty one says nothing.
     """
 
     thresholds: Mapping[str, Threshold] = field(default_factory=lambda: DEFAULT_THRESHOLDS)
@@ -80,6 +104,8 @@ class Profile:
     hints: bool = True
     reject: RejectPolicy = field(default_factory=RejectPolicy)
     calibration: Mapping[str, Curve] = field(default_factory=lambda: MappingProxyType({}))
+    ratings: Mapping[str, int] = field(default_factory=lambda: DEFAULT_RATINGS)
+    labels: Mapping[str, str] = field(default_factory=lambda: DEFAULT_LABELS)
 
     @property
     def ignored(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ every setting remembers the file that it comes from, for errors and for ``photod
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -19,7 +19,7 @@ from photodefect.defects import BY_KEY, KEYS
 from photodefect.errors import DataError
 from photodefect.printable import printable
 from photodefect.profiles.profile import DEFAULT_PROFILE, Curve, Profile, RejectPolicy
-from photodefect.verdicts import Threshold
+from photodefect.verdicts import VERDICTS, Threshold
 
 Value = bool | float | str | tuple[float, ...] | tuple[str, ...]
 
@@ -28,14 +28,18 @@ _T = TypeVar("_T")
 _GRADES: Final = ("mild", "severe")
 _MARKS: Final = ("rating", "label", "keyword")
 _CURVE: Final = ("raw", "severity")
+_REJECTED: Final = "rejected"
+_LONGEST_LABEL: Final = 100
 
 _TABLES: Final[Mapping[str, tuple[str, ...]]] = {
-    "": ("hints", "weights", "thresholds", "overall", "reject", "calibration"),
+    "": ("hints", "weights", "thresholds", "overall", "reject", "calibration", "ratings", "labels"),
     "weights": KEYS,
     "thresholds": KEYS,
     "overall": ("mean_share",),
     "reject": ("at", "defects", "as"),
     "calibration": KEYS,
+    "ratings": (*VERDICTS, _REJECTED),
+    "labels": (*KEYS, _REJECTED),
     **{f"thresholds.{key}": _GRADES for key in KEYS},
     **{f"calibration.{key}": _CURVE for key in KEYS},
 }
@@ -143,10 +147,23 @@ def _checked(dotted: str, value: object, source: str) -> Value:
         if not isinstance(value, list) or not all(_is_number(number) and -1 <= number <= 1 for number in value):
             raise wrong("a list of numbers from -1 to 1")
         return tuple(float(number) for number in value)
+    if group in ("ratings", "labels"):
+        return _checked_mark(group, value, wrong)
     high = 1000.0 if group == "weights" else 1.0
     if not _is_number(value) or not 0 <= float(str(value)) <= high:
         raise wrong(f"a number from 0 to {high:g}")
     return float(str(value))
+
+
+def _checked_mark(group: str, value: object, wrong: Callable[[str], DataError]) -> Value:
+    """What a sidecar says: a rating or a label."""
+    if group == "ratings":
+        if not isinstance(value, int) or isinstance(value, bool) or not -1 <= value <= 5:
+            raise wrong("a whole number from -1 (rejected) to 5")
+        return value
+    if not isinstance(value, str) or len(value) > _LONGEST_LABEL or not value.isprintable():
+        raise wrong("the name of a colour label, or empty for none")
+    return value
 
 
 def _is_number(value: object) -> bool:
@@ -200,6 +217,11 @@ def to_profile(settings: Settings) -> Profile:
             mark=values.of("reject.as", reject.mark),
         ),
         calibration=calibration,
+        ratings={
+            **DEFAULT_PROFILE.ratings,
+            **{name: values.of(f"ratings.{name}", 0) for name in _TABLES["ratings"] if f"ratings.{name}" in settings},
+        },
+        labels={name: values.of(f"labels.{name}", default) for name, default in DEFAULT_PROFILE.labels.items()},
     )
 
 
@@ -261,6 +283,8 @@ def _all_values(profile: Profile) -> list[tuple[str, Value]]:
     values += [("overall.mean_share", profile.mean_share)]
     values += [("reject.at", profile.reject.at), ("reject.defects", profile.reject.defects)]
     values += [("reject.as", profile.reject.mark)]
+    values += [(f"ratings.{name}", rating) for name, rating in profile.ratings.items()]
+    values += [(f"labels.{name}", label) for name, label in profile.labels.items()]
     for key, threshold in profile.thresholds.items():
         values += [(f"thresholds.{key}.{grade}", getattr(threshold, grade)) for grade in _GRADES]
     for key, curve in profile.calibration.items():

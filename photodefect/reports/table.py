@@ -23,8 +23,8 @@ WIDE: Final = 90
 
 
 def short_title(defect: Defect) -> str:
-    """A defect's name without the judgement in it: ``Blur`` for ``Undesired blur``."""
-    return defect.title.removeprefix("Bad ").removeprefix("Undesired ").capitalize()
+    """A defect's name without the judgement in it."""
+    return defect.short_title
 
 
 class TableWriter:

@@ -1,0 +1,122 @@
+"""CSV that ``exiftool -csv=FILE`` applies: the marks of :mod:`photodefect.sidecars` in standard XMP tags."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping
+from itertools import islice
+from typing import Final, TextIO
+
+from photodefect.errors import SidecarError
+from photodefect.printable import printable
+from photodefect.records import Diagnosis
+from photodefect.reports.csv import Lines
+from photodefect.sidecars.marks import Marks
+from photodefect.sidecars.xmp import XmpDocument
+
+SOURCE: Final = "SourceFile"
+RATING: Final = "XMP-xmp:Rating"
+LABEL: Final = "XMP-xmp:Label"
+KEYWORDS: Final = "XMP-dc:Subject"
+HIERARCHICAL_KEYWORDS: Final = "XMP-lr:HierarchicalSubject"
+
+
+class ExiftoolCsvWriter:
+    """Writes a row a photo about which there is something to say.
+
+    A cell is empty, which exiftool takes for "leave it", unless the tag is to change. As exiftool replaces lists,
+    keywords that are there already are given again. A list has a column an item: exiftool adds up columns of one tag,
+    and needs no ``-sep``; it doesn't heed case in names of tags, but takes only one column of each spelling, so they
+    are spelled differently.
+
+    Args:
+        stream: where to; opened with ``newline=""``.
+        marks: what is to be said about a photo.
+        target: the file that exiftool is to write for a photo, and the XMP that is in it now; None if nothing is to be
+            written for it.
+        on_refused: called with the file and the reason if the XMP in it can't be read.
+        overwrite: replace a person's rating and label.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        marks: Callable[[Diagnosis], Marks],
+        target: Callable[[str], tuple[str, bytes | None] | None],
+        on_refused: Callable[[str, str], None],
+        *,
+        overwrite: bool = False,
+    ) -> None:
+        self._stream = stream
+        self._marks = marks
+        self._target = target
+        self._on_refused = on_refused
+        self._overwrite = overwrite
+        self._rows: list[tuple[str, Mapping[str, list[str]]]] = []
+
+    def write(self, photo: Diagnosis) -> None:
+        """Keep one photo; how many columns there are is known when all are there."""
+        if photo.error is not None:
+            return
+        try:
+            found = self._target(photo.path)
+            if found is not None:
+                values = self._changes(self._marks(photo), found[1])
+                if values:
+                    self._rows.append((found[0], values))
+        except SidecarError as error:
+            self._on_refused(photo.path, str(error))
+
+    def close(self) -> None:
+        """Write all rows."""
+        lists = {
+            tag: spellings(tag, max((len(values.get(tag, ())) for _, values in self._rows), default=0))
+            for tag in (KEYWORDS, HIERARCHICAL_KEYWORDS)
+        }
+        rows = csv.writer(Lines(self._stream))
+        rows.writerow([SOURCE, RATING, LABEL, *(name for names in lists.values() for name in names)])
+        for source, values in self._rows:
+            cells = [source]
+            for tag, width in ((RATING, 1), (LABEL, 1), *((tag, len(names)) for tag, names in lists.items())):
+                items = values.get(tag, [])
+                cells += items + [""] * (width - len(items))
+            rows.writerow([printable(cell) for cell in cells] if self._stream.isatty() else cells)
+        self._stream.flush()
+
+    def _changes(self, marks: Marks, xmp: bytes | None) -> dict[str, list[str]]:
+        """What is to be in each tag that changes."""
+        if xmp is None and not marks.worth_a_file:
+            return {}
+        document = XmpDocument(xmp)
+        before = _tags(document)
+        document.merge(marks, overwrite=self._overwrite)
+        # That a tag is to go, an empty cell can't say.
+        return {tag: values for tag, values in _tags(document).items() if values and values != before[tag]}
+
+
+def spellings(tag: str, number: int) -> list[str]:
+    """Different spellings of a tag, its own first, as many as asked for.
+
+    Raises:
+        ValueError: it has fewer letters than that takes.
+    """
+    group, _, name = tag.rpartition(":")
+    masks = (mask for mask in range(2 ** len(name)))
+    swapped = (
+        "".join(letter.swapcase() if mask >> place & 1 else letter for place, letter in enumerate(name))
+        for mask in masks
+    )
+    found = [f"{group}:{spelling}" for spelling in islice(swapped, number)]
+    if len(found) < number:
+        raise ValueError(f"{tag} can't be spelled in {number} ways")
+    return found
+
+
+def _tags(document: XmpDocument) -> dict[str, list[str]]:
+    rating, label = document.rating, document.label
+    return {
+        RATING: [] if rating is None else [f"{rating:g}"],
+        LABEL: [] if label is None else [label],
+        KEYWORDS: document.keywords,
+        HIERARCHICAL_KEYWORDS: document.hierarchical_keywords,
+    }

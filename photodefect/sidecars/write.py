@@ -1,0 +1,231 @@
+"""Writing sidecars: each read, merged, journalled and replaced.
+
+A plan is the same with files that only pretend.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from photodefect.errors import SidecarError, TransferError, UnreadableError
+from photodefect.files.fingerprint import Fingerprint
+from photodefect.files.journal import Journal
+from photodefect.files.layer import Files, SourceChangedError
+from photodefect.files.transfer import part_path
+from photodefect.photos.files import open_regular
+from photodefect.printable import printable
+from photodefect.sidecars.marks import Marks
+from photodefect.sidecars.xmp import MAX_BYTES, Merge, XmpDocument
+
+_ATTEMPTS: Final = 3
+"""How often a sidecar that another program changes meanwhile is read again."""
+
+_FULL: Final = frozenset((errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)))
+
+
+@dataclass(frozen=True)
+class Written:
+    """A sidecar that was written, or would be.
+
+    Attributes:
+        path: the sidecar.
+        new: it wasn't there.
+        merge: what changed.
+    """
+
+    path: Path
+    new: bool
+    merge: Merge
+
+    def __str__(self) -> str:
+        """For people: the name, and what changed."""
+        told = ", ".join((*self.merge.changes, *self.merge.kept))
+        return printable(f"{self.path}{' (new)' if self.new else ''}: {told}")
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A sidecar that is left as it is, and why."""
+
+    path: Path
+    reason: str
+
+    def __str__(self) -> str:
+        return printable(f"{self.path} stays as it is: {self.reason}")
+
+
+@dataclass(frozen=True)
+class SidecarOutcome:
+    """What was done, or would be.
+
+    Attributes:
+        written: sidecars that changed.
+        unchanged: number of sidecars that say it already.
+        refused: sidecars that are left as they are, and why.
+    """
+
+    written: tuple[Written, ...]
+    unchanged: int
+    refused: tuple[Refused, ...]
+
+
+def write_sidecars(
+    wanted: Iterable[tuple[Path, Marks]],
+    journal: Journal,
+    *,
+    files: Files | None = None,
+    overwrite: bool = False,
+    on_written: Callable[[Written], None] | None = None,
+) -> SidecarOutcome:
+    """Say what is to be said about photos, each in its sidecar.
+
+    A sidecar appears whole or not at all, and keeps its permissions; one that is a symbolic link stays one. A photo
+    about which there is nothing to say gets no sidecar; in one that is there already, what we said before is taken
+    back.
+
+    Args:
+        wanted: sidecars, each once, and what they are to say.
+        journal: where every step is written before it is taken. ``Journal(None)`` writes nothing.
+        files: what does it; :class:`~photodefect.files.layer.DryFiles` only pretends.
+        overwrite: replace a person's rating and label.
+        on_written: called after every sidecar.
+
+    Raises:
+        TransferError: the disk is full or the journal can't be written; the message says how much is done.
+    """
+    files = files or Files()
+    written: list[Written] = []
+    refused: list[Refused] = []
+    unchanged = 0
+    for path, marks in wanted:
+        try:
+            done = _write_one(path, marks, journal, files, overwrite=overwrite)
+        except SidecarError as error:
+            refused.append(Refused(path, str(error)))
+        except TransferError as error:
+            raise TransferError(f"{error}; sidecars written before that: {len(written)}") from error
+        else:
+            if done is None:
+                unchanged += marks.worth_a_file
+                continue
+            written.append(done)
+            if on_written is not None:
+                on_written(done)
+    return SidecarOutcome(tuple(written), unchanged, tuple(refused))
+
+
+def read_sidecar(path: Path) -> bytes | None:
+    """What is in a sidecar; None if there is none.
+
+    Raises:
+        SidecarError: it can't be read.
+    """
+    return _read(path).data
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A sidecar as it is.
+
+    Attributes:
+        path: absolute; the file that a symbolic link points to.
+        data: what is in it; None if there is none.
+        look: its fingerprint; None if there is none.
+        protected: nobody may write to it.
+    """
+
+    path: Path
+    data: bytes | None = None
+    look: Fingerprint | None = None
+    protected: bool = False
+
+
+def _write_one(path: Path, marks: Marks, journal: Journal, files: Files, *, overwrite: bool) -> Written | None:
+    """Write a sidecar if it is to be changed.
+
+    Raises:
+        SidecarError: it is left as it is.
+        TransferError: and so will be all others.
+    """
+    for _ in range(_ATTEMPTS):
+        try:
+            found = _read(path)
+            document = _document(found, marks)
+        except SidecarError:
+            if marks.worth_a_file:
+                raise
+            return None  # nobody wanted anything of it
+        if document is None:
+            return None
+        merge = document.merge(marks, overwrite=overwrite)
+        if not document.changed:
+            return None
+        if found.protected:
+            raise SidecarError("it is write-protected")
+        if not os.access(found.path.parent, os.W_OK):
+            raise SidecarError(f"nothing may be written to {found.path.parent}")
+        try:
+            _replace(found, document.to_bytes(), journal, files)
+        except (FileExistsError, SourceChangedError):
+            continue  # another program was faster; what it wrote isn't lost
+        except OSError as error:
+            if error.errno in _FULL:
+                raise TransferError(f"{found.path.parent}: the disk is full; make room and run again") from error
+            raise SidecarError(f"it can't be written: {error.strerror or error}") from error
+        return Written(path, found.data is None, merge)
+    raise SidecarError("another program keeps changing it; run again when that is done")
+
+
+def _document(found: _Found, marks: Marks) -> XmpDocument | None:
+    """The document to merge into, or None if there is nothing to say or to take back.
+
+    Raises:
+        SidecarError: it can't be read as XMP.
+    """
+    if found.data is None and not marks.worth_a_file:
+        return None
+    document = XmpDocument(found.data)
+    return document if marks.worth_a_file or document.has_ours else None
+
+
+def _read(path: Path) -> _Found:
+    """A sidecar as it is.
+
+    Raises:
+        SidecarError: it can't be read.
+    """
+    try:
+        target = path.resolve() if path.is_symlink() else path.absolute()
+        if not os.path.lexists(target):
+            return _Found(target)
+        with open_regular(target) as file:
+            status = os.fstat(file.fileno())
+            data = file.read(MAX_BYTES + 1)
+    except UnreadableError as error:
+        raise SidecarError(str(error)) from error
+    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
+        raise SidecarError(f"it can't be read: {error}") from error
+    protected = not status.st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)
+    return _Found(target, data, Fingerprint.of(status), protected)
+
+
+def _replace(found: _Found, data: bytes, journal: Journal, files: Files) -> None:
+    part = part_path(found.path)
+    checksum = hashlib.sha256(data).hexdigest()
+    entry = journal.begin("write", found.path, part=part, before=found.data, sha256=checksum)
+    try:
+        files.write(found.path, data, part, replaces=found.look)
+    except (OSError, SourceChangedError) as error:
+        # On a full disk the journal may be full, too. It has the beginning: undo finds that nothing came of it.
+        with suppress(TransferError):
+            journal.failed(entry, str(error))
+        raise
+    journal.done(entry)

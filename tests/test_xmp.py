@@ -1,0 +1,439 @@
+"""Merging into XMP that others wrote, read back by other parsers."""
+
+from __future__ import annotations
+
+import codecs
+from pathlib import Path
+from xml.dom import minidom
+
+import pytest
+from exiftool import exiftool, keywords, needs_exiftool, tags
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import etree
+
+from photodefect.errors import SidecarError
+from photodefect.sidecars.marks import Marks
+from photodefect.sidecars.xmp import MAX_BYTES, NAMESPACES, XmpDocument
+
+XMP = Path(__file__).parent / "xmp"
+PROGRAMS = ("lightroom", "darktable", "digikam")
+NOISE = ("photodefect", "noise", "severe")
+HAZE = ("photodefect", "haze", "mild")
+SEVERE = Marks(-1, "Purple", (NOISE, HAZE), {"noise": "0.612", "overall": "0.530", "verdict": "severe"})
+MILD = Marks(2, "Yellow", (HAZE,), {"noise": "0.100", "overall": "0.310", "verdict": "mild"})
+GOOD = Marks(values={"noise": "0.100", "overall": "0.100", "verdict": "good"})
+GONE = Marks()
+
+RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+OPEN = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{RDF}">'
+CLOSE = "</rdf:RDF></x:xmpmeta>"
+PREFIXES = " ".join(f'xmlns:{prefix}="{uri}"' for prefix, uri in NAMESPACES.items() if prefix != "photodefect")
+
+
+def description(attributes: str = "", children: str = "") -> bytes:
+    return f'{OPEN}<rdf:Description rdf:about="" {PREFIXES} {attributes}>{children}</rdf:Description>{CLOSE}'.encode()
+
+
+def bag(name: str, *items: str, kind: str = "Bag") -> str:
+    listed = "".join(f"<rdf:li>{item}</rdf:li>" for item in items)
+    return f"<{name}><rdf:{kind}>{listed}</rdf:{kind}></{name}>"
+
+
+def merged(data: bytes | None, *marks: Marks, overwrite: bool = False) -> bytes:
+    for each in marks:
+        document = XmpDocument(data)
+        document.merge(each, overwrite=overwrite)
+        data = document.to_bytes()
+    assert data is not None
+    return data
+
+
+def canonical(data: bytes) -> bytes:
+    return etree.tostring(etree.fromstring(data), method="c14n", with_comments=True)
+
+
+def shown(data: bytes, tmp_path: Path) -> dict[str, object]:
+    path = tmp_path / "shown.xmp"
+    path.write_bytes(data)
+    return tags(path)
+
+
+@needs_exiftool
+def test_exiftool_reads_all_of_a_new_sidecar(tmp_path: Path) -> None:
+    found = shown(merged(None, SEVERE), tmp_path)
+    assert found["XMP-xmp:Rating"] == -1
+    assert found["XMP-xmp:Label"] == "Purple"
+    assert found["XMP-dc:Subject"] == ["photodefect", "noise", "severe", "haze", "mild"]
+    assert found["XMP-lr:HierarchicalSubject"] == ["photodefect|noise|severe", "photodefect|haze|mild"]
+    assert found["XMP-photodefect:Noise"] == 0.612
+    assert found["XMP-photodefect:Overall"] == 0.53
+    assert found["XMP-photodefect:Verdict"] == "severe"
+
+
+@needs_exiftool
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_exiftool_reads_everything_that_was_there_beside_ours(program: str, tmp_path: Path) -> None:
+    original = (XMP / f"{program}.xmp").read_bytes()
+    before, after = shown(original, tmp_path), shown(merged(original, SEVERE), tmp_path)
+    for name, value in before.items():
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            assert after[name][: len(value)] == value  # type: ignore[index]
+        elif not (program == "darktable" and name == "XMP-xmp:Rating"):  # a zero, which is none
+            assert after[name] == value
+    assert after["XMP-photodefect:Noise"] == 0.612
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_what_other_programs_wrote_is_unchanged_when_ours_is_gone(program: str) -> None:
+    original = (XMP / f"{program}.xmp").read_bytes()
+    data = merged(original, SEVERE)
+    assert b"photodefect|noise|severe" in data
+    assert canonical(merged(data, MILD, GONE)) == canonical(original)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_second_run_changes_nothing(program: str) -> None:
+    data = merged((XMP / f"{program}.xmp").read_bytes(), SEVERE)
+    document = XmpDocument(data)
+    merge = document.merge(SEVERE)
+    assert not document.changed
+    assert merge.changes == ()
+    assert merged(data, SEVERE) == data
+
+
+def test_comments_and_packet_markers_stay_where_they_are() -> None:
+    original = (XMP / "digikam.xmp").read_bytes()
+    lines = merged(original, SEVERE).decode().splitlines()
+    assert lines[:3] == original.decode().splitlines()[:3]
+    assert lines[-1] == '<?xpacket end="w"?>'
+
+
+def test_a_persons_rating_and_label_stay_and_that_is_told() -> None:
+    document = XmpDocument((XMP / "lightroom.xmp").read_bytes())
+    merge = document.merge(SEVERE)
+    assert (document.rating, document.label) == (4, "Green")
+    assert merge.kept == ("your rating 4 stays", "your label Green stays")
+    document = XmpDocument((XMP / "digikam.xmp").read_bytes())
+    assert document.merge(SEVERE).kept == ("your rating 3 stays",)
+    assert (document.rating, document.label) == (3, "Purple")
+
+
+def test_a_label_that_darktable_or_digikam_keeps_for_itself_is_the_persons() -> None:
+    document = XmpDocument((XMP / "darktable.xmp").read_bytes())
+    assert document.merge(SEVERE).kept == ("your label stays",)
+    assert document.label is None
+    digikam = (XMP / "digikam.xmp").read_bytes().replace(b'ColorLabel="0"', b'ColorLabel="4"')
+    document = XmpDocument(digikam)
+    document.merge(SEVERE)
+    assert document.label is None
+    document.merge(SEVERE, overwrite=True)
+    assert document.label == "Purple"
+
+
+def test_ratings_are_overwritten_if_asked_for_but_not_by_nothing() -> None:
+    original = (XMP / "lightroom.xmp").read_bytes()
+    document = XmpDocument(merged(original, SEVERE, overwrite=True))
+    assert (document.rating, document.label) == (-1, "Purple")
+    document = XmpDocument(merged(original, GOOD, overwrite=True))
+    assert (document.rating, document.label) == (4, "Green")
+
+
+def test_our_own_earlier_rating_label_and_keywords_are_replaced() -> None:
+    document = XmpDocument(merged(None, SEVERE, MILD))
+    assert (document.rating, document.label) == (2, "Yellow")
+    assert document.keywords == ["photodefect", "haze", "mild"]
+    assert document.hierarchical_keywords == ["photodefect|haze|mild"]
+    document = XmpDocument(merged(None, SEVERE, GOOD))
+    assert (document.rating, document.label) == (None, None)
+    assert document.keywords == document.hierarchical_keywords == []
+
+
+def test_what_a_person_made_of_our_rating_is_theirs() -> None:
+    data = merged(None, SEVERE).replace(b'xmp:Rating="-1"', b'xmp:Rating="5"')
+    assert XmpDocument(merged(data, MILD)).rating == 5
+    zero = merged(None, SEVERE).replace(b'xmp:Rating="-1"', b'xmp:Rating="0"')
+    assert XmpDocument(merged(zero, SEVERE)).rating == 0
+
+
+def test_a_rating_that_a_person_gave_too_isnt_claimed() -> None:
+    data = merged(description('xmp:Rating="-1" xmp:Label="Purple"'), SEVERE, MILD)
+    document = XmpDocument(data)
+    assert (document.rating, document.label) == (-1, "Purple")
+
+
+def test_a_zero_rating_is_none_and_comes_back() -> None:
+    darktable = (XMP / "darktable.xmp").read_bytes()
+    assert XmpDocument(merged(darktable, SEVERE)).rating == -1
+    assert XmpDocument(merged(darktable, SEVERE, GOOD)).rating == 0
+
+
+def test_a_persons_keyword_that_is_one_of_ours_stays_when_ours_goes() -> None:
+    # "noise" was in Lightroom's list already.
+    lightroom = (XMP / "lightroom.xmp").read_bytes()
+    document = XmpDocument(merged(lightroom, SEVERE, GOOD))
+    assert document.keywords == ["Alps", "noise"]
+    assert document.hierarchical_keywords == ["Places|Alps", "noise"]
+    document = XmpDocument(merged(description(children=bag("dc:subject", "Noise")), SEVERE))
+    assert document.keywords == ["Noise", "photodefect", "severe", "haze", "mild"]
+
+
+def test_keywords_are_taken_back_even_if_another_program_dropped_our_memory() -> None:
+    data = description(
+        children=bag("dc:subject", "Alps", "photodefect", "noise", "severe", "haze", "mild")
+        + bag("lr:hierarchicalSubject", "Places|Alps", "Weather|haze", "|".join(NOISE), "|".join(HAZE))
+    )
+    document = XmpDocument(data)
+    document.merge(Marks(keywords=(HAZE,)))
+    assert document.keywords == ["Alps", "photodefect", "haze", "mild"]
+    document.merge(GOOD)
+    assert document.hierarchical_keywords == ["Places|Alps", "Weather|haze"]
+
+
+def test_digikams_own_list_gets_our_keywords_if_it_is_there() -> None:
+    digikam = merged((XMP / "digikam.xmp").read_bytes(), SEVERE)
+    assert b"<rdf:li>photodefect/noise/severe</rdf:li>" in digikam
+    assert b"photodefect/noise" not in merged(digikam, MILD)
+    assert b"TagsList" not in merged((XMP / "lightroom.xmp").read_bytes(), SEVERE)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        'xmp:Rating="3"',
+        "<xmp:Rating>3</xmp:Rating>",
+        "<xmp:Rating> 3\n</xmp:Rating>",
+        '<xmp:Rating rdf:value="3"/>',
+        '<xmp:Rating rdf:parseType="Resource"><rdf:value>3</rdf:value><xmp:Who>me</xmp:Who></xmp:Rating>',
+        "<xmp:Rating><rdf:Description><rdf:value>3</rdf:value></rdf:Description></xmp:Rating>",
+        "<xmp:Rating>3.0</xmp:Rating>",
+    ],
+)
+def test_a_simple_property_is_understood_in_every_form(written: str) -> None:
+    data = description(written) if written.startswith("xmp") else description(children=written)
+    document = XmpDocument(data)
+    assert document.rating == 3
+    assert document.merge(SEVERE).kept == ("your rating 3 stays",)
+    overwritten = merged(data, SEVERE, overwrite=True)
+    assert XmpDocument(overwritten).rating == -1
+    assert overwritten.count(b"Rating") - overwritten.count(b"/xmp:Rating") == 1
+    if "Who" in written:
+        assert b"<xmp:Who>me</xmp:Who>" in overwritten
+
+
+@pytest.mark.parametrize(
+    ("children", "there"),
+    [
+        (bag("dc:subject", "a", "b", kind="Seq"), ["a", "b"]),
+        (bag("dc:subject"), []),
+        ("<dc:subject/>", []),
+        ("<dc:subject>alone</dc:subject>", ["alone"]),
+        ("<dc:subject><rdf:Bag/></dc:subject>", []),
+        (bag("dc:subject", "<![CDATA[R&D]]>"), ["R&D"]),
+        (bag("dc:subject", "a") + bag("dc:subject", "b"), ["a", "b"]),
+    ],
+)
+def test_keywords_are_merged_into_every_form_of_list(children: str, there: list[str]) -> None:
+    data = merged(description(children=children), SEVERE)
+    assert XmpDocument(data).keywords[:1] == there[:1] or not there
+    assert set(XmpDocument(data).keywords) == {*there, "photodefect", "noise", "severe", "haze", "mild"}
+    assert XmpDocument(merged(data, GOOD)).keywords == there
+    if "CDATA" in children:
+        assert b"<![CDATA[R&D]]>" in data
+
+
+def test_a_keyword_list_as_an_attribute_becomes_a_list() -> None:
+    data = merged(description('dc:subject="alone"'), SEVERE)
+    assert XmpDocument(data).keywords == ["alone", "photodefect", "noise", "severe", "haze", "mild"]
+    assert b'dc:subject="' not in data
+
+
+def test_properties_in_several_descriptions_and_other_prefixes_are_found() -> None:
+    data = (
+        f'{OPEN}<rdf:Description about="" xmlns:xap="{NAMESPACES["xmp"]}"><xap:Rating>2</xap:Rating></rdf:Description>'
+        f'<rdf:Description about="" xmlns:d="{NAMESPACES["dc"]}">{bag("d:subject", "mine")}</rdf:Description>{CLOSE}'
+    ).encode()
+    document = XmpDocument(merged(data, SEVERE))
+    assert document.rating == 2
+    assert document.keywords == ["mine", "photodefect", "noise", "severe", "haze", "mild"]
+
+
+def test_ours_is_about_what_the_others_are_about() -> None:
+    data = description().replace(b'rdf:about=""', b'rdf:about="uuid:1f2e"')
+    assert merged(data, SEVERE).count(b'rdf:about="uuid:1f2e"') == 2
+
+
+@pytest.mark.parametrize(
+    ("encoding", "mark"),
+    [
+        ("UTF-8", codecs.BOM_UTF8),
+        ("UTF-16", codecs.BOM_UTF16_LE),
+        ("UTF-16", codecs.BOM_UTF16_BE),
+        ("UTF-16LE", codecs.BOM_UTF16_LE),
+        ("ISO-8859-1", b""),
+        ("windows-1252", b""),
+    ],
+)
+def test_encoding_byte_order_mark_and_line_ends_stay(encoding: str, mark: bytes) -> None:
+    codec = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}.get(mark, encoding)
+    text = description(children=bag("dc:subject", "Zürich")).decode().replace("><rdf", ">\r\n<rdf")
+    declared = f'<?xml version="1.0" encoding="{encoding}" standalone="yes"?>\r\n'
+    original = mark + (declared + text + "\r\n").encode(codec)
+    data = merged(original, SEVERE)
+    found = data.decode(encoding).lstrip("\ufeff")
+    assert found.startswith(declared + "<x:xmpmeta")
+    assert bool(mark) == data.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    assert "\n" not in found.replace("\r\n", "")
+    # Read by Python's own parser.
+    items = minidom.parseString(data).getElementsByTagName("rdf:li")
+    assert "Zürich" in {item.firstChild.data for item in items}
+    assert XmpDocument(data).keywords == ["Zürich", "photodefect", "noise", "severe", "haze", "mild"]
+    assert canonical(merged(data, GONE)) == canonical(original)
+
+
+def test_a_letter_that_the_encoding_lacks_is_written_all_the_same() -> None:
+    original = b'<?xml version="1.0" encoding="ISO-8859-1"?>\n' + description()
+    data = merged(original, Marks(label="緑", values={"verdict": "mild"}))
+    assert XmpDocument(data).label == "緑"
+
+
+BOMB = "".join(f'<!ENTITY a{n + 1} "{f"&a{n};" * 10}">' for n in range(12))
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "it is empty"),
+        (b" \n", "it is empty"),
+        (b"\0" * 400, "it isn't well-formed XML"),
+        (b"\xff\xd8\xff\xe1 a photo", "it isn't well-formed XML"),
+        (description()[:-20], "it isn't well-formed XML"),
+        (b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>", "no rdf:RDF"),
+        (b"<html><body/></html>", "it is XML, but not XMP"),
+        (b'<?xml version="1.0" encoding="klingon"?><a/>', "it isn't well-formed XML"),
+        (b"<!DOCTYPE x SYSTEM 'file:///etc/passwd'>" + description(), "document type"),
+        (
+            f'<!DOCTYPE x [<!ENTITY a0 "ha">{BOMB}]>'.encode() + description(children="&a12;"),
+            "amplification|document type",
+        ),
+        (
+            f'<!DOCTYPE x [<!ENTITY a0 "ha">{BOMB}]>'.encode() + description('xmp:Label="&a12;"'),
+            "amplification|document type",
+        ),
+        (
+            b'<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>' + description(children="<dc:s>&e;</dc:s>"),
+            "document type",
+        ),
+        (b"<a>" * 100_000, "it isn't well-formed XML"),
+        (b" " * (MAX_BYTES + 1), "more than any sidecar"),
+        (description(children="<dc:subject><dc:odd/></dc:subject>"), "its dc:subject is no list"),
+    ],
+    ids=[
+        "empty",
+        "blank",
+        "zeros",
+        "photo",
+        "cut off",
+        "no RDF",
+        "html",
+        "encoding",
+        "doctype",
+        "bomb",
+        "bomb in attribute",
+        "external entity",
+        "deep",
+        "large",
+        "subject",
+    ],
+)
+def test_what_cant_be_read_as_xmp_is_refused(content: bytes, reason: str) -> None:
+    with pytest.raises(SidecarError, match=reason):
+        merged(content, SEVERE)
+
+
+NAMES = st.sampled_from(["a:one", "a:two", "b:three", "dc:title", "crs:Exposure2012", "xmp:CreateDate", "lr:weighted"])
+CHARACTERS = st.characters(codec="utf-8", exclude_categories=["Cs", "Cc", "Cn"], exclude_characters="\ufffe\uffff")
+TEXT = st.text(CHARACTERS, max_size=12)
+
+
+def escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;").replace(">", "&gt;")
+
+
+COMMENTS = TEXT.map(lambda text: f"<!--{text.replace('-', ' ')}-->")
+INSTRUCTIONS = TEXT.map(lambda text: f"<?{'edit'} {text.replace('?>', '')} ?>")
+LEAVES = st.builds(lambda name, text: f"<{name}>{escaped(text)}</{name}>", NAMES, TEXT)
+PROPERTIES = st.recursive(
+    st.one_of(LEAVES, COMMENTS, INSTRUCTIONS),
+    lambda inner: st.one_of(
+        st.builds(lambda name, items: bag(name, *items), NAMES, st.lists(inner, max_size=3)),
+        st.builds(
+            lambda name, items: f'<{name} rdf:parseType="Resource">{"".join(items)}</{name}>',
+            NAMES,
+            st.lists(inner, max_size=3),
+        ),
+    ),
+    max_leaves=8,
+)
+OURS = st.one_of(
+    st.just(""),
+    st.lists(TEXT.filter(str.strip), max_size=3).map(
+        lambda words: bag("dc:subject", *(escaped(word) for word in words))
+    ),
+    st.integers(-1, 5).map(lambda stars: f"<xmp:Rating>{stars}</xmp:Rating>"),
+)
+SPACE = st.sampled_from(["", "\n  ", " "])
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> bytes:
+    """XMP as some program might write it, in any shape."""
+    prefixes = PREFIXES + ' xmlns:a="urn:a" xmlns:b="urn:b" xmlns:crs="http://ns.adobe.com/camera-raw-settings/1.0/"'
+    body = ""
+    for number in range(draw(st.integers(0, 3))):
+        attributes = {name: draw(TEXT) for name in draw(st.sets(NAMES, max_size=2))}
+        listed = " ".join(f'{name}="{escaped(text)}"' for name, text in attributes.items())
+        properties = [*draw(st.lists(PROPERTIES, max_size=4)), draw(OURS) if number == 0 else ""]
+        children = draw(SPACE).join(properties)
+        body += f'{draw(SPACE)}<rdf:Description rdf:about="" {prefixes} {listed}>{children}</rdf:Description>'
+    inner = f'<rdf:RDF xmlns:rdf="{RDF}">{body}{draw(st.one_of(st.just(""), COMMENTS))}</rdf:RDF>'
+    return (
+        draw(st.sampled_from(["", '<?xml version="1.0" encoding="UTF-8"?>', "<?xpacket begin='' id='W5M0'?>\n"]))
+        + draw(st.one_of(st.just(""), COMMENTS))
+        + draw(st.sampled_from([inner, f'<x:xmpmeta xmlns:x="adobe:ns:meta/">{inner}</x:xmpmeta>']))
+        + draw(st.sampled_from(["", "\n", "\n<?xpacket end='w'?>"]))
+    ).encode()
+
+
+def unspaced(data: bytes) -> bytes:
+    """Canonical form without white space between elements, which has no meaning in XMP."""
+    root = etree.fromstring(data)
+    for element in root.iter():
+        if len(element) and not (element.text or "").strip():
+            element.text = None
+        if not (element.tail or "").strip():
+            element.tail = None
+    return etree.tostring(root.getroottree(), method="c14n", with_comments=True)
+
+
+@given(documents())
+def test_any_xmp_keeps_all_that_isnt_ours(original: bytes) -> None:
+    data = merged(original, SEVERE)
+    assert XmpDocument(data).hierarchical_keywords == ["photodefect|noise|severe", "photodefect|haze|mild"]
+    assert merged(data, SEVERE) == data
+    gone = unspaced(merged(data, MILD, GONE))
+    # A list without items is no list, and a rating of zero none.
+    empty = b"<dc:subject><rdf:Bag></rdf:Bag></dc:subject>"
+    assert gone.replace(empty, b"") == unspaced(original).replace(empty, b"")
+
+
+@needs_exiftool
+def test_exiftool_and_we_take_turns(tmp_path: Path) -> None:
+    path = tmp_path / "photo.xmp"
+    path.write_bytes(merged(None, SEVERE))
+    exiftool("-q", "-overwrite_original", "-XMP-dc:Subject+=Alps", "-XMP-dc:Title=Peak", path)
+    path.write_bytes(merged(path.read_bytes(), MILD))
+    assert keywords(path) == ["photodefect", "haze", "mild", "Alps"]
+    found = tags(path)
+    assert found["XMP-dc:Title"] == "Peak"
+    assert (found["XMP-xmp:Rating"], found["XMP-xmp:Label"]) == (2, "Yellow")
