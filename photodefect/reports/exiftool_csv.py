@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Mapping
-from itertools import islice
 from typing import Final, TextIO
 
 from photodefect.errors import SidecarError
@@ -19,6 +18,9 @@ RATING: Final = "XMP-xmp:Rating"
 LABEL: Final = "XMP-xmp:Label"
 KEYWORDS: Final = "XMP-dc:Subject"
 HIERARCHICAL_KEYWORDS: Final = "XMP-lr:HierarchicalSubject"
+
+MOST_KEYWORDS: Final = 1000
+"""A column each; nobody's photo has more."""
 
 
 class ExiftoolCsvWriter:
@@ -91,7 +93,10 @@ class ExiftoolCsvWriter:
         before = _tags(document)
         document.merge(marks, overwrite=self._overwrite)
         # That a tag is to go, an empty cell can't say.
-        return {tag: values for tag, values in _tags(document).items() if values and values != before[tag]}
+        changed = {tag: values for tag, values in _tags(document).items() if values and values != before[tag]}
+        if any(len(values) > MOST_KEYWORDS for values in changed.values()):
+            raise SidecarError(f"it has more than {MOST_KEYWORDS} keywords")
+        return changed
 
 
 def spellings(tag: str, number: int) -> list[str]:
@@ -100,16 +105,18 @@ def spellings(tag: str, number: int) -> list[str]:
     Raises:
         ValueError: it has fewer letters than that takes.
     """
-    group, _, name = tag.rpartition(":")
-    masks = (mask for mask in range(2 ** len(name)))
-    swapped = (
-        "".join(letter.swapcase() if mask >> place & 1 else letter for place, letter in enumerate(name))
-        for mask in masks
-    )
-    found = [f"{group}:{spelling}" for spelling in islice(swapped, number)]
-    if len(found) < number:
+    # The letters of the name come before those of the group.
+    start = tag.rpartition(":")[0]
+    places = [place for place, letter in enumerate(tag) if letter.isalpha()]
+    places.sort(key=lambda place: (place < len(start), place))
+    if number > 2 ** len(places):
         raise ValueError(f"{tag} can't be spelled in {number} ways")
-    return found
+    return [_respelled(tag, places, mask) for mask in range(number)]
+
+
+def _respelled(tag: str, places: list[int], mask: int) -> str:
+    swapped = {place for bit, place in enumerate(places) if mask >> bit & 1}
+    return "".join(letter.swapcase() if place in swapped else letter for place, letter in enumerate(tag))
 
 
 def _tags(document: XmpDocument) -> dict[str, list[str]]:
