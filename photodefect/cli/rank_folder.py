@@ -18,7 +18,18 @@ from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.options import ModelName, Quiet, Verbose
 from photodefect.cli.output import check_output, open_output
 from photodefect.cli.progress import ProgressLine
-from photodefect.cli.transfers import carry_out, check_transfer, wanted_transfer
+from photodefect.cli.sidecars import (
+    OverwriteRatings,
+    RejectAs,
+    RejectAsOption,
+    SidecarWish,
+    Xmp,
+    XmpStyle,
+    exiftool_writer,
+    wanted_sidecars,
+    write_sidecars,
+)
+from photodefect.cli.transfers import Transfer, carry_out, check_transfer, wanted_transfer
 from photodefect.errors import DataError
 
 if TYPE_CHECKING:
@@ -48,6 +59,7 @@ class RankFormat(str, Enum):
     JSON = "json"
     NDJSON = "ndjson"
     CSV = "csv"
+    EXIFTOOL_CSV = "exiftool-csv"
     PATHS = "paths"
 
 
@@ -254,7 +266,10 @@ def rank_folder(
         typer.Option("--keep-folders", help="Keep sub-folders there, instead of one folder.", rich_help_panel=_DEEDS),
     ] = False,
     apply: Annotated[
-        bool, typer.Option("--apply", help="Do it; otherwise the plan is shown on stderr.", rich_help_panel=_DEEDS)
+        bool,
+        typer.Option(
+            "--apply", help="Do it, and --xmp; otherwise the plan is shown on stderr.", rich_help_panel=_DEEDS
+        ),
     ] = False,
     journal: Annotated[
         Path | None,
@@ -265,12 +280,16 @@ def rank_folder(
             rich_help_panel=_DEEDS,
         ),
     ] = None,
+    xmp: Xmp = False,
+    xmp_style: XmpStyle = None,
+    reject_as: RejectAsOption = None,
+    overwrite_ratings: OverwriteRatings = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Rank the photos of a folder from best to worst, and thin it.
 
-    --copy-to, --link-to and --move-to take the chosen photos, or with
+    --copy-to, --link-to, --move-to and --xmp take the chosen photos, or with
     --excluded those that were left out. Nothing happens without --apply,
     nothing is overwritten, and photodefect undo takes it back.
 
@@ -302,12 +321,16 @@ def rank_folder(
     listed = list_photos([] if root is None else [root], files_from, null_separated=null)
     roots = [] if root is None else [Path(root)]
     check_output(output, force=force, originals=listed.photos)
-    transfer = wanted_transfer(copy_to, link_to, move_to, keep_folders=keep_folders, journal=journal)
-    if apply and transfer is None:
-        raise typer.BadParameter("--apply is about --copy-to, --link-to or --move-to")
+    exiftool = chosen_format is RankFormat.EXIFTOOL_CSV
+    sidecars = wanted_sidecars(
+        xmp, xmp_style, reject_as, overwrite=overwrite_ratings, exiftool=exiftool, journal=journal
+    )
+    own_journal = None if xmp else journal
+    transfer = wanted_transfer(copy_to, link_to, move_to, keep_folders=keep_folders, journal=own_journal)
+    _check_deeds(sidecars, transfer, apply=apply)
     if transfer is not None:
         check_transfer(transfer, roots, listed.photos)
-    layers = _layers(roots, profile, weight or [], threshold or [], hints=hints)
+    layers = _layers(roots, profile, weight or [], threshold or [], hints=hints, reject_as=reject_as)
 
     from photodefect.cli.tally import Tally  # noqa: PLC0415
     from photodefect.diagnosis import Diagnoser  # noqa: PLC0415
@@ -326,7 +349,8 @@ def rank_folder(
         if summary:
             _write_summary(stream, chosen_format, selection, layers.profile, root or "")
         else:
-            writer = _writer(stream, chosen_format, wishes.by, detail=detail, print0=print0)
+            own = exiftool_writer(stream, sidecars, photos, layers.profile) if exiftool else None
+            writer = own or _writer(stream, chosen_format, wishes.by, detail=detail, print0=print0)
             for photo in (*photos, *selection.failed):
                 writer.write(photo)
             writer.close()
@@ -334,11 +358,45 @@ def rank_folder(
         for line in tally.summary().splitlines():
             note(line)
     _tell_left_out(selection, show=show_excluded, quiet=quiet)
-    went = True
-    if transfer is not None:
-        names = [photo.path for photo in photos]
-        went = carry_out(transfer, names, None if root is None else Path(root), apply=apply, quiet=quiet)
+    went = _act(sidecars, transfer, photos, layers.profile, root, apply=apply, quiet=quiet)
     raise typer.Exit(tally.exit_code() if went else ExitCode.SOME_FAILED)
+
+
+def _check_deeds(sidecars: SidecarWish, transfer: Transfer | None, *, apply: bool) -> None:
+    """Refuse what has no meaning together.
+
+    Raises:
+        typer.BadParameter: it has none.
+    """
+    if apply and transfer is None and not sidecars.xmp:
+        raise typer.BadParameter("--apply is about --copy-to, --link-to, --move-to or --xmp")
+    if transfer is not None and sidecars.journal is not None:
+        raise typer.BadParameter(f"--journal is one, and --xmp and --{transfer.mode}-to have one each; do one first")
+
+
+def _act(
+    sidecars: SidecarWish,
+    transfer: Transfer | None,
+    photos: Sequence[RankedPhoto],
+    profile: Profile,
+    root: str | None,
+    *,
+    apply: bool,
+    quiet: bool,
+) -> bool:
+    """Do what is to be done to photos, or show the plan.
+
+    Returns:
+        Whether all went as it should.
+    """
+    if sidecars.xmp:
+        # Before anything goes elsewhere, so that sidecars go along.
+        write_sidecars(sidecars, photos, profile, apply=apply, quiet=quiet)
+    if transfer is None:
+        return not sidecars.refused
+    names = [photo.path for photo in photos]
+    went = carry_out(transfer, names, None if root is None else Path(root), apply=apply, quiet=quiet)
+    return went and not sidecars.refused
 
 
 def _wishes(
@@ -385,6 +443,7 @@ def _layers(
     thresholds: Sequence[str],
     *,
     hints: bool | None,
+    reject_as: RejectAs | None,
 ) -> Layers:
     """The profile that holds.
 
@@ -399,6 +458,8 @@ def _layers(
     options = weight_settings(weights)
     if hints is not None:
         options["hints"] = Setting(hints, "--hints" if hints else "--no-hints")
+    if reject_as is not None:
+        options["reject.as"] = Setting(reject_as.value, "--reject-as")
     if thresholds:
         options |= threshold_settings(thresholds, gather(roots, profile).profile)
     return gather(roots, profile, options)
@@ -418,6 +479,7 @@ _ENCODING_ERRORS: Final[Mapping[RankFormat, str]] = MappingProxyType(
         RankFormat.JSON: "strict",
         RankFormat.NDJSON: "strict",
         RankFormat.CSV: "surrogateescape",
+        RankFormat.EXIFTOOL_CSV: "surrogateescape",
         RankFormat.PATHS: "surrogateescape",
     }
 )
@@ -469,7 +531,7 @@ def _writer(stream: TextIO, chosen: RankFormat, by: str, *, detail: bool, print0
             return NdjsonWriter(stream, detail)
         case RankFormat.CSV:
             return RankCsvWriter(stream, detail)
-        case RankFormat.PATHS:
+        case _:
             return PathsWriter(stream, "\0" if print0 else "\n")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -11,12 +12,18 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from photodefect.cli.console import note
+from photodefect.cli.exit_codes import ExitCode
+from photodefect.cli.interrupts import held_interrupts
+from photodefect.cli.progress import ProgressLine
+from photodefect.errors import DataError
 from photodefect.sidecars.style import SidecarStyle
 
 if TYPE_CHECKING:
     from photodefect.profiles.profile import Profile
     from photodefect.records import Diagnosis
     from photodefect.reports.exiftool_csv import ExiftoolCsvWriter
+    from photodefect.sidecars.marks import Marks
+    from photodefect.sidecars.write import Written
 
 _PANEL = "Sidecars"
 
@@ -69,19 +76,27 @@ class SidecarWish:
 
     Attributes:
         xmp: write sidecars.
+        journal: where the journal goes; None for the usual place.
         style: how they are called; None to go by those that are there.
         overwrite: replace the person's ratings and labels.
         refused: something was left as it is; set on the way.
     """
 
     xmp: bool
+    journal: Path | None = None
     style: SidecarStyle | None = None
     overwrite: bool = False
     refused: bool = False
 
 
 def wanted_sidecars(
-    xmp: bool, style: SidecarStyle | None, reject_as: RejectAs | None, *, overwrite: bool, exiftool: bool
+    xmp: bool,
+    style: SidecarStyle | None,
+    reject_as: RejectAs | None,
+    *,
+    overwrite: bool,
+    exiftool: bool,
+    journal: Path | None,
 ) -> SidecarWish:
     """What options ask for.
 
@@ -91,20 +106,24 @@ def wanted_sidecars(
         reject_as: ``--reject-as``.
         overwrite: ``--overwrite-ratings``.
         exiftool: the format is exiftool's, which says the same.
+        journal: ``--journal``.
 
     Raises:
         typer.BadParameter: an option has no meaning without a sidecar.
+        DataError: the journal is there already.
     """
     if not xmp and not exiftool:
         given = {"--xmp-style": style, "--reject-as": reject_as, "--overwrite-ratings": overwrite or None}
         for option, value in given.items():
             if value is not None:
                 raise typer.BadParameter(f"{option} is about --xmp or --format exiftool-csv")
-    return SidecarWish(xmp, style, overwrite)
+    if xmp and journal is not None and os.path.lexists(journal):
+        raise DataError(f"{journal} is there already; a journal is never written over")
+    return SidecarWish(xmp, journal if xmp else None, style, overwrite)
 
 
 def write_sidecars(
-    wish: SidecarWish, photos: Iterable[Diagnosis], profile: Profile, *, apply: bool, quiet: bool
+    wish: SidecarWish, photos: Sequence[Diagnosis], profile: Profile, *, apply: bool, quiet: bool
 ) -> None:
     """Show what would be written, or write it; ``wish.refused`` says whether all went as it should.
 
@@ -117,39 +136,63 @@ def write_sidecars(
 
     Raises:
         TransferError: the disk is full or the journal can't be written; the message says how much is done.
+        typer.Exit: interrupted; the person was told how much is done.
     """
-    from photodefect.files import DryFiles, Files, Journal, default_journal_path  # noqa: PLC0415
+    from photodefect.files import DryFiles, Files, Journal, default_journal_path, undo_command  # noqa: PLC0415
     from photodefect.sidecars import write  # noqa: PLC0415
     from photodefect.sidecars.marks import marks_of  # noqa: PLC0415
     from photodefect.sidecars.places import SidecarPlaces  # noqa: PLC0415
 
     diagnosed = [photo for photo in photos if photo.error is None]
     places = SidecarPlaces((photo.path for photo in diagnosed), wish.style)
-    wanted = ((place, marks_of(photo, profile)) for photo in diagnosed if (place := places.place(photo.path)))
-    with Journal(default_journal_path("xmp") if apply else None, "rank-folder --xmp") as journal:
-        outcome = write.write_sidecars(
-            wanted,
-            journal,
-            files=Files() if apply else DryFiles(),
-            overwrite=wish.overwrite,
-            on_written=None if apply else lambda written: note(str(written)),
-        )
+    name = (wish.journal or default_journal_path("xmp")) if apply else None
+    done: list[Written] = []
+    with (
+        Journal(name, "XMP sidecars") as journal,
+        ProgressLine(len(diagnosed), enabled=apply and not quiet, what="writing sidecars") as progress,
+    ):
+
+        def wanted() -> Iterator[tuple[Path, Marks]]:
+            for photo in diagnosed:
+                place = places.place(photo.path)
+                if place is not None:
+                    yield place, marks_of(photo, profile)
+                progress.advance()
+
+        def tell(written: Written) -> None:
+            done.append(written)
+            if not apply:
+                note(str(written))
+
+        try:
+            outcome = write.write_sidecars(
+                wanted(),
+                journal,
+                files=Files() if apply else DryFiles(),
+                overwrite=wish.overwrite,
+                on_written=tell,
+                whole=held_interrupts,
+            )
+        except KeyboardInterrupt:
+            progress.hide()
+            note(f"interrupted; {_counted(done)} {'written' if apply else 'planned'} up to then")
+            if journal.begun and name is not None:
+                note(f"to take that back: {undo_command(name)}")
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
     for refused in outcome.refused:
         note(str(refused), "yellow")
     wish.refused = wish.refused or bool(outcome.refused)
-    new = sum(written.new for written in outcome.written)
-    counts = f"{_sidecars(len(outcome.written))} ({new} new, {len(outcome.written) - new} changed)"
-    up_to_date = f"; {outcome.unchanged} up to date" if outcome.unchanged else ""
+    counts = _counted(done) + (f"; {outcome.unchanged} up to date" if outcome.unchanged else "")
     if not apply:
-        note(f"nothing was written: that was the plan for {counts}{up_to_date}; --apply follows it", "yellow")
+        note(f"nothing was written; that was the plan for {counts}, and --apply follows it", "yellow")
     elif not quiet:
-        note(f"wrote {counts}{up_to_date}")
-        if journal.begun and journal.path is not None:
-            note(f"photodefect undo {journal.path} takes that back")
+        note(f"wrote {counts}")
+        if journal.begun and name is not None:
+            note(f"to take that back: {undo_command(name)}")
 
 
 def exiftool_writer(
-    stream: TextIO, wish: SidecarWish, photos: Iterable[Diagnosis], profile: Profile
+    stream: TextIO, wish: SidecarWish, photos: Sequence[Diagnosis], profile: Profile
 ) -> ExiftoolCsvWriter:
     """The writer of what exiftool is to write: to the photos, or with ``--xmp-style`` to their sidecars."""
     from photodefect.reports.exiftool_csv import ExiftoolCsvWriter  # noqa: PLC0415
@@ -178,5 +221,7 @@ def exiftool_writer(
     return ExiftoolCsvWriter(stream, lambda photo: marks_of(photo, profile), target, refused, overwrite=wish.overwrite)
 
 
-def _sidecars(count: int) -> str:
-    return f"{count} sidecar" if count == 1 else f"{count} sidecars"
+def _counted(written: Sequence[Written]) -> str:
+    new = sum(it.new for it in written)
+    count = "1 sidecar" if len(written) == 1 else f"{len(written)} sidecars"
+    return f"{count} ({new} new, {len(written) - new} changed)"

@@ -24,12 +24,13 @@ def undo(
     apply: Annotated[bool, typer.Option("--apply", help="Do it; otherwise the plan is shown.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Take back what was copied, linked or moved.
+    """Take back what was copied, linked, moved or written to sidecars.
 
     Moved files go back where they came from. Copies and links are removed if
-    they still are what was made, a copy only while its original is there.
-    Nothing else is removed and nothing is overwritten: what can't be taken
-    back without loss stays, and is told. Nothing happens without --apply.
+    they still are what was made, a copy only while its original is there;
+    sidecars become what they were. Nothing else is removed and nothing is
+    overwritten: what can't be taken back without loss stays, and is told.
+    Nothing happens without --apply.
 
     Exit codes: 0 done; 1 something can't be taken back; 2 wrong usage, or the
     file is no journal; 3 there are no journals; 130 interrupted.

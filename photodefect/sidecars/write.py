@@ -10,7 +10,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -84,6 +84,7 @@ def write_sidecars(
     files: Files | None = None,
     overwrite: bool = False,
     on_written: Callable[[Written], None] | None = None,
+    whole: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> SidecarOutcome:
     """Say what is to be said about photos, each in its sidecar.
 
@@ -97,6 +98,7 @@ def write_sidecars(
         files: what does it; :class:`~photodefect.files.layer.DryFiles` only pretends.
         overwrite: replace a person's rating and label.
         on_written: called after every sidecar.
+        whole: entered around every sidecar, e.g. to hold interrupts back meanwhile.
 
     Raises:
         TransferError: the disk is full or the journal can't be written; the message says how much is done.
@@ -106,13 +108,14 @@ def write_sidecars(
     refused: list[Refused] = []
     unchanged = 0
     for path, marks in wanted:
-        try:
-            done = _write_one(path, marks, journal, files, overwrite=overwrite)
-        except SidecarError as error:
-            refused.append(Refused(path, str(error)))
-        except TransferError as error:
-            raise TransferError(f"{error}; sidecars written before that: {len(written)}") from error
-        else:
+        with whole():
+            try:
+                done = _write_one(path, marks, journal, files, overwrite=overwrite)
+            except SidecarError as error:
+                refused.append(Refused(path, str(error)))
+                continue
+            except TransferError as error:
+                raise TransferError(f"{error}; sidecars written before that: {len(written)}") from error
             if done is None:
                 unchanged += marks.worth_a_file
                 continue
