@@ -13,6 +13,7 @@ from exiftool import exiftool, keywords, needs_exiftool, tags
 from typer.testing import CliRunner, Result
 
 from photodefect.cli import app
+from photodefect.files.companions import CompanionIndex
 from photodefect.sidecars.xmp import XmpDocument
 
 ALL_SEVERE = [f"--threshold={key}=0.0001:0.0002" for key in ("exposure", "noise", "haze", "blur")]
@@ -128,9 +129,20 @@ def test_a_broken_sidecar_is_named_and_the_others_written(rank: Rank, folder: Pa
     (folder / "dog.xmp").write_bytes(b"<x:xmpmeta")
     result = rank("--xmp", "--apply", *ALL_SEVERE)
     assert result.exit_code == 1
-    assert f"{folder}/dog.xmp stays as it is: it isn't well-formed XML" in result.stderr
+    assert f"{folder}/dog.xmp is left alone: it isn't well-formed XML" in result.stderr
     assert (folder / "dog.xmp").read_bytes() == b"<x:xmpmeta"
     assert (folder / "bulb.xmp").exists()
+
+
+def test_a_folder_that_cant_be_read_is_named(rank: Rank, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Root reads every folder: so it is the refusal that is made up.
+    def refuse(*_arguments: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(CompanionIndex, "companions", refuse)
+    result = rank("--xmp", "--apply", *ALL_SEVERE)
+    assert result.exit_code == 1
+    assert f"{folder}/dog.jpg gets no sidecar: {folder} can't be read: Permission denied" in result.stderr
 
 
 def test_sidecars_go_where_photos_go(rank: Rank, folder: Path, tmp_path: Path) -> None:

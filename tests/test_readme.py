@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -93,6 +94,36 @@ def test_the_record_shown_is_that_of_the_photo_but_for_what_depends_on_the_weigh
     assert list(shown["severity"]) == list(shown["percentile"]) == list(KEYS)
     for field in ("schema_version", "width", "height", "thresholds", "monochrome", "capture", "provenance", "error"):
         assert shown[field] == real[field]
+
+
+@pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not installed")
+def test_the_sidecar_examples_run(folder: Path, environment: dict[str, str]) -> None:
+    from exiftool import tags  # noqa: PLC0415
+
+    (example,) = [block for block in blocks("sh") if "rank-folder samples --xmp" in block]
+    # Whatever the weights say, it is severe.
+    (folder / "samples" / ".photodefect.toml").write_text(
+        "\n".join(f"[thresholds.{key}]\nmild = 1e-6\nsevere = 1e-5" for key in KEYS)
+    )
+    before = {path: path.read_bytes() for path in (folder / "samples").glob("*.jpg")}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", example],
+        cwd=folder,
+        env=environment | {"XDG_STATE_HOME": str(folder / "state")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "that was the plan for 3 sidecars (3 new, 0 changed)" in done.stderr
+    with (folder / "sidecars.csv").open(newline="") as file:
+        read = {row["SourceFile"]: row for row in csv.DictReader(file)}
+    assert set(read) == {f"samples/{name}.xmp" for name in ("bulb", "city", "dog")}
+    assert {row["Rating"] for row in read.values()} == {"-1"}
+    assert all("photodefect|" in row["HierarchicalSubject"] for row in read.values())
+    assert tags(folder / "samples" / "bulb.xmp")["XMP-xmp:Rating"] == 5
+    assert tags(folder / "tagged" / "bulb.jpg")["XMP-xmp:Rating"] == -1
+    assert {path: path.read_bytes() for path in (folder / "samples").glob("*.jpg")} == before
 
 
 def test_the_exit_codes_are_those_of_the_program() -> None:

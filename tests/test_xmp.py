@@ -6,6 +6,7 @@ import codecs
 from pathlib import Path
 from xml.dom import minidom
 
+import pyexiv2
 import pytest
 from exiftool import exiftool, keywords, needs_exiftool, tags
 from hypothesis import given
@@ -183,10 +184,11 @@ def test_keywords_are_taken_back_even_if_another_program_dropped_our_memory() ->
         children=bag("dc:subject", "Alps", "photodefect", "noise", "severe", "haze", "mild")
         + bag("lr:hierarchicalSubject", "Places|Alps", "Weather|haze", "|".join(NOISE), "|".join(HAZE))
     )
-    document = XmpDocument(data)
-    document.merge(Marks(keywords=(HAZE,)))
-    assert document.keywords == ["Alps", "photodefect", "haze", "mild"]
-    document.merge(GOOD)
+    assert XmpDocument(data).has_ours
+    assert XmpDocument(merged(data, Marks(keywords=(HAZE,)))).keywords == ["Alps", "photodefect", "haze", "mild"]
+    # One run later, too.
+    document = XmpDocument(merged(data, SEVERE, GOOD))
+    assert document.keywords == ["Alps", "haze"]
     assert document.hierarchical_keywords == ["Places|Alps", "Weather|haze"]
 
 
@@ -425,6 +427,30 @@ def test_any_xmp_keeps_all_that_isnt_ours(original: bytes) -> None:
     # A list without items is no list, and a rating of zero none.
     empty = b"<dc:subject><rdf:Bag></rdf:Bag></dc:subject>"
     assert gone.replace(empty, b"") == unspaced(original).replace(empty, b"")
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_exiv2_which_darktable_and_digikam_use_reads_all_and_keeps_it(program: str, tmp_path: Path) -> None:
+    path = tmp_path / "photo.xmp"
+    path.write_bytes(merged((XMP / f"{program}.xmp").read_bytes(), SEVERE))
+    with pyexiv2.Image(str(path)) as image:
+        found = image.read_xmp()
+        image.modify_xmp({"Xmp.dc.source": "written by Exiv2"})
+    assert found["Xmp.lr.hierarchicalSubject"][-2:] == ["photodefect|noise|severe", "photodefect|haze|mild"]
+    assert {"photodefect", "noise", "severe", "haze", "mild"} <= set(found["Xmp.dc.subject"])
+    assert found["Xmp.photodefect.noise"] == "0.612"
+    if program == "digikam":
+        assert "photodefect/noise/severe" in found["Xmp.digiKam.TagsList"]
+    # It writes one description with everything in it; ours is known again.
+    rewritten = path.read_bytes()
+    assert b"written by Exiv2" in rewritten
+    document = XmpDocument(rewritten)
+    document.merge(SEVERE)
+    assert not document.changed
+    before, after = XmpDocument((XMP / f"{program}.xmp").read_bytes()), XmpDocument(merged(rewritten, GOOD))
+    assert (after.rating or None, after.label) == (before.rating or None, before.label)
+    assert after.keywords == before.keywords
+    assert after.hierarchical_keywords == before.hierarchical_keywords
 
 
 @needs_exiftool

@@ -15,7 +15,7 @@ from photodefect.cli.console import note
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.interrupts import held_interrupts
 from photodefect.cli.progress import ProgressLine
-from photodefect.errors import DataError
+from photodefect.errors import DataError, SidecarError
 from photodefect.sidecars.style import SidecarStyle
 
 if TYPE_CHECKING:
@@ -152,11 +152,19 @@ def write_sidecars(
         ProgressLine(len(diagnosed), enabled=apply and not quiet, what="writing sidecars") as progress,
     ):
 
+        def left_out(photo: str, reason: str) -> None:
+            wish.refused = True
+            note(f"{photo} gets no sidecar: {reason}", "yellow")
+
         def wanted() -> Iterator[tuple[Path, Marks]]:
             for photo in diagnosed:
-                place = places.place(photo.path)
-                if place is not None:
-                    yield place, marks_of(photo, profile)
+                try:
+                    place = places.place(photo.path)
+                except SidecarError as error:
+                    left_out(photo.path, str(error))
+                else:
+                    if place is not None:
+                        yield place, marks_of(photo, profile)
                 progress.advance()
 
         def tell(written: Written) -> None:

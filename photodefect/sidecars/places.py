@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from photodefect.errors import SidecarError
 from photodefect.files.companions import CompanionIndex
 from photodefect.photos.formats import PHOTO_SUFFIXES
 from photodefect.sidecars.style import SidecarStyle
@@ -45,9 +46,15 @@ class SidecarPlaces:
             share a sidecar called by the stem, the raw one, or if nothing is said about that, the first asked about.
 
         Raises:
-            OSError: the folder can't be read.
+            SidecarError: the folder can't be read.
         """
         path = Path(photo)
+        try:
+            return self._place(path)
+        except OSError as error:
+            raise SidecarError(f"{path.parent} can't be read: {error.strerror or error}") from error
+
+    def _place(self, path: Path) -> Path | None:
         there = self._existing(path)
         style = self._style or self._usual(path, there)
         if style is SidecarStyle.FULL:

@@ -59,7 +59,7 @@ class Refused:
     reason: str
 
     def __str__(self) -> str:
-        return printable(f"{self.path} stays as it is: {self.reason}")
+        return printable(f"{self.path} is left alone: {self.reason}")
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,7 @@ class XmpDocument:
     @property
     def has_ours(self) -> bool:
         """Whether we wrote into it before."""
-        return bool(self._own_names())
+        return bool(self._own_names()) or any(map(is_own_path, self.hierarchical_keywords))
 
     @property
     def rating(self) -> int | float | None:
@@ -264,7 +264,7 @@ class XmpDocument:
         paths = ["|".join(path) for path in marks.keywords]
         there = self.hierarchical_keywords
         stale = [path for path in there if is_own_path(path) and path not in paths]
-        ours = self._own_flat(stale)
+        ours = self._own_flat()
         flat = list(marks.flat_keywords)
         known = {word.casefold() for word in self.keywords}
         added = [word for word in flat if word.casefold() not in known]
@@ -281,14 +281,15 @@ class XmpDocument:
         told = [f"keyword {path}" for path in paths if path not in there]
         return told + [f"no keyword {path}" for path in stale]
 
-    def _own_flat(self, stale: Iterable[str]) -> list[str]:
+    def _own_flat(self) -> list[str]:
         """The keywords of ``dc:subject`` that are ours."""
         there = self.keywords
         if self._list_of(_OWN_KEYWORDS) is not None:
             return [word for word in self._items(_OWN_KEYWORDS) if word in there]
         # Somebody dropped the memory, or exiftool wrote them: then what made up our paths, and no other's.
-        others = {word for path in self.hierarchical_keywords if not is_own_path(path) for word in path.split("|")}
-        parts = dict.fromkeys(word for path in stale for word in path.split("|"))
+        paths = self.hierarchical_keywords
+        others = {word for path in paths if not is_own_path(path) for word in path.split("|")}
+        parts = dict.fromkeys(word for path in paths if is_own_path(path) for word in path.split("|"))
         return [word for word in parts if word in there and word not in others]
 
     # -- properties
