@@ -157,6 +157,9 @@ def _undo_link(entry: Entry, files: Files) -> Iterator[str]:
 
 def _undo_move(entry: Entry, files: Files) -> Iterator[str]:
     target, source = entry.target, _source(entry)
+    part = _part_beside(source, entry)
+    if files.exists(part):
+        files.remove_own(part)  # of an undoing that was cut off
     there, back = files.exists(target), files.exists(source)
     if there and back:
         yield from _undo_half_move(entry, source, files)
@@ -171,9 +174,6 @@ def _undo_move(entry: Entry, files: Files) -> Iterator[str]:
     missing = _missing_folders(source.parent, files)
     for folder in missing:
         files.make_folder(folder)
-    part = _part_beside(source, entry)
-    if files.exists(part):
-        files.remove_own(part)  # of an attempt that was cut off
     files.move(target, source, part, lambda _sha256: None)
     changed = look != entry.fingerprint
     yield f"move back {target} -> {source}" + (" (changed since)" if changed else "")
