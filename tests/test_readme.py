@@ -9,9 +9,11 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from photodefect import Diagnoser
 from photodefect.cli import available_commands
@@ -38,13 +40,16 @@ def folder(tmp_path: Path, samples: Path) -> Path:
 @pytest.fixture
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment of a shell that has photodefect on its path."""
-    commands = tmp_path_factory.mktemp("bin")
+    commands, home = tmp_path_factory.mktemp("bin"), tmp_path_factory.mktemp("home")
     photodefect = commands / "photodefect"
     photodefect.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m photodefect "$@"\n')
     photodefect.chmod(0o755)
     return os.environ | {
         "PATH": os.pathsep.join([str(commands), os.environ["PATH"]]),
         "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+        "HOME": str(home),
+        "XDG_CONFIG_HOME": str(home / "config"),
+        "XDG_STATE_HOME": str(home / "state"),
     }
 
 
@@ -83,6 +88,44 @@ def test_the_shell_examples_run(folder: Path, environment: dict[str, str]) -> No
     assert {json.loads(line)["path"] for line in lines} == names
     assert len((folder / "severities.csv").read_text().splitlines()) == 4
     assert "samples/city.jpg" in done.stdout
+
+
+def test_the_ranking_examples_run(folder: Path, environment: dict[str, str]) -> None:
+    (example,) = [block for block in blocks("sh") if block.startswith("photodefect rank-folder")]
+    photos = folder / "samples"
+    original = Image.open(photos / "dog.jpg")
+    for second in range(3):  # a burst: each moved by a few pixels
+        exif = original.getexif()
+        exif.get_ifd(0x8769)[0x9003] = f"2024:05:01 10:00:0{second}"
+        width, height = original.size
+        original.crop((second, 0, width - 2 + second, height)).save(photos / f"burst{second}.jpg", exif=exif)
+    (photos / "dog.jpg").unlink()
+    names = sorted(path.name for path in photos.iterdir())
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", example],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    shown = [name for name in names if f"samples/{name}" in done.stdout + done.stderr]
+    assert shown == names
+    links = list((folder / "chosen").iterdir())
+    assert len(links) == len({link.name[:4] for link in links}), "one of the burst"
+    assert {link.resolve().parent for link in links} == {photos}
+    rows = [line.split("\t") for line in (folder / "noise.tsv").read_text().splitlines()]
+    assert sorted(row[2] for row in rows) == [f"samples/{name}" for name in names]
+    noise = [float(row[0]) for row in rows]
+    assert noise == sorted(noise)
+    with tarfile.open(folder / "best.tar") as archive:
+        assert len(archive.getnames()) == 3
+        assert set(archive.getnames()) < {f"samples/{name}" for name in names}
+    moves = [json.loads(line) for line in (folder / "rejects.jsonl").read_text().splitlines()]
+    assert [move["kind"] for move in moves if move.get("event") == "begin"] == ["folder", "move", "move"]
+    assert sorted(path.name for path in photos.iterdir()) == names
+    assert not (folder / "rejects").exists()
 
 
 def test_the_record_shown_is_that_of_the_photo_but_for_what_depends_on_the_weights(samples: Path) -> None:
@@ -133,7 +176,7 @@ def test_the_exit_codes_are_those_of_the_program() -> None:
 
 def test_every_option_and_command_that_is_named_exists() -> None:
     page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
-    prose = re.sub(r"^pip .*$", "", README, flags=re.MULTILINE)
+    prose = re.sub(r"^pip .*$|\bjq -[^|\n]*", "", README, flags=re.MULTILINE)  # other programs have their own options
     for option in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", prose)):
         assert re.search(rf"{option}\b(?!-)", page), option
     for command in set(re.findall(r"(?:^|`|\$ |\| )photodefect ([a-z]+(?:-[a-z]+)*)", README, re.MULTILINE)):
