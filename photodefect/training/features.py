@@ -11,7 +11,7 @@ import math
 import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
@@ -27,7 +27,7 @@ from photodefect.network.layers import fold_batch_norms
 from photodefect.network.multicolumn import WINDOW, MultiColumnNetwork
 from photodefect.network.registry import build_network
 from photodefect.photos.decode import decode
-from photodefect.synthesis.degrade import degrade
+from photodefect.synthesis.degrade import Degraded, degrade
 from photodefect.synthesis.severities import draw_severities
 from photodefect.synthesis.sources import is_clean, source_quality
 from photodefect.training.imagenet import load_imagenet_trunk
@@ -46,6 +46,9 @@ FRAGMENTS: Final = "native"
 FRAMED: Final = ("bad_composition", "bad_saturation", "bad_white_balance", "bad_exposure")
 """Defects that the holistic network tells best."""
 
+MISLED: Final = ("bad_white_balance", "bad_exposure", "bad_white_balance", "bad_saturation")
+"""Defects that a frame full of one colour, of light or of shade is taken for."""
+
 ORDINARY: Final = 45.0
 """Mean CIE L* of ordinary good photographs."""
 
@@ -58,6 +61,9 @@ class CacheSettings:
         variants: degraded variants of each source photo, with patches.
         frames: further variants without patches, for what the whole frame shows best: each of :data:`FRAMED` in turn.
         patches: patches of each variant.
+        zooms: degraded variants of parts of the photo in which one colour, or light or shade, takes up the frame, so
+            that a red dress isn't taken for a cast.
+        zoom_patches: patches of each of these.
         seed: of the severities, the degradations and the patches.
         rebalanced: share of the variants whose severities are rebalanced instead of drawn as people saw them.
     """
@@ -65,6 +71,8 @@ class CacheSettings:
     variants: int = 10
     frames: int = 8
     patches: int = 3
+    zooms: int = 8
+    zoom_patches: int = 1
     seed: int = 0
     rebalanced: float = 0.7
 
@@ -89,7 +97,8 @@ def cache_shard(source: Path, shard: Path, settings: CacheSettings, network: Mul
     """Degrade one source photo in several ways and store the features of each.
 
     The shard is an ``.npz`` with ``holistic`` (V + F, 9, C) and ``patches`` (V, P, 9, C) in float32, ``severities``
-    (V + F, 7) with NaN where a severity is unknown; all are empty for a photo that isn't clean.
+    (V + F, 7) with NaN where a severity is unknown, and the same of zoomed parts: ``zoomed_holistic`` (Z, 9, C),
+    ``zoomed_patches`` (Z, P', 9, C), ``zoomed_severities`` (Z, 7). All are empty for a photo that isn't clean.
     """
     pixels = decode(source).pixels
     kept = is_clean(source_quality(pixels))
@@ -98,28 +107,89 @@ def cache_shard(source: Path, shard: Path, settings: CacheSettings, network: Mul
     for variant in range(settings.variants + settings.frames if kept else 0):
         wanted = _wanted(rng, variant, settings)
         degraded = degrade(pixels, wanted, rng)
-        whole = holistic_input(degraded.pixels)[None]
-        seed = int(rng.integers(2**31))
-        if variant < settings.variants:
-            crops = patch_inputs(degraded.pixels, count=settings.patches, seed=seed)
-            means = region_features(network, np.concatenate([whole, crops]))
-            patches.append(means[1:])
-        else:
-            means = region_features(network, whole)
-        holistic.append(means[0])
-        labels = dict(degraded.severities)
-        labels["bad_exposure"] = seen_exposure(labels["bad_exposure"], whole)
+        crops = settings.patches if variant < settings.variants else 0
+        whole, parts, labels = _seen(degraded, crops, rng, network)
+        holistic.append(whole)
+        if crops:
+            patches.append(parts)
         if source.parent.name == FRAGMENTS:
             labels["bad_composition"] = math.nan
         severities.append([labels[key] for key in KEYS])
+    rng = np.random.default_rng([settings.seed, zlib.crc32(source.name.encode()), 1])
+    zoomed_holistic, zoomed_patches, zoomed_severities = [], [], []
+    for variant in range(settings.zooms if kept else 0):
+        part = zoomed(pixels, rng)
+        wanted = _wanted_zoomed(rng, variant)
+        if part is None:
+            continue
+        whole, parts, labels = _seen(degrade(part, wanted, rng), settings.zoom_patches, rng, network)
+        zoomed_holistic.append(whole)
+        zoomed_patches.append(parts)
+        # What a part of a photo shows is nobody's composition.
+        labels["bad_composition"] = math.nan
+        zoomed_severities.append([labels[key] for key in KEYS])
     temporary = shard.with_suffix(".partial.npz")
-    np.savez(
-        temporary,
-        holistic=np.array(holistic, np.float32),
-        patches=np.array(patches, np.float32),
-        severities=np.array(severities, np.float32),
-    )
+    arrays = {
+        "holistic": holistic,
+        "patches": patches,
+        "severities": severities,
+        "zoomed_holistic": zoomed_holistic,
+        "zoomed_patches": zoomed_patches,
+        "zoomed_severities": zoomed_severities,
+    }
+    np.savez(temporary, **{name: np.array(values, np.float32) for name, values in arrays.items()})  # type: ignore[arg-type]
     temporary.replace(shard)
+
+
+def _seen(
+    degraded: Degraded, crops: int, rng: np.random.Generator, network: MultiColumnNetwork
+) -> tuple[NDArray[np.float32], NDArray[np.float32], dict[str, float]]:
+    """Region means of the whole (9, C) and of crops (P, 9, C), and the labels as people see them."""
+    whole = holistic_input(degraded.pixels)[None]
+    seed = int(rng.integers(2**31))
+    inputs = np.concatenate([whole, patch_inputs(degraded.pixels, count=crops, seed=seed)]) if crops else whole
+    means = region_features(network, inputs)
+    labels = dict(degraded.severities)
+    labels["bad_exposure"] = seen_exposure(labels["bad_exposure"], whole)
+    return means[0], means[1:], labels
+
+
+def zoomed(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8] | None:
+    """The part, of a few at random, that is the most coloured, the lightest or the darkest.
+
+    Args:
+        pixels: (H, W, 3) uint8 sRGB of a clean photo.
+        rng: source of randomness.
+
+    Returns:
+        (h, w, 3), 40 to 75 % of each side; None if none of the parts is clean itself.
+    """
+    measure = str(rng.choice(["colour", "colour", "light", "dark"]))
+    height, width = pixels.shape[:2]
+    parts: list[tuple[float, int, NDArray[np.uint8]]] = []
+    for _ in range(6):
+        rows, columns = (max(64, int(side * rng.uniform(0.4, 0.75))) for side in (height, width))
+        top, left = int(rng.integers(height - rows + 1)), int(rng.integers(width - columns + 1))
+        part = pixels[top : top + rows, left : left + columns]
+        means = part[::4, ::4].reshape(-1, 3).mean(0)
+        sizes = {"colour": float(np.ptp(means)), "light": float(means.mean()), "dark": -float(means.mean())}
+        parts.append((sizes[measure], len(parts), part))
+    for _, _, part in sorted(parts, reverse=True)[:2]:
+        quality = source_quality(part)
+        # A coloured thing is allowed to fill a part of the frame that would make a doubtful photo.
+        if is_clean(replace(quality, cast=0.0, chroma=min(quality.chroma, 50.0))):
+            return np.ascontiguousarray(part)
+    return None
+
+
+def _wanted_zoomed(rng: np.random.Generator, variant: int) -> dict[str, float]:
+    """Severities for a part of a photo: mostly of what the colours and the light of the frame mislead about."""
+    if variant % 3 == 2:
+        return draw_severities(rng, rebalanced=True)
+    wanted = draw_severities(rng, rebalanced=False)
+    defect = BY_KEY[MISLED[variant % len(MISLED)]]
+    wanted[defect.key] = float(rng.uniform(defect.lowest, 1.0)) if rng.random() < 0.6 else 0.0
+    return wanted
 
 
 def _wanted(rng: np.random.Generator, variant: int, settings: CacheSettings) -> dict[str, float]:
