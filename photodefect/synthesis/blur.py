@@ -14,12 +14,12 @@ than 40 % of the frame's detail; where the frame has hardly any edges, it is low
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from photodefect.synthesis.colour import Pixels, Plane, encode, lab, linear_from_pixels, luminance
+from photodefect.synthesis.colour import Pixels, Plane, encode, lab, linear_from_pixels, luminance, pixels_from_encoded
 from photodefect.synthesis.fields import (
     convolve,
     follow_edges,
@@ -205,6 +205,12 @@ def blur_scene(scene: Plane, severity: float, kind: Blur, *, final_long_side: fl
     if kind.mask is None:
         return _spread(scene, sigma, kind)
     return _blend(scene, _follow(kind.mask, scene), sigma, kind)
+
+
+def smear(pixels: Pixels, sigma: float, rng: np.random.Generator) -> Pixels:
+    """Blur (H, W, 3) uint8 sRGB everywhere, by a disc, a Gaussian or a shake whose deviation is ``sigma`` pixels."""
+    kind = replace(draw_blur(pixels, rng), kind=str(rng.choice(["defocus", "soft", "shake", "jitter"])), mask=None)
+    return pixels_from_encoded(encode(np.clip(_spread(linear_from_pixels(pixels), sigma, kind), 0.0, 1.0)))
 
 
 def _follow(mask: Plane, scene: Plane) -> Plane:

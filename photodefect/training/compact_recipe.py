@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from photodefect.defects import DEFECTS
+from photodefect.defects import DEFECTS, KEYS
 from photodefect.errors import DataError
 from photodefect.network.compact import CompactTrunk, describe
 from photodefect.network.manifest import Calibration, Manifest, Normalization, Weighting
@@ -42,6 +42,9 @@ WINDOWS: Final = tuple(
 
 WINDOWS_WHOLE: Final = (0, 3, 0, 3)
 """The one of them that is the whole input."""
+
+WINDOWS_OF_FRAMES: Final = 2
+"""Parts of each reduced photo that the patch network sees."""
 
 HOLISTIC_SHARE: Final[Mapping[str, float]] = MappingProxyType(
     {
@@ -80,8 +83,8 @@ class CompactSettings:
     """
 
     cache: CacheSettings = field(default_factory=CacheSettings)
-    holistic: ColumnRecipe = field(default_factory=lambda: ColumnRecipe(epochs=24, batch=256))
-    patches: ColumnRecipe = field(default_factory=lambda: ColumnRecipe(epochs=8, batch=512))
+    holistic: ColumnRecipe = field(default_factory=lambda: ColumnRecipe(epochs=10, batch=256))
+    patches: ColumnRecipe = field(default_factory=lambda: ColumnRecipe(epochs=4, batch=512))
     holistic_share: Mapping[str, float] = field(default_factory=lambda: HOLISTIC_SHARE)
     validation: int = 10
     workers: int = 2
@@ -92,24 +95,25 @@ class Samples:
     """Descriptors and severities of cached features.
 
     Attributes:
-        holistic: (N, D), float16.
+        holistic: (N, D), whole photos and zoomed parts, float16.
         holistic_severities: (N, 7), NaN where unknown.
-        patches: (M, P, D), whole patches, float16.
-        windows: (M, P, D), a part of each patch.
-        severities: (M, 7), of the patches' photos.
         held: (N,), whether the photo is held out.
-        held_patches: (M,), likewise.
+        pieces: (K, D), what the patch network learns from: crops, parts of crops, and reduced photos and parts of them;
+            none of a photo held out.
+        piece_severities: (K, 7), of the pieces; noise and blur of reduced photos are unknown to them.
+        patches: (M, P, D), crops of variants of photos held out.
+        severities: (M, 7), of the photos of these.
         scene: (M,), index into the holistic samples of the same variant.
         natural: (M,), whether the severities were drawn as people saw them.
     """
 
     holistic: Tensor
     holistic_severities: NDArray[np.float32]
-    patches: Tensor
-    windows: Tensor
-    severities: NDArray[np.float32]
     held: NDArray[np.bool_]
-    held_patches: NDArray[np.bool_]
+    pieces: Tensor
+    piece_severities: NDArray[np.float32]
+    patches: Tensor
+    severities: NDArray[np.float32]
     scene: NDArray[np.int64]
     natural: NDArray[np.bool_]
 
@@ -131,45 +135,81 @@ def load_samples(shards: Sequence[Path], settings: CompactSettings, tapped: int)
         DataError: no photo was clean enough to be used.
     """
     rng = np.random.default_rng(settings.cache.seed)
-    whole, parts, pieces = [], [], []
-    whole_labels, labels = [], []
+    whole: list[Tensor] = []
+    whole_labels: list[NDArray[np.float32]] = []
     held: list[bool] = []
-    held_patches: list[bool] = []
+    pieces: list[Tensor] = []
+    piece_labels: list[NDArray[np.float32]] = []
+    patches: list[Tensor] = []
+    labels: list[NDArray[np.float32]] = []
     scene: list[int] = []
     natural: list[bool] = []
     for shard in shards:
         with np.load(shard) as stored:
-            holistic, patches, severities = stored["holistic"], stored["patches"], stored["severities"]
-        if not len(severities):
+            arrays = {name: stored[name] for name in stored.files}
+        if not len(arrays["severities"]):
             continue
         out = is_held_out(shard.stem.split("__", 1)[1], settings.validation)
-        start = len(held)
-        whole.append(window_descriptors(holistic, WINDOWS_WHOLE, tapped))
-        parts.append(window_descriptors(patches, WINDOWS_WHOLE, tapped))
-        chosen = [WINDOWS[int(index)] for index in rng.integers(len(WINDOWS), size=len(patches))]
-        seen = [window_descriptors(crops, window, tapped) for crops, window in zip(patches, chosen, strict=True)]
-        pieces.append(torch.stack(seen))
-        whole_labels.append(severities)
-        labels.append(severities[: len(patches)])
-        held += [out] * len(severities)
-        held_patches += [out] * len(patches)
-        scene += range(start, start + len(patches))
-        natural += [index >= settings.cache.rebalanced * len(patches) for index in range(len(patches))]
+        for prefix in ("", "zoomed_", "smeared_"):
+            frames, crops, severities = (arrays[prefix + name] for name in ("holistic", "patches", "severities"))
+            if not len(frames):
+                continue
+            start = sum(len(part) for part in whole)
+            whole.append(window_descriptors(frames, WINDOWS_WHOLE, tapped))
+            whole_labels.append(severities)
+            held += [out] * len(frames)
+            if not out:
+                pieces.append(_windows(crops.reshape(-1, *crops.shape[2:]), 1, rng, tapped))
+                piece_labels.append(np.tile(np.repeat(severities[: len(crops)], crops.shape[1], axis=0), (2, 1)))
+                pieces.append(_windows(frames, WINDOWS_OF_FRAMES, rng, tapped))
+                piece_labels.append(np.tile(_coarse(severities), (1 + WINDOWS_OF_FRAMES, 1)))
+            elif not prefix:
+                patches.append(window_descriptors(crops, WINDOWS_WHOLE, tapped))
+                labels.append(severities[: len(crops)])
+                scene += range(start, start + len(crops))
+                natural += [index >= settings.cache.rebalanced * len(crops) for index in range(len(crops))]
     if not whole:
         raise DataError(
             "No photo is clean enough to learn from (hazy, noisy, blown, blurred or graphics, all of them)."
         )
+    if not pieces:
+        raise DataError("Every clean photo was held out, so nothing is left to learn from; add photos.")
+    if not patches:
+        raise DataError("No clean photo was held out, so nothing can be calibrated; add photos.")
     return Samples(
         torch.cat(whole),
         np.concatenate(whole_labels),
-        torch.cat(parts),
-        torch.cat(pieces),
-        np.concatenate(labels),
         np.array(held),
-        np.array(held_patches),
+        torch.cat(pieces),
+        np.concatenate(piece_labels),
+        torch.cat(patches),
+        np.concatenate(labels),
         np.array(scene),
         np.array(natural),
     )
+
+
+def _windows(regions: NDArray[np.float32], count: int, rng: np.random.Generator, tapped: int) -> Tensor:
+    """Region means (N, 9, C) -> descriptors ((1 + count) * N, D): of the whole inputs, then of random parts of each.
+
+    Heat maps look through smaller windows than a patch.
+    """
+    seen = [window_descriptors(regions, WINDOWS_WHOLE, tapped)]
+    for _ in range(count):
+        chosen = rng.integers(len(WINDOWS), size=len(regions))
+        seen.append(
+            torch.stack(
+                [window_descriptors(one, WINDOWS[int(i)], tapped) for one, i in zip(regions, chosen, strict=True)]
+            )
+        )
+    return torch.cat(seen)
+
+
+def _coarse(severities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Severities of reduced photos as patches know them: a reduction hides noise and blur."""
+    known: NDArray[np.float32] = severities.copy()
+    known[:, [KEYS.index("noise"), KEYS.index("undesired_blur")]] = np.nan
+    return known
 
 
 def window_descriptors(regions: NDArray[np.float32], window: tuple[int, int, int, int], tapped: int) -> Tensor:
@@ -250,12 +290,8 @@ def train_columns(kind: Kind, samples: Samples, settings: CompactSettings, repor
         train = ~samples.held
         fit_columns(network, samples.holistic[train], samples.holistic_severities[train], recipe, on_epoch)
     else:
-        train = ~samples.held_patches
-        count, width = samples.patches.shape[1:]
-        # Parts of patches count as well: heat maps look through smaller windows.
-        descriptors = torch.cat([samples.patches[train].reshape(-1, width), samples.windows[train].reshape(-1, width)])
-        severities = np.tile(np.repeat(samples.severities[train], count, axis=0), (2, 1))
-        fit_columns(network, descriptors, severities, recipe, on_epoch)
+        # Photos as a whole teach the patch network as well: casts and veils look the same at any scale.
+        fit_columns(network, samples.pieces, samples.piece_severities, recipe, on_epoch)
     trunk = network.trunk
     if isinstance(trunk, CompactTrunk):
         load_imagenet_trunk(trunk.lite0)
@@ -266,16 +302,15 @@ def calibrated_manifest(
     networks: Mapping[Kind, MultiColumnNetwork], samples: Samples, settings: CompactSettings, name: str, version: str
 ) -> Manifest:
     """Combination, calibration and reference distribution, from the photos held out."""
-    held = samples.held_patches
     count, width = samples.patches.shape[1:]
-    holistic = scores(networks["holistic"], samples.holistic[samples.scene[held]])
+    holistic = scores(networks["holistic"], samples.holistic[samples.scene])
     patches = {
         key: values.reshape(-1, count).mean(1)
-        for key, values in scores(networks["patches"], samples.patches[held].reshape(-1, width)).items()
+        for key, values in scores(networks["patches"], samples.patches.reshape(-1, width)).items()
     }
-    severities = samples.severities[held]
+    severities = samples.severities
     good = np.all(np.nan_to_num(np.abs(severities)) <= BARELY, axis=1)
-    natural = samples.natural[held]
+    natural = samples.natural
     combination, calibration, reference = {}, {}, {}
     for index, defect in enumerate(DEFECTS):
         share = settings.holistic_share[defect.key]
@@ -300,7 +335,5 @@ def calibrated_manifest(
 
 def reference_quantiles(calibration: Calibration, raw: NDArray[np.float32]) -> tuple[float, ...]:
     """Quantiles 0 to 100 % of the absolute calibrated severity."""
-    if not len(raw):
-        raise DataError("No clean photo was held out, so nothing can be calibrated; add photos.")
     severities = np.abs(np.interp(raw, calibration.raw, calibration.severity))
     return tuple(float(value) for value in np.round(np.quantile(severities, np.linspace(0, 1, 101)), 4))

@@ -27,6 +27,7 @@ from photodefect.network.layers import fold_batch_norms
 from photodefect.network.multicolumn import WINDOW, MultiColumnNetwork
 from photodefect.network.registry import build_network
 from photodefect.photos.decode import decode
+from photodefect.synthesis.blur import smear, visible_share
 from photodefect.synthesis.degrade import Degraded, degrade
 from photodefect.synthesis.severities import draw_severities
 from photodefect.synthesis.sources import is_clean, source_quality
@@ -49,6 +50,9 @@ FRAMED: Final = ("bad_composition", "bad_saturation", "bad_white_balance", "bad_
 MISLED: Final = ("bad_white_balance", "bad_exposure", "bad_white_balance", "bad_saturation")
 """Defects that a frame full of one colour, of light or of shade is taken for."""
 
+SMEARED: Final = (6.0, 30.0)
+"""Deviations in pixels of a point spread function that leaves nothing sharp at original resolution."""
+
 ORDINARY: Final = 45.0
 """Mean CIE L* of ordinary good photographs."""
 
@@ -64,6 +68,7 @@ class CacheSettings:
         zooms: degraded variants of parts of the photo in which one colour, or light or shade, takes up the frame, so
             that a red dress isn't taken for a cast.
         zoom_patches: patches of each of these.
+        smears: variants blurred by many pixels, as large photos are that look just as blurred as small ones.
         seed: of the severities, the degradations and the patches.
         rebalanced: share of the variants whose severities are rebalanced instead of drawn as people saw them.
     """
@@ -73,6 +78,7 @@ class CacheSettings:
     patches: int = 3
     zooms: int = 8
     zoom_patches: int = 1
+    smears: int = 1
     seed: int = 0
     rebalanced: float = 0.7
 
@@ -97,8 +103,9 @@ def cache_shard(source: Path, shard: Path, settings: CacheSettings, network: Mul
     """Degrade one source photo in several ways and store the features of each.
 
     The shard is an ``.npz`` with ``holistic`` (V + F, 9, C) and ``patches`` (V, P, 9, C) in float32, ``severities``
-    (V + F, 7) with NaN where a severity is unknown, and the same of zoomed parts: ``zoomed_holistic`` (Z, 9, C),
-    ``zoomed_patches`` (Z, P', 9, C), ``zoomed_severities`` (Z, 7). All are empty for a photo that isn't clean.
+    (V + F, 7) with NaN where a severity is unknown; likewise of zoomed parts as ``zoomed_holistic``,
+    ``zoomed_patches`` and ``zoomed_severities``, and of smeared photos as ``smeared_holistic`` and so on. All are
+    empty for a photo that isn't clean.
     """
     pixels = decode(source).pixels
     kept = is_clean(source_quality(pixels))
@@ -128,6 +135,17 @@ def cache_shard(source: Path, shard: Path, settings: CacheSettings, network: Mul
         # What a part of a photo shows is nobody's composition.
         labels["bad_composition"] = math.nan
         zoomed_severities.append([labels[key] for key in KEYS])
+    rng = np.random.default_rng([settings.seed, zlib.crc32(source.name.encode()), 2])
+    smeared_holistic, smeared_patches, smeared_severities = [], [], []
+    for _ in range(settings.smears if kept else 0):
+        wanted = draw_severities(rng, rebalanced=False) | {"undesired_blur": 0.0, "bad_composition": 0.0}
+        degraded = degrade(smear(pixels, float(np.exp(rng.uniform(*np.log(SMEARED)))), rng), wanted, rng)
+        degraded.severities["undesired_blur"] = visible_share(pixels)
+        whole, parts, labels = _seen(degraded, settings.patches, rng, network)
+        smeared_holistic.append(whole)
+        smeared_patches.append(parts)
+        labels["bad_composition"] = math.nan
+        smeared_severities.append([labels[key] for key in KEYS])
     temporary = shard.with_suffix(".partial.npz")
     arrays = {
         "holistic": holistic,
@@ -136,6 +154,9 @@ def cache_shard(source: Path, shard: Path, settings: CacheSettings, network: Mul
         "zoomed_holistic": zoomed_holistic,
         "zoomed_patches": zoomed_patches,
         "zoomed_severities": zoomed_severities,
+        "smeared_holistic": smeared_holistic,
+        "smeared_patches": smeared_patches,
+        "smeared_severities": smeared_severities,
     }
     np.savez(temporary, **{name: np.array(values, np.float32) for name, values in arrays.items()})  # type: ignore[arg-type]
     temporary.replace(shard)
