@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from photodefect.defects import BY_KEY, DEFECTS, Defect
 from photodefect.errors import ModelError
@@ -58,10 +59,24 @@ class WeightsFile:
 
 @dataclass(frozen=True)
 class Weighting:
-    """How much each network's score counts; only the proportion matters."""
+    """How much each network's score counts; only the proportion matters.
+
+    Attributes:
+        holistic: weight of the score of the whole photo.
+        patches: weight of the patches' score.
+        lowest: share of the patches that make up their score, those with the lowest ones, above 0 to 1. A photo with
+            a sharp subject before a soft background isn't blurred, though most of its patches are.
+    """
 
     holistic: float
     patches: float
+    lowest: float = 1.0
+
+    def pool(self, scores: NDArray[np.float32]) -> float:
+        """Scores of a photo's patches (N,) -> the patches' score: the mean (section 4.4) over the share that counts."""
+        if self.lowest == 1:
+            return float(scores.mean())
+        return float(np.sort(scores)[: math.ceil(self.lowest * len(scores))].mean())
 
     @classmethod
     def default(cls, defect: Defect) -> Weighting:
@@ -125,7 +140,7 @@ class Manifest:
 
         Args:
             holistic: score of the whole photo by defect key.
-            patches: mean score of the patches by defect key.
+            patches: score of the patches by defect key, from :meth:`Weighting.pool`.
 
         Returns:
             Severity by defect key, within the defect's range.
@@ -179,7 +194,8 @@ class Manifest:
             "defects": [{"key": defect.key, "class_centres": list(defect.class_centres)} for defect in DEFECTS],
             "networks": {kind: {"file": it.file, "sha256": it.sha256} for kind, it in self.networks.items()},
             "combination": {
-                key: {"holistic": it.holistic, "patches": it.patches} for key, it in self.combination.items()
+                key: {"holistic": it.holistic, "patches": it.patches} | ({"lowest": it.lowest} if it.lowest < 1 else {})
+                for key, it in self.combination.items()
             },
         }
         if self.calibration:
@@ -354,14 +370,17 @@ def _networks(node: _Node) -> dict[Kind, WeightsFile]:
 
 
 def _weighting(node: _Node, defect: Defect) -> Weighting:
-    node.only(("holistic",), optional=("patches",))
+    node.only(("holistic",), optional=("patches", "lowest"))
     holistic = node.item("holistic").number(0)
     patches = node.item("patches").number(0) if "patches" in node.mapping() else 0.0
+    lowest = node.item("lowest").number(0, 1) if "lowest" in node.mapping() else 1.0
     if holistic + patches <= 0:
         raise node.wrong("gives no network any weight")
     if patches > 0 and not defect.in_patches:
         raise node.item("patches").wrong(f"is {patches:g}, but patches can't tell {defect.key}")
-    return Weighting(holistic, patches)
+    if lowest == 0 or (lowest < 1 and defect.signed):
+        raise node.item("lowest").wrong(f"is {lowest:g}; it is above 0 to 1, and 1 for a defect with a sign")
+    return Weighting(holistic, patches, lowest)
 
 
 def _calibration(node: _Node, defect: Defect) -> Calibration:

@@ -12,8 +12,8 @@ from photodefect.network.manifest import Calibration
 LEAST_GOOD = 20
 """Fewer good photos than this say nothing about false alarms."""
 
-ALARMS = ((0.5, 0.07), (0.92, 0.29), (0.975, 0.49))
-"""At most this severity (second) at these quantiles (first) of good photos: 8 % may look mild, 2.5 % severe."""
+ALARMS = ((0.5, 0.07), (0.94, 0.29), (0.98, 0.49))
+"""At most this severity (second) at these quantiles (first) of good photos: 6 % may look mild, 2 % severe."""
 
 FREE = 0.1
 """So far above the scores of good photos no severity is held back any more."""

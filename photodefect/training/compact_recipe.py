@@ -59,7 +59,11 @@ HOLISTIC_SHARE: Final[Mapping[str, float]] = MappingProxyType(
 )
 """Weight of the holistic score; the rest is the patches'. Chosen on real photographs (a development set)."""
 
-HUMAN_SCALE: Final[Mapping[str, float]] = MappingProxyType({"noise": 1.5})
+LOWEST_PATCHES: Final[Mapping[str, float]] = MappingProxyType({"undesired_blur": 0.2})
+"""Share of the patches that tell, those with the lowest scores; all of them where nothing is said. A photo that is
+sharp somewhere is so where it is meant to be, more often than not."""
+
+HUMAN_SCALE: Final[Mapping[str, float]] = MappingProxyType({"noise": 2.0})
 """Synthetic severities are multiplied by this for calibration: people call noise severe that synthesis calls mild."""
 
 Report: TypeAlias = Callable[[str, int | None], None]
@@ -304,20 +308,18 @@ def calibrated_manifest(
     """Combination, calibration and reference distribution, from the photos held out."""
     count, width = samples.patches.shape[1:]
     holistic = scores(networks["holistic"], samples.holistic[samples.scene])
-    patches = {
-        key: values.reshape(-1, count).mean(1)
-        for key, values in scores(networks["patches"], samples.patches.reshape(-1, width)).items()
-    }
+    patches = scores(networks["patches"], samples.patches.reshape(-1, width))
     severities = samples.severities
     good = np.all(np.nan_to_num(np.abs(severities)) <= BARELY, axis=1)
     natural = samples.natural
     combination, calibration, reference = {}, {}, {}
     for index, defect in enumerate(DEFECTS):
         share = settings.holistic_share[defect.key]
-        combination[defect.key] = Weighting(share, 1 - share)
+        weighting = combination[defect.key] = Weighting(share, 1 - share, LOWEST_PATCHES.get(defect.key, 1.0))
         raw = holistic[defect.key] * share
         if share < 1:
-            raw = raw + patches[defect.key] * (1 - share)
+            pooled = [weighting.pool(scores_of_photo) for scores_of_photo in patches[defect.key].reshape(-1, count)]
+            raw = raw + np.array(pooled, np.float32) * (1 - share)
         calibration[defect.key] = fit_calibration(
             defect, raw, np.clip(severities[:, index] * HUMAN_SCALE.get(defect.key, 1.0), -1, 1), good
         )
