@@ -87,7 +87,7 @@ class CompactSettings:
     """
 
     cache: CacheSettings = field(default_factory=CacheSettings)
-    holistic: ColumnRecipe = field(default_factory=lambda: ColumnRecipe(epochs=10, batch=256))
+    holistic: ColumnRecipe = field(default_factory=lambda: ColumnRecipe(epochs=8, batch=256))
     patches: ColumnRecipe = field(default_factory=lambda: ColumnRecipe(epochs=4, batch=512))
     holistic_share: Mapping[str, float] = field(default_factory=lambda: HOLISTIC_SHARE)
     validation: int = 10
@@ -159,6 +159,9 @@ def load_samples(shards: Sequence[Path], settings: CompactSettings, tapped: int)
             if not len(frames):
                 continue
             start = sum(len(part) for part in whole)
+            if prefix == "zoomed_":
+                # The dark corner of a well exposed photo is no badly exposed photo.
+                severities[:, KEYS.index("bad_exposure")] = np.nan
             whole.append(window_descriptors(frames, WINDOWS_WHOLE, tapped))
             whole_labels.append(severities)
             held += [out] * len(frames)
