@@ -7,8 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, TypeVar
 
 from photodefect.errors import DataError
-from photodefect.photos.exif import Capture
-from photodefect.photos.photo import Provenance
+from photodefect.photos.facts import Capture, Provenance
 from photodefect.verdicts import Threshold, Verdict
 
 __all__ = ["SCHEMA_VERSION", "Capture", "Diagnosis", "ModelIdentity", "PhotoFailure", "Provenance"]

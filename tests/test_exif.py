@@ -17,7 +17,8 @@ from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 from tiff_bytes import bayer_dng
 
-from photodefect.photos.exif import Capture, read_capture
+from photodefect.photos.exif import read_capture
+from photodefect.photos.facts import Capture
 
 EXIF_FOLDER = 0x8769
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from photodefect.errors import UnsupportedError
+from photodefect.photos.facts import DEFAULT_MAX_PIXELS, Provenance
 from photodefect.photos.files import read_photo
 from photodefect.photos.formats import RAW_SUFFIXES, Format, sniff
-from photodefect.photos.photo import DEFAULT_MAX_PIXELS, Photo, Provenance
+from photodefect.photos.photo import Photo
 from photodefect.photos.raster import decode_raster
 from photodefect.photos.raw import decode_raw, has_raw_tags
 
-__all__ = ["DEFAULT_MAX_PIXELS", "Photo", "Provenance", "decode"]
+__all__ = ["DEFAULT_MAX_PIXELS", "Photo", "Provenance", "decode", "decode_bytes"]
 
 
 def decode(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo:
@@ -31,13 +32,23 @@ def decode(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo:
 
     The messages don't name the file: a record or report that holds them does.
     """
-    data = read_photo(path)
+    return decode_bytes(read_photo(path), path.suffix, max_pixels=max_pixels)
+
+
+def decode_bytes(data: bytes, suffix: str = "", *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo:
+    """As :func:`decode`, from the bytes of a file and the ending of its name.
+
+    Raises:
+        UnreadableError: truncated or damaged.
+        UnsupportedError: as :func:`decode`.
+        TooLargeError: likewise.
+    """
     kind = sniff(data)
     if kind is None:  # read_photo() has looked, but the file may have been exchanged meanwhile
         raise UnsupportedError("this is not a photo: its content is of no known photo format")
     tagged_raw = kind is Format.RAW or (kind is Format.TIFF and has_raw_tags(data))
     # Some raw formats are TIFFs whose tags don't say so; the picture that a TIFF decoder finds in them is tiny.
-    if tagged_raw or (kind is Format.TIFF and path.suffix.lower() in RAW_SUFFIXES):
+    if tagged_raw or (kind is Format.TIFF and suffix.lower() in RAW_SUFFIXES):
         photo = decode_raw(data, max_pixels)
         if photo is not None:
             return photo

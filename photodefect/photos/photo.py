@@ -3,38 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from photodefect.errors import TooLargeError
-
-DEFAULT_MAX_PIXELS = 250_000_000
-"""More pixels than any camera's single shot has, and few enough to fit into memory (750 MB)."""
-
-Source = Literal["file", "embedded preview", "raw decode"]
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """Where a photo's pixels came from.
-
-    Attributes:
-        format: name of the file's format, e.g. ``JPEG``; told from its content.
-        source: ``file``; for a raw photo ``embedded preview`` or ``raw decode``.
-        mode: the stored pixels' mode in Pillow's words, e.g. ``CMYK`` or ``I;16``.
-        orientation: the EXIF orientation, 1..8, that was stored and has been undone.
-        icc: description of the embedded colour profile, or None.
-        frames: number of frames or pages in the file; the pixels are those of the first.
-    """
-
-    format: str
-    source: Source = "file"
-    mode: str = "RGB"
-    orientation: int = 1
-    icc: str | None = None
-    frames: int = 1
+from photodefect.photos.facts import Provenance
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,8 +33,9 @@ from PIL import (
 
 from photodefect.errors import PhotoError, TooLargeError, UnreadableError, UnsupportedError
 from photodefect.photos.colour import adobe_rgb_profile, describe, is_srgb, to_srgb
+from photodefect.photos.facts import DEFAULT_MAX_PIXELS, Provenance
 from photodefect.photos.formats import Format
-from photodefect.photos.photo import DEFAULT_MAX_PIXELS, Photo, Provenance, check_size, orient
+from photodefect.photos.photo import Photo, check_size, orient
 from photodefect.printable import printable
 
 # Without a handler, what Pillow logs about damaged files would be printed among our own messages.

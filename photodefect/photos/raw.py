@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from photodefect.errors import PhotoError, UnsupportedError
+from photodefect.photos.facts import Provenance
 from photodefect.photos.formats import Format
-from photodefect.photos.photo import Photo, Provenance, check_size, orient
+from photodefect.photos.photo import Photo, check_size, orient
 from photodefect.photos.raster import decode_raster, explained
 
 if TYPE_CHECKING:
