@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
+
+_CACHES = pytest.StashKey[str]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep tests, and the commands that they start, away from the caches of whoever runs them."""
+    config.stash[_CACHES] = tempfile.mkdtemp(prefix="photodefect-tests-")
+    os.environ["XDG_CACHE_HOME"] = config.stash[_CACHES]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Take the caches away again."""
+    shutil.rmtree(config.stash[_CACHES], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

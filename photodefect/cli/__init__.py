@@ -33,6 +33,7 @@ COMMANDS: Final = MappingProxyType(
         "report": "Make a page that shows photos with their severities and heat maps.",
         "rank-folder": "Rank the photos of a folder from best to worst, and thin it.",
         "undo": "Take back what was copied, linked, moved or written to sidecars.",
+        "cache": "Look at the results that are kept from run to run, check them, forget them.",
         "profile": "Show which thresholds, weights and wishes hold, and where they come from.",
         "tune": "Fit a profile to your own ratings.",
         "train": "Train a model on labelled photos, or on clean ones that are degraded.",
