@@ -1,96 +1,108 @@
 """The Diagnoser: photos in, records out.
 
-Photos are decoded and cut into network inputs by a few threads. On a CPU the same thread then computes: one photo a
-core from file to record keeps all cores busy whatever decoding and computing cost, and both overlap across photos. On
-a GPU the main thread computes while the others decode.
+Photos are decoded, cut into network inputs and, on a processor, scored by a few worker processes, one photo each: that
+keeps all cores busy whatever decoding and computing cost, and a broken photo can't break more than its own worker. On
+a GPU this process computes, several photos at once, while the workers decode.
 
-A full-size photo lives only inside the thread that decodes it; what waits in the queue are records or network inputs
-of a few megabytes, and only a few of them, so memory doesn't grow with the number of photos.
+A full-size photo lives only inside the worker that decodes it; what waits are records or network inputs of a few
+megabytes, and only a few of them, so memory doesn't grow with the number of photos.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
+from photodefect.cache import Cache
+from photodefect.engines import DEVICES, Engine, EngineChoice, choose_engine
+from photodefect.findings import Finding, known_finding
+from photodefect.photos.facts import DEFAULT_MAX_PIXELS
+from photodefect.records import Diagnosis, PhotoFailure
+from photodefect.verdicts import DEFAULT_THRESHOLDS, Threshold
+from photodefect.workers.pool import ProcessWorkers, ThreadWorkers, Workers
+from photodefect.workers.tasks import Look, Outcome, Settings, Task
 
-from photodefect.defects import DEFECTS
-from photodefect.errors import ModelError, PhotoError
-from photodefect.heatmap import HeatMaps, heatmaps
-from photodefect.inputs import DEFAULT_PATCHES, Placement, content_seed, holistic_input, patch_inputs
-from photodefect.monochrome import is_monochrome
-from photodefect.network.model import Model, load_model
-from photodefect.network.multicolumn import MultiColumnNetwork
-from photodefect.photos.decode import decode
-from photodefect.photos.exif import read_capture
-from photodefect.photos.photo import DEFAULT_MAX_PIXELS, Provenance
-from photodefect.records import Capture, Diagnosis, PhotoFailure
-from photodefect.verdicts import DEFAULT_THRESHOLDS, Threshold, verdict
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from photodefect.heatmap import HeatMaps
+    from photodefect.inputs import Placement
+    from photodefect.network.model import Model
 
 __all__ = ["DEVICES", "Diagnoser"]
 
-DEVICES: Final = ("auto", "cpu", "cuda", "mps")
 READ_AHEAD: Final = 2
 """Photos that are done and wait for their turn, beside those being worked on."""
 
 MAX_WORKERS: Final = 8
-"""Photos worked on at once, at most: each takes a few hundred megabytes."""
+"""Photos worked on at once, at most, unless told otherwise: each takes a few hundred megabytes."""
 
-_DIGITS: Final = 6
-"""Decimals of a score in a record; the last of them is beyond what a network's score means."""
+GPU_BATCH: Final = 16
+"""Photos that a GPU computes at once, at most."""
+
+TIME_LIMIT_S: Final = 60.0
+"""How long a photo may take, with a second more for each megabyte of its file and for each patch."""
+
+MOST_MEMORY: Final = 4 * 1024**3
+LEAST_MEMORY: Final = 1024**3
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class _Inputs:
-    """What is left of a photo once its pixels are gone.
+@dataclass
+class _Waiting:
+    """A photo whose turn hasn't come yet."""
 
-    Attributes:
-        width: of the photo, in pixels.
-        height: likewise.
-        holistic: the whole photo, (224, 224, 3).
-        patches: crops, (N, 224, 224, 3).
-        monochrome: the photo has no colour.
-        capture: how it was taken.
-        provenance: where its pixels came from.
-    """
+    path: str
+    known: Mapping[str, str]
+    finding: Finding | None = None
+    work: Future[Outcome] | None = None
 
-    width: int
-    height: int
-    holistic: NDArray[np.uint8]
-    patches: NDArray[np.uint8]
-    monochrome: bool
-    capture: Capture | None = None
-    provenance: Provenance | None = None
+    @property
+    def done(self) -> bool:
+        """Whether its turn could come at once."""
+        return self.work is None or self.work.done()
 
 
 class Diagnoser:
     """Says how severe seven defects are in photos.
 
     The same photo gets the same scores in whatever order and company it comes: its patches are drawn by its content,
-    and each photo is a batch of its own.
+    and on a processor each photo is a batch of its own.
+
+    Workers start with the first photo that needs them, serve all calls, and end with :meth:`close`, at the end of a
+    ``with`` block, or with the program.
 
     Args:
         model: the name of a shipped model, a model's folder, or a loaded model.
         device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``mps``.
+        engine: what computes, one of :data:`photodefect.engines.ENGINES`.
+        precision: of the arithmetic, one of :data:`photodefect.engines.PRECISIONS`.
         patches: how many crops at original resolution are looked at; a grid always has nine.
         placement: ``random`` places (the paper), or a fixed 3x3 ``grid`` (the authors' released script).
         seed: draws other patches than the photo's content alone does.
         thresholds: by defect key, where mild and severe begin; what is missing is as in
             :data:`~photodefect.verdicts.DEFAULT_THRESHOLDS`.
         max_pixels: larger photos are refused.
+        workers: photos worked on at once; None for one a core.
+        threads: that compute at once for one photo; None for what the workers leave of the cores.
+        isolated: work in processes of their own; else in threads of this one, where a photo that crashes a decoder
+            ends the program. A model that was given loaded is never isolated.
+        time_limit: seconds that a photo may take, when isolated; None for :data:`TIME_LIMIT_S` and more for large
+            ones.
+        memory_limit: bytes that a worker may use, when isolated, on Linux; None for half of the machine's memory,
+            but 1 to 4 GiB.
+        cache: known results, used and added to; None for none. A model that was given loaded has none.
 
     Raises:
         ModelError: the model or the device can't be used.
@@ -102,64 +114,127 @@ class Diagnoser:
         model: str | Path | Model = "compact",
         *,
         device: str = "auto",
-        patches: int = DEFAULT_PATCHES,
+        engine: str = "auto",
+        precision: str = "auto",
+        patches: int = 10,
         placement: Placement = "random",
         seed: int | None = None,
         thresholds: Mapping[str, Threshold] | None = None,
         max_pixels: int = DEFAULT_MAX_PIXELS,
+        workers: int | None = None,
+        threads: int | None = None,
+        isolated: bool = True,
+        time_limit: float | None = None,
+        memory_limit: int | None = None,
+        cache: Cache | None = None,
     ) -> None:
-        if patches < 1:
-            raise ValueError(f"patches must be 1 or more, not {patches}")
-        self.device = pick_device(device)
-        self.model = model if isinstance(model, Model) else load_model(model, device=str(self.device))
+        for name, value in (("patches", patches), ("workers", workers), ("threads", threads)):
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be 1 or more, not {value}")
+        self._model: Model | None = None
+        self._cache = cache
+        if isinstance(model, str | Path):
+            choice = choose_engine(model, engine=engine, device=device, precision=precision)
+        else:
+            from photodefect.engines.devices import pick_device  # noqa: PLC0415  imports torch, as the model has
+
+            choice = EngineChoice(Path(), model.manifest, "torch", pick_device(device).type, "fp32")
+            # Its weights needn't be those that its manifest names.
+            self._model, self._cache, isolated = model, None, False
+        self.device = choice.device
+        self.folder = choice.folder if self._model is None else None
+        self.manifest = choice.manifest
         self.thresholds = dict(DEFAULT_THRESHOLDS) | dict(thresholds or {})
-        self._identity = self.model.identity
-        self._patches = patches
-        self._placement = placement
-        self._seed = seed
-        self._max_pixels = max_pixels
-        # More threads than cores only get in each other's way.
+        self._identity = self.manifest.identity
+        self._isolated = isolated
         cores = available_cores()
-        self._workers = min(cores, MAX_WORKERS)
-        self._threads_each = min(max(1, cores // self._workers), torch.get_num_threads())
+        # More threads than cores only get in each other's way.
+        self._count = workers or min(max(1, cores // (threads or 1)), MAX_WORKERS)
+        self._settings = Settings(
+            choice,
+            patches,
+            placement,
+            seed,
+            max_pixels,
+            threads or max(1, cores // self._count),
+            score=choice.device == "cpu",
+            cache=None if self._cache is None else self._cache.file,
+        )
+        self._time_limit = time_limit
+        # What a GPU's driver maps counts as memory, too.
+        default = _half_of_memory() if choice.device == "cpu" else 0
+        self._memory_limit = default if memory_limit is None else memory_limit
+        self._workers: Workers | None = None
+        self._engine: Engine | None = None
+
+    def __enter__(self) -> Diagnoser:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the workers, at once, and write to the cache what waits. Another call starts workers again."""
+        if self._workers is not None:
+            self._workers.close()
+            self._workers = None
+        if self._cache is not None:
+            self._cache.commit()
+
+    @property
+    def model(self) -> Model:
+        """The model, loaded by torch; heat maps need it."""
+        if self._model is None:
+            from photodefect.network.model import load_model  # noqa: PLC0415
+
+            self._model = load_model(self._settings.choice.folder, device=self.device)
+        return self._model
 
     def describe(self) -> str:
-        """Model, device and threads, for people."""
-        manifest = self.model.manifest
+        """Model, engine, device, workers and threads, for people."""
+        where = "processes" if self._isolated else "threads"
         return (
-            f"model {manifest.name} {manifest.version} ({manifest.network}, {self._identity.sha256[:12]}) on "
-            f"{self.device}, {self._workers} photos at once with {self._threads_each} threads each"
+            f"model {self.manifest.name} {self.manifest.version} ({self.manifest.network}, "
+            f"{self._identity.sha256[:12]}), {self._settings.choice.describe()}, {self._count} photos at once in "
+            f"{where} with {self._settings.threads} threads each"
         )
 
-    def diagnose(
-        self, paths: Iterable[str | os.PathLike[str]], *, look: Callable[[str, NDArray[np.uint8]], object] | None = None
-    ) -> Generator[Diagnosis, None, None]:
+    def diagnose(self, paths: Iterable[str | os.PathLike[str]]) -> Generator[Diagnosis, None, None]:
         """Diagnose photos, lazily and in the order given.
 
         A photo that can't be diagnosed gives a record with an ``error`` instead of stopping the others.
 
         Args:
             paths: files; folders are walked by :func:`photodefect.find_photos`.
-            look: called with each photo's path and its pixels, (height, width, 3), uint8, sRGB, upright, for whoever
-                wants to measure something and not to decode it again. The call comes from the thread that decoded
-                it, before the photo's record.
 
         Yields:
             One record a path.
+
+        Raises:
+            ModelError: the model's files turn out to be damaged when the first photo needs them.
         """
-        pending: deque[tuple[str, Future[_Inputs | Diagnosis]]] = deque()
-        with _torch_threads(self._threads_each), ThreadPoolExecutor(self._workers, "photodefect") as pool:
-            try:
-                for path in paths:
-                    name = os.fspath(path)
-                    pending.append((name, pool.submit(self._work, name, look)))
-                    if len(pending) >= self._workers + READ_AHEAD:
-                        yield self._record(*pending.popleft())
-                while pending:
-                    yield self._record(*pending.popleft())
-            finally:
-                for _, future in pending:
-                    future.cancel()
+        for diagnosis, _ in self._run(paths, None):
+            yield diagnosis
+
+    def look_at(
+        self, paths: Iterable[str | os.PathLike[str]], look: Look[T]
+    ) -> Generator[tuple[Diagnosis, T | None], None, None]:
+        """Diagnose photos and make something else of their pixels, which are decoded once.
+
+        Args:
+            paths: as in :meth:`diagnose`.
+            look: what to make; a photo of which it can't be made has failed.
+
+        Yields:
+            One record a path, and what was made, None if the photo failed.
+
+        Raises:
+            ModelError: as :meth:`diagnose`.
+            TypeError: the look can't be sent to another process.
+        """
+        yield from self._run(paths, look)
 
     def diagnose_pixels(self, pixels: NDArray[np.uint8], path: str = "") -> Diagnosis:
         """Diagnose a photo that is in memory already.
@@ -170,8 +245,14 @@ class Diagnoser:
 
         Raises:
             ValueError: the array has another shape or type.
+            ModelError: the model's files are damaged.
         """
-        return self._diagnosis(path, self._inputs(pixels))
+        from photodefect.scoring import make_inputs, score  # noqa: PLC0415
+
+        settings = self._settings
+        inputs = make_inputs(pixels, patches=settings.patches, placement=settings.placement, seed=settings.seed)
+        (finding,) = score(self._own_engine(), self.manifest, [inputs])
+        return finding.diagnosis(path, self.thresholds, self._identity)
 
     def heatmap(
         self,
@@ -195,104 +276,143 @@ class Diagnoser:
             PhotoError: the photo can't be read.
             ValueError: a defect has no map, or an argument is out of range.
         """
-        pixels = decode(Path(path), max_pixels=self._max_pixels).pixels
+        from photodefect.heatmap import heatmaps  # noqa: PLC0415
+        from photodefect.photos.decode import decode  # noqa: PLC0415
+
+        pixels = decode(Path(path), max_pixels=self._settings.max_pixels).pixels
         return heatmaps(self.model, pixels, defects, scale=scale, full=full, window=window, threads=available_cores())
 
-    def _work(self, name: str, look: Callable[[str, NDArray[np.uint8]], object] | None) -> _Inputs | Diagnosis:
-        """What is done with a photo in a thread of its own; a GPU's part is left to the main thread."""
-        path = Path(name)
-        photo = decode(path, max_pixels=self._max_pixels)
-        inputs = self._inputs(photo.pixels, read_capture(path), photo.provenance)
-        if look is not None:
-            look(name, photo.pixels)
-        del photo  # the largest thing that there is
-        return self._diagnosis(name, inputs) if self.device.type == "cpu" else inputs
-
-    def _inputs(
-        self, pixels: NDArray[np.uint8], capture: Capture | None = None, provenance: Provenance | None = None
-    ) -> _Inputs:
-        holistic = holistic_input(pixels)
-        height, width, _ = pixels.shape
-        seed = combined_seed(content_seed(holistic, width, height), self._seed)
-        patches = patch_inputs(pixels, count=self._patches, placement=self._placement, seed=seed)
-        # The warped photo shows as well as the full one whether there is colour, and takes a thousandth of the time.
-        return _Inputs(width, height, holistic, patches, is_monochrome(holistic), capture, provenance)
-
-    def _record(self, path: str, work: Future[_Inputs | Diagnosis]) -> Diagnosis:
-        """One photo's record, once the work on it is done."""
+    def _run(
+        self, paths: Iterable[str | os.PathLike[str]], look: Look[Any] | None
+    ) -> Generator[tuple[Diagnosis, Any], None, None]:
+        pending: deque[_Waiting] = deque()
+        room = self._count + READ_AHEAD + (0 if self._settings.score else GPU_BATCH)
         try:
-            result = work.result()
-            return result if isinstance(result, Diagnosis) else self._diagnosis(path, result)
-        except PhotoError as error:
-            return self._failure(path, PhotoFailure(type(error).__name__, str(error)))
-        # The one place that takes any exception: decoders and metadata readers meet files that nobody foresaw, and a
-        # run over a thousand photos must not end at the one that finds a bug. It is never silent: the photo's record
-        # says so and the log has the traceback.
-        except Exception as error:  # noqa: BLE001
-            _log.debug("unexpected error at %s", path, exc_info=error)
-            return self._failure(path, PhotoFailure("InternalError", f"{type(error).__name__}: {error}"))
+            for path in paths:
+                pending.append(self._begin(os.fspath(path), look))
+                while pending and (len(pending) >= room or self._is_ready(pending[0])):
+                    yield self._next(pending, look)
+            while pending:
+                yield self._next(pending, look)
+        finally:
+            for photo in pending:
+                if photo.work is not None:
+                    photo.work.cancel()
+            if self._cache is not None:
+                self._cache.commit()
 
-    def _failure(self, path: str, failure: PhotoFailure) -> Diagnosis:
-        return Diagnosis(path, model=self._identity, error=failure)
+    def _is_ready(self, photo: _Waiting) -> bool:
+        """Whether a photo's record is there for the taking; one that waits for a GPU had better wait for others."""
+        return photo.done if self._settings.score else photo.work is None
 
-    def _diagnosis(self, path: str, inputs: _Inputs) -> Diagnosis:
-        holistic = self._scores(self.model.holistic, inputs.holistic[np.newaxis])
-        patches = self._scores(self.model.patches, inputs.patches)
-        combined = self.model.combine(holistic, patches)
-        severity = {defect.key: _rounded(combined[defect.key]) for defect in DEFECTS}
-        worst, overall = verdict(severity, self.thresholds, monochrome=inputs.monochrome)
-        percentile = {key: self.model.percentile(key, value) for key, value in severity.items()}
-        known = {key: value for key, value in percentile.items() if value is not None}
-        return Diagnosis(
-            path=path,
-            width=inputs.width,
-            height=inputs.height,
-            severity=severity,
-            percentile=known or None,
-            holistic={key: _rounded(score) for key, score in holistic.items()},
-            patches={key: _rounded(score) for key, score in patches.items()},
-            worst=worst,
-            verdict=overall,
-            thresholds=self.thresholds,
-            monochrome=inputs.monochrome,
-            capture=inputs.capture,
-            provenance=inputs.provenance,
-            model=self._identity,
+    def _begin(self, path: str, look: Look[Any] | None) -> _Waiting:
+        """Look a photo up, and hand it to the workers if anything isn't known."""
+        settings = self._settings
+        kinds = [settings.kind] + ([look.kind] if look is not None and look.kind else [])
+        known = {} if self._cache is None else self._cache.find(path, kinds)
+        finding = known_finding(known.get(settings.kind), settings.max_pixels)
+        to_look = look is not None and look.kind not in known
+        if finding is not None and not to_look:
+            return _Waiting(path, known, finding)
+        if self._workers is None:
+            self._workers = self._start()
+        task = Task(
+            path,
+            kind="" if finding is not None else settings.kind,
+            look=look.function if look is not None and to_look else None,
+            look_kind=look.kind if look is not None and to_look else "",
+            limit_s=self._limit(path),
         )
+        return _Waiting(path, known, finding, self._workers.submit(task))
 
-    @torch.inference_mode()
-    def _scores(self, network: MultiColumnNetwork, inputs: NDArray[np.uint8]) -> dict[str, float]:
-        """Mean score by defect key over inputs of one photo, (N, 224, 224, 3) (section 4.4)."""
-        batch = torch.from_numpy(np.ascontiguousarray(inputs)).to(self.device).permute(0, 3, 1, 2)
-        return {key: float(scores.mean()) for key, scores in network.severities(batch).items()}
+    def _next(self, pending: deque[_Waiting], look: Look[Any] | None) -> tuple[Diagnosis, Any]:
+        """The record of the photo whose turn it is, once the work on it is done."""
+        photo = pending.popleft()
+        if photo.work is None:
+            return self._known(photo, look)
+        outcome = photo.work.result()
+        if outcome.fatal is not None:
+            raise outcome.fatal
+        if outcome.traceback:
+            _log.debug("unexpected error at %s\n%s", photo.path, outcome.traceback)
+        failure = outcome.failure
+        if outcome.inputs is not None and photo.finding is None:
+            failure = self._score(photo, pending)
+        if failure is not None:
+            return Diagnosis(photo.path, model=self._identity, error=failure), None
+        return self._known(self._kept(photo, outcome, look), look, outcome.seen)
 
+    def _known(self, photo: _Waiting, look: Look[Any] | None, seen: object = None) -> tuple[Diagnosis, Any]:
+        if photo.finding is None:
+            raise RuntimeError(f"nothing was found of {photo.path}, and no error")
+        if seen is None and look is not None and look.kind in photo.known:
+            seen = look.decode(photo.known[look.kind])
+        return photo.finding.diagnosis(photo.path, self.thresholds, self._identity), seen
 
-@contextmanager
-def _torch_threads(count: int) -> Iterator[None]:
-    """Have torch compute with ``count`` threads for each thread that calls it, and as before afterwards."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    def _kept(self, photo: _Waiting, outcome: Outcome, look: Look[Any] | None) -> _Waiting:
+        """The photo with all that is known now, which the cache is told."""
+        kind = self._settings.kind
+        known = {**photo.known, **outcome.known}
+        finding = photo.finding or outcome.finding or known_finding(known.get(kind), self._settings.max_pixels)
+        new = {}
+        if finding is not None and kind not in known:
+            new[kind] = finding.to_json()
+        if look is not None and look.kind and look.kind not in known and outcome.seen is not None:
+            new[look.kind] = look.encode(outcome.seen)
+        if self._cache is not None and outcome.content:
+            self._cache.store(photo.path, outcome.stamp, outcome.content, new)
+        return _Waiting(photo.path, known, finding)
 
+    def _score(self, photo: _Waiting, pending: Iterable[_Waiting]) -> PhotoFailure | None:
+        """Compute a photo's finding here, and in the same batch those that wait behind it and are ready."""
+        from photodefect.scoring import score  # noqa: PLC0415
 
-def pick_device(name: str) -> torch.device:
-    """The device that ``name`` (one of :data:`DEVICES`) stands for.
+        batch = [photo]
+        for other in pending:
+            if len(batch) == GPU_BATCH or not other.done:
+                break
+            if other.work is not None and other.finding is None and other.work.result().inputs is not None:
+                batch.append(other)
+        while True:
+            inputs = [it.work.result().inputs for it in batch if it.work is not None]
+            try:
+                findings = score(self._own_engine(), self.manifest, [it for it in inputs if it is not None])
+            except RuntimeError as error:
+                if len(batch) == 1:
+                    return PhotoFailure("InternalError", f"the {self.device} device failed: {error}")
+                # Too little memory for so many: the photo alone, then.
+                _log.debug("a batch of %d photos failed", len(batch), exc_info=True)
+                batch = [photo]
+            else:
+                for it, finding in zip(batch, findings, strict=True):
+                    it.finding = finding
+                return None
 
-    Raises:
-        ModelError: it isn't there.
-        ValueError: it isn't a device.
-    """
-    if name not in DEVICES:
-        raise ValueError(f"a device is one of {', '.join(DEVICES)}, not {name!r}")
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if name == "auto":
-        name = next(device for device in ("cuda", "mps", "cpu") if there[device])
-    if not there[name]:
-        raise ModelError(f"this machine, or this build of torch, has no {name} device; take --device cpu")
-    return torch.device(name)
+    def _own_engine(self) -> Engine:
+        """The engine of this process."""
+        if self._engine is None:
+            if self._model is not None:
+                from photodefect.engines.torch_engine import TorchEngine  # noqa: PLC0415
+
+                self._engine = TorchEngine(self._model, self.device)
+            else:
+                self._engine = self._settings.choice.open(available_cores())
+        return self._engine
+
+    def _start(self) -> Workers:
+        if self._isolated:
+            return ProcessWorkers(self._settings, self._count, self._memory_limit)
+        return ThreadWorkers(self._settings, self._count, self._own_engine() if self._settings.score else None)
+
+    def _limit(self, path: str) -> float:
+        """Seconds that a photo may take."""
+        if self._time_limit is not None:
+            return self._time_limit
+        try:
+            megabytes = os.stat(path).st_size / 1e6  # noqa: PTH116  as cheap as can be
+        except (OSError, ValueError):
+            megabytes = 0.0
+        return TIME_LIMIT_S + megabytes + self._settings.patches
 
 
 def available_cores() -> int:
@@ -300,12 +420,10 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def combined_seed(content: int, seed: int | None) -> int:
-    """The seed of a photo's patches: its content's, mixed with a person's own where there is one."""
-    if seed is None:
-        return content
-    return int.from_bytes(hashlib.blake2b(f"{content}:{seed}".encode(), digest_size=8).digest(), "big")
-
-
-def _rounded(score: float) -> float:
-    return round(score, _DIGITS) + 0.0  # no negative zero
+def _half_of_memory() -> int:
+    """Half of the machine's memory in bytes, within :data:`LEAST_MEMORY` and :data:`MOST_MEMORY`."""
+    try:
+        whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        whole = 0
+    return max(LEAST_MEMORY, min(MOST_MEMORY, whole // 2))

@@ -6,7 +6,9 @@
     ├── PhotoError           one photo can't be diagnosed; the others can
     │   ├── UnreadableError  missing, unreadable, empty or damaged
     │   ├── UnsupportedError not a photo, or a format whose decoder is not installed
-    │   └── TooLargeError    more pixels than the limit allows
+    │   ├── TooLargeError    more pixels, or more memory, than the limits allow
+    │   ├── TimedOutError    reading it took longer than the limit allows
+    │   └── DecoderDiedError the process that read it died
     ├── ModelError           a model or its weights can't be used (exit code 4)
     ├── DataError            labels, votes, predictions, a profile, a target or a journal are wrong; names file and row
     │                        (exit code 2)
@@ -35,7 +37,15 @@ class UnsupportedError(PhotoError):
 
 
 class TooLargeError(PhotoError):
-    """The photo has more pixels than the limit allows."""
+    """The photo has more pixels, or takes more memory, than the limits allow."""
+
+
+class TimedOutError(PhotoError):
+    """Reading and looking at the photo took longer than the limit allows."""
+
+
+class DecoderDiedError(PhotoError):
+    """The process that read the photo died: a decoder crashed, or the system ended it."""
 
 
 class ModelError(PhotodefectError):

@@ -200,7 +200,7 @@ def test_a_damaged_model_ends_with_code_4(diagnose: Diagnose, folder: Path, tmp_
     diagnose.model = Path(shutil.copytree(diagnose.model, tmp_path / "damaged"))
     weights = diagnose.model / "patches.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1])
-    result = diagnose(folder)
+    result = diagnose(folder, "--no-cache")
     assert result.exit_code == 4
     assert "patches.safetensors" in result.stderr
 

@@ -17,7 +17,6 @@ from typer.testing import CliRunner, Result
 from photodefect.cli.guard import guarded
 from photodefect.cli.report import report
 from photodefect.diagnosis import Diagnoser
-from photodefect.records import Diagnosis
 from photodefect.reports.html import illustrate
 
 Report = Callable[..., Result]
@@ -154,13 +153,13 @@ def test_thresholds_make_the_grades(run: Report, photos: Path, tmp_path: Path) -
 @pytest.fixture
 def interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C after the first photo."""
-    diagnose = Diagnoser.diagnose
+    look_at = Diagnoser.look_at
 
-    def one(self: Diagnoser, *arguments: Any, **options: Any) -> Generator[Diagnosis, None, None]:
-        yield next(diagnose(self, *arguments, **options))
+    def one(self: Diagnoser, *arguments: Any) -> Generator[Any, None, None]:
+        yield next(look_at(self, *arguments))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Diagnoser, "diagnose", one)
+    monkeypatch.setattr(Diagnoser, "look_at", one)
 
 
 @pytest.mark.usefixtures("interrupted")
@@ -184,18 +183,20 @@ def test_an_interrupted_run_does_not_replace_an_earlier_report(
     assert snapshot(tmp_path / "report") == before
 
 
+class FailForSmall(illustrate.Draw):
+    """Makes no pictures of one photo."""
+
+    def __call__(self, pixels: Any) -> Any:
+        if pixels.shape == (48, 64, 3):
+            raise ValueError("no room")
+        return super().__call__(pixels)
+
+
 def test_a_photo_whose_pictures_can_not_be_made_is_a_failed_photo(
     run: Report, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Image.new("RGB", (64, 48), "red").save(photos / "small.png")
-    make = illustrate.make_pictures
-
-    def fail_for_small(pixels: Any, maps: Any) -> Any:
-        if pixels.shape == (48, 64, 3):
-            raise MemoryError("no room")
-        return make(pixels, maps)
-
-    monkeypatch.setattr(illustrate, "make_pictures", fail_for_small)
+    monkeypatch.setattr(illustrate, "Draw", FailForSmall)
     result = run("--no-maps", photos / "small.png", photos / "more", "-o", tmp_path / "report")
     assert result.exit_code == 1
     assert "no room" in result.stderr

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,14 @@ from PIL import Image
 import photodefect.diagnosis
 from photodefect import Diagnoser, Diagnosis, Threshold
 from photodefect.defects import KEYS, PATCH_DEFECTS
-from photodefect.diagnosis import READ_AHEAD, available_cores, pick_device
+from photodefect.diagnosis import READ_AHEAD, available_cores
+from photodefect.engines.devices import pick_device
 from photodefect.errors import ModelError
 from photodefect.inputs import holistic_input, patch_inputs
 from photodefect.network.model import load_model
 from photodefect.photos.decode import decode
 from photodefect.verdicts import DEFAULT_THRESHOLDS
+from photodefect.workers.tasks import Look
 
 NAMES = ("dog.jpg", "bulb.jpg", "city.jpg", "guitar.jpg")
 
@@ -204,23 +207,29 @@ def test_a_file_that_vanishes_while_the_run_goes_on_is_one_error(
     assert last.error.type == "UnreadableError"
 
 
-def test_an_unexpected_error_is_one_record_and_its_traceback_is_logged(
-    diagnoser: Diagnoser,
-    photos: list[Path],
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    def fail(path: Path) -> None:
-        raise ZeroDivisionError(f"a bug met {path.name}")
+@dataclass(frozen=True)
+class Buggy:
+    """A look that meets a photo that nobody foresaw."""
 
-    monkeypatch.setattr(photodefect.diagnosis, "read_capture", fail)
-    with caplog.at_level(logging.DEBUG, "photodefect"):
-        (record,) = diagnoser.diagnose(photos[:1])
+    def __call__(self, pixels: np.ndarray) -> int:
+        raise ZeroDivisionError(f"a bug met {pixels.shape[1]} columns")
+
+
+@pytest.mark.parametrize("isolated", [True, False])
+def test_an_unexpected_error_is_one_record_and_its_traceback_is_logged(
+    random_model: Path, photos: list[Path], caplog: pytest.LogCaptureFixture, isolated: bool
+) -> None:
+    with (
+        caplog.at_level(logging.DEBUG, "photodefect"),
+        Diagnoser(random_model, patches=1, isolated=isolated) as diagnoser,
+    ):
+        ((record, seen),) = diagnoser.look_at(photos[:1], Look(Buggy()))
     assert record.error is not None
     assert record.error.type == "InternalError"
-    assert record.error.message == "ZeroDivisionError: a bug met dog.jpg"
+    assert record.error.message.startswith("ZeroDivisionError: a bug met ")
+    assert seen is None
     assert "Traceback" in caplog.text
-    assert "in fail" in caplog.text
+    assert "in __call__" in caplog.text
 
 
 def test_photos_are_read_only_a_few_ahead_of_the_records(diagnoser: Diagnoser, photos: list[Path]) -> None:
@@ -290,15 +299,37 @@ assert "torchvision" not in sys.modules
     subprocess.run([sys.executable, "-W", "error", "-c", script], check=True, cwd=tmp_path, env=environment)
 
 
-def test_whoever_looks_at_the_pixels_sees_each_photo_once_before_its_record(
+@dataclass(frozen=True)
+class Shape:
+    """A look at the size of a photo, and at the process that sees it."""
+
+    def __call__(self, pixels: np.ndarray) -> tuple[tuple[int, ...], int]:
+        return pixels.shape, os.getpid()
+
+
+def test_whoever_looks_at_the_pixels_gets_what_it_made_beside_each_record(
     diagnoser: Diagnoser, photos: list[Path], diagnoses: list[Diagnosis]
 ) -> None:
-    seen: dict[str, tuple[int, ...]] = {}
-    for diagnosis, expected in zip(
-        diagnoser.diagnose([*photos, "nowhere.jpg"], look=lambda path, pixels: seen.update({path: pixels.shape})),
-        diagnoses,
-        strict=False,
-    ):
+    looked = list(diagnoser.look_at([*photos, "nowhere.jpg"], Look(Shape())))
+    for (diagnosis, seen), expected in zip(looked, diagnoses, strict=False):
         assert diagnosis == expected
-        assert seen[diagnosis.path] == (diagnosis.height, diagnosis.width, 3)
-    assert list(map(Path, sorted(seen))) == sorted(photos)
+        assert seen is not None
+        assert seen[0] == (diagnosis.height, diagnosis.width, 3)
+        assert seen[1] != os.getpid()
+    last, nothing = looked[-1]
+    assert last.error is not None
+    assert nothing is None
+
+
+def test_a_look_that_no_other_process_can_have_is_refused(diagnoser: Diagnoser, photos: list[Path]) -> None:
+    with pytest.raises(TypeError, match="can't be sent to another process"):
+        next(diagnoser.look_at(photos, Look(lambda pixels: pixels.shape)))
+
+
+def test_threads_and_processes_and_a_loaded_model_say_the_same(
+    random_model: Path, photos: list[Path], diagnoses: list[Diagnosis]
+) -> None:
+    for other in (Diagnoser(random_model, patches=3, isolated=False), Diagnoser(load_model(random_model), patches=3)):
+        for record, expected in zip(other.diagnose(photos), diagnoses, strict=True):
+            assert record.severity == pytest.approx(expected.severity, abs=1e-4)
+            assert record.capture == expected.capture

@@ -14,9 +14,21 @@ import typer
 from photodefect.cli.console import log_to_stderr, note
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.interrupts import held_interrupts
-from photodefect.cli.options import ModelName, Quiet, Verbose, fail_on, thresholds
+from photodefect.cli.options import (
+    CacheFile,
+    ModelName,
+    NoCache,
+    Quiet,
+    Threads,
+    TimeLimit,
+    Verbose,
+    Workers,
+    fail_on,
+    thresholds,
+)
 from photodefect.cli.output import check_output, open_output
 from photodefect.cli.progress import ProgressLine
+from photodefect.cli.work import Work, diagnosing
 
 if TYPE_CHECKING:
     from photodefect.cli.tally import Tally
@@ -100,6 +112,11 @@ def diagnose(
             help="Exit with code 10 if a photo is that bad, or has that defect. Repeatable.",
         ),
     ] = None,
+    workers: Workers = None,
+    threads: Threads = None,
+    time_limit: TimeLimit = None,
+    cache: CacheFile = None,
+    no_cache: NoCache = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -122,31 +139,34 @@ def diagnose(
     listed = list_photos(paths or [], files_from, null_separated=null)
     check_output(output, force=force, originals=listed.photos)
 
-    from photodefect.diagnosis import Diagnoser  # noqa: PLC0415
     from photodefect.reports import FORMATS  # noqa: PLC0415
 
-    diagnoser = Diagnoser(
+    tally = Tally(demands)
+    chosen = FORMATS[report_format.value]
+    # A table is for the terminal as it is; what programs read is UTF-8 everywhere.
+    encoding = sys.stdout.encoding if report_format is ReportFormat.TABLE else "utf-8"
+    work = Work(workers, threads, time_limit, cache, no_cache)
+    with diagnosing(
         model,
+        work,
+        listed.photos,
         device=device.value,
         patches=patches,
         placement=patch_placement.value,
         seed=seed,
         thresholds=limits,
-    )
-    if verbose:
-        note(diagnoser.describe())
-    tally = Tally(demands)
-    chosen = FORMATS[report_format.value]
-    # A table is for the terminal as it is; what programs read is UTF-8 everywhere.
-    encoding = sys.stdout.encoding if report_format is ReportFormat.TABLE else "utf-8"
-    with open_output(output, force=force, errors=chosen.encoding_errors, encoding=encoding) as stream:
-        writer = chosen.writer(stream, detail)
-        for record in listed.problems:
-            writer.write(record)
-            tally.add(record)
-        interrupted = _run(diagnoser.diagnose(listed.photos), len(listed.photos), writer, tally, quiet=quiet)
+    ) as diagnoser:
+        if verbose:
+            note(diagnoser.describe())
+        with open_output(output, force=force, errors=chosen.encoding_errors, encoding=encoding) as stream:
+            writer = chosen.writer(stream, detail)
+            for record in listed.problems:
+                writer.write(record)
+                tally.add(record)
+            interrupted = _run(diagnoser.diagnose(listed.photos), len(listed.photos), writer, tally, quiet=quiet)
     if interrupted:
         note(f"interrupted after {tally.photos} of {len(listed)} photos; what was written is complete up to there")
+        work.tell_how_to_go_on()
         raise typer.Exit(ExitCode.INTERRUPTED)
     if not quiet:
         for line in tally.summary().splitlines():

@@ -13,9 +13,10 @@ import typer
 
 from photodefect.cli.console import note
 from photodefect.cli.exit_codes import ExitCode
-from photodefect.cli.options import Quiet
+from photodefect.cli.options import CacheFile, NoCache, Quiet, Threads, TimeLimit, Workers
 from photodefect.cli.output import STDOUT, check_output, open_output
 from photodefect.cli.progress import ProgressLine
+from photodefect.cli.work import Work, diagnosing
 
 if TYPE_CHECKING:
     from photodefect.evaluation.benchmark import BenchmarkResult
@@ -97,6 +98,11 @@ def evaluate(
     resamples: Annotated[
         int, typer.Option("--bootstrap", min=0, metavar="N", help="Resamples behind a 95 % interval; 0 for none.")
     ] = 1000,
+    workers: Workers = None,
+    threads: Threads = None,
+    time_limit: TimeLimit = None,
+    cache: CacheFile = None,
+    no_cache: NoCache = False,
     quiet: Quiet = False,
 ) -> None:
     """Compare predictions with ground truth as the paper does.
@@ -131,7 +137,8 @@ def evaluate(
     if predictions is None:
         wanted = [photo.path for photo in labelled.photos] if labelled is not None else []
         wanted += [entry.path for entry in entries]
-        predictions = _diagnose(source, wanted, device=device, patches=patches, quiet=quiet)
+        work = Work(workers, threads, time_limit, cache, no_cache)
+        predictions = _diagnose(source, wanted, work, device=device, patches=patches, quiet=quiet)
 
     evaluation = None
     if labelled is not None and labels is not None:
@@ -179,21 +186,20 @@ def _groups(values: Sequence[str]) -> dict[str, str]:
     return groups
 
 
-def _diagnose(model: str, paths: Sequence[Path], *, device: str, patches: int, quiet: bool) -> Predictions:
-    from photodefect.diagnosis import Diagnoser  # noqa: PLC0415
+def _diagnose(model: str, paths: Sequence[Path], work: Work, *, device: str, patches: int, quiet: bool) -> Predictions:
+    from photodefect.engines import DEVICES  # noqa: PLC0415
     from photodefect.evaluation.predictions import from_records  # noqa: PLC0415
 
-    try:
-        diagnoser = Diagnoser(model, device=device, patches=patches)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--device") from error
+    if device not in DEVICES:
+        raise typer.BadParameter(f"a device is one of {', '.join(DEVICES)}, not {device!r}", param_hint="--device")
     names = list(dict.fromkeys(str(path) for path in paths))
     records = []
-    with ProgressLine(len(names), enabled=not quiet) as progress:
-        for record in diagnoser.diagnose(names):
-            records.append(record)
-            progress.advance()
-    return from_records(records, diagnoser.model.manifest.name)
+    with diagnosing(model, work, names, device=device, patches=patches) as diagnoser:
+        with ProgressLine(len(names), enabled=not quiet) as progress:
+            for record in diagnoser.diagnose(names):
+                records.append(record)
+                progress.advance()
+        return from_records(records, diagnoser.manifest.name)
 
 
 def _write(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
@@ -18,6 +19,54 @@ Verbose: TypeAlias = Annotated[
 ]
 ModelName: TypeAlias = Annotated[
     str, typer.Option("--model", metavar="NAME|DIR", help="A model that comes with photodefect, or a model's folder.")
+]
+
+_WORK = "Work"
+
+Workers: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        max=256,
+        metavar="N",
+        help="Photos worked on at once, each in a process of its own; one a core, at most 8, if left out.",
+        rich_help_panel=_WORK,
+    ),
+]
+Threads: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        min=1,
+        max=256,
+        metavar="N",
+        help="Threads that compute for each of them; what the workers leave of the cores if left out.",
+        rich_help_panel=_WORK,
+    ),
+]
+TimeLimit: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        "--time-limit",
+        min=0.1,
+        metavar="SECONDS",
+        help="Give a photo up after this long; a minute, and more for large files, if left out.",
+        rich_help_panel=_WORK,
+    ),
+]
+CacheFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache",
+        metavar="FILE",
+        help="Keep results here, and take known ones from here; in your cache folder if left out.",
+        rich_help_panel=_WORK,
+    ),
+]
+NoCache: TypeAlias = Annotated[
+    bool,
+    typer.Option("--no-cache", help="Neither take known results nor keep new ones.", rich_help_panel=_WORK),
 ]
 
 

@@ -15,7 +15,7 @@ import typer
 from photodefect.cli.console import log_to_stderr, note
 from photodefect.cli.diagnose import Device
 from photodefect.cli.exit_codes import ExitCode
-from photodefect.cli.options import ModelName, Quiet, Verbose
+from photodefect.cli.options import CacheFile, ModelName, NoCache, Quiet, Threads, TimeLimit, Verbose, Workers
 from photodefect.cli.output import check_output, open_output
 from photodefect.cli.progress import ProgressLine
 from photodefect.cli.sidecars import (
@@ -30,6 +30,7 @@ from photodefect.cli.sidecars import (
     write_sidecars,
 )
 from photodefect.cli.transfers import Transfer, carry_out, check_transfer, wanted_transfer
+from photodefect.cli.work import Work, diagnosing
 from photodefect.errors import DataError
 
 if TYPE_CHECKING:
@@ -284,6 +285,11 @@ def rank_folder(
     xmp_style: XmpStyle = None,
     reject_as: RejectAsOption = None,
     overwrite_ratings: OverwriteRatings = False,
+    workers: Workers = None,
+    threads: Threads = None,
+    time_limit: TimeLimit = None,
+    cache: CacheFile = None,
+    no_cache: NoCache = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -333,12 +339,12 @@ def rank_folder(
     layers = _layers(roots, profile, weight or [], threshold or [], hints=hints, reject_as=reject_as)
 
     from photodefect.cli.tally import Tally  # noqa: PLC0415
-    from photodefect.diagnosis import Diagnoser  # noqa: PLC0415
 
-    diagnoser = Diagnoser(model, device=device.value, patches=patches)
-    if verbose:
-        _talk(diagnoser, layers)
-    diagnoses, measurements = _diagnose(diagnoser, listed, quiet=quiet)
+    work = Work(workers, threads, time_limit, cache, no_cache)
+    with diagnosing(model, work, listed.photos, device=device.value, patches=patches) as diagnoser:
+        if verbose:
+            _talk(diagnoser, layers)
+        diagnoses, measurements = _diagnose(diagnoser, listed, work, quiet=quiet)
     selection = select(diagnoses, measurements, layers.profile, wishes)
     tally = Tally()
     for judged in selection.judged:
@@ -496,21 +502,24 @@ def _format(asked: RankFormat | None, *, print0: bool, summary: bool) -> RankFor
 
 
 def _diagnose(
-    diagnoser: Diagnoser, listed: PhotoList, *, quiet: bool
+    diagnoser: Diagnoser, listed: PhotoList, work: Work, *, quiet: bool
 ) -> tuple[list[Diagnosis], dict[str, Measurements]]:
     """All records, and what was measured on the way. A ranking of half a folder would be a wrong one."""
-    from photodefect.hints.measurements import measure  # noqa: PLC0415
+    from photodefect.hints.measurements import MEASURE  # noqa: PLC0415
 
     measurements: dict[str, Measurements] = {}
     diagnoses = list(listed.problems)
-    running = diagnoser.diagnose(listed.photos, look=lambda path, pixels: measurements.update({path: measure(pixels)}))
+    running = diagnoser.look_at(listed.photos, MEASURE)
     try:
         with closing(running), ProgressLine(len(listed.photos), enabled=not quiet) as progress:
-            for diagnosis in running:
+            for diagnosis, measured in running:
                 diagnoses.append(diagnosis)
+                if measured is not None:
+                    measurements[diagnosis.path] = measured
                 progress.advance()
     except KeyboardInterrupt:
         note(f"interrupted after {len(diagnoses)} of {len(listed)} photos; nothing was ranked")
+        work.tell_how_to_go_on()
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     return diagnoses, measurements
 

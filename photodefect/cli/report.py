@@ -15,8 +15,19 @@ from photodefect.cli.console import log_to_stderr, note
 from photodefect.cli.diagnose import Device
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.interrupts import held_interrupts
-from photodefect.cli.options import ModelName, Quiet, Verbose, thresholds
+from photodefect.cli.options import (
+    CacheFile,
+    ModelName,
+    NoCache,
+    Quiet,
+    Threads,
+    TimeLimit,
+    Verbose,
+    Workers,
+    thresholds,
+)
 from photodefect.cli.progress import ProgressLine
+from photodefect.cli.work import Work, diagnosing
 from photodefect.errors import NothingToDoError
 from photodefect.printable import printable
 
@@ -64,6 +75,11 @@ def report(
             help="From which severity on a defect is severe (0.5) and mild (0.3). Repeatable.",
         ),
     ] = None,
+    workers: Workers = None,
+    threads: Threads = None,
+    time_limit: TimeLimit = None,
+    cache: CacheFile = None,
+    no_cache: NoCache = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -91,15 +107,15 @@ def report(
         raise NothingToDoError("there are only pictures of earlier reports")
     check_folder(output, force=force, originals=photos)
 
-    from photodefect.diagnosis import Diagnoser  # noqa: PLC0415
     from photodefect.reports.html.illustrate import illustrate  # noqa: PLC0415
 
-    diagnoser = Diagnoser(model, device=device.value, patches=patches, thresholds=limits)
-    if verbose:
-        note(diagnoser.describe())
     tally = Tally()
     replaces = is_report(output)
-    with ReportFolder(output) as folder:
+    work = Work(workers, threads, time_limit, cache, no_cache)
+    settings = {"device": device.value, "patches": patches, "thresholds": limits}
+    with diagnosing(model, work, photos, **settings) as diagnoser, ReportFolder(output) as folder:
+        if verbose:
+            note(diagnoser.describe())
         page = HtmlReport(folder, title if title is not None else _title(paths or []))
         for record in listed.problems:
             page.add(record, None)
@@ -109,6 +125,7 @@ def report(
         if interrupted and (replaces or not tally.photos):
             kept = "the earlier report stays as it was" if replaces else "nothing was written"
             note(f"interrupted after {tally.photos} of {tally.photos + missing} photos; {kept}")
+            work.tell_how_to_go_on()
             raise typer.Exit(ExitCode.INTERRUPTED)
         place = os.fspath(page.close(missing=missing))
     # Programs get the path as it is.
@@ -119,6 +136,7 @@ def report(
         sys.stdout.buffer.write(os.fsencode(place) + b"\n")
     if interrupted:
         note(f"interrupted after {tally.photos} of {tally.photos + missing} photos; the page shows those")
+        work.tell_how_to_go_on()
         raise typer.Exit(ExitCode.INTERRUPTED)
     if not quiet:
         for line in tally.summary().splitlines():

@@ -11,14 +11,14 @@ import typer
 from photodefect.cli.console import note
 from photodefect.cli.diagnose import Device
 from photodefect.cli.exit_codes import ExitCode
-from photodefect.cli.options import ModelName, Quiet
+from photodefect.cli.options import CacheFile, ModelName, NoCache, Quiet, Threads, TimeLimit, Workers
 from photodefect.cli.output import check_output, open_output
 from photodefect.cli.progress import ProgressLine
+from photodefect.cli.work import Work, diagnosing
 from photodefect.errors import DataError, NothingToDoError
 
 if TYPE_CHECKING:
-    from photodefect.records import Diagnosis
-    from photodefect.tune import Rating, Taste
+    from photodefect.tune import Taste
 
 
 def tune(
@@ -50,6 +50,11 @@ def tune(
     patches: Annotated[
         int, typer.Option("--patches", min=1, max=1000, metavar="N", help="Crops at original resolution, a photo.")
     ] = 10,
+    workers: Workers = None,
+    threads: Threads = None,
+    time_limit: TimeLimit = None,
+    cache: CacheFile = None,
+    no_cache: NoCache = False,
     quiet: Quiet = False,
 ) -> None:
     """Fit a profile to your own ratings.
@@ -74,7 +79,14 @@ def tune(
     folder = images if images is not None else ratings.parent
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder. Name the folder that the paths of {ratings} start from.")
-    diagnoses = _diagnose(rated, folder, model, device, patches, quiet=quiet)
+    work = Work(workers, threads, time_limit, cache, no_cache)
+    diagnoses = {}
+    with diagnosing(model, work, device=device.value, patches=patches) as diagnoser:
+        running = diagnoser.diagnose(folder / it.path for it in rated)
+        with closing(running), ProgressLine(len(rated), enabled=not quiet) as progress:
+            for rating, diagnosis in zip(rated, running, strict=True):
+                diagnoses[rating.path] = diagnosis
+                progress.advance()
     failed = [it for it in diagnoses.values() if it.error is not None]
     if len(failed) == len(diagnoses):
         raise NothingToDoError(
@@ -105,21 +117,6 @@ def _target(output: Path | None, save_as: str | None) -> Path | None:
     folder = user_folder() / NAMED_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{save_as.removesuffix(SUFFIX)}{SUFFIX}"
-
-
-def _diagnose(
-    rated: list[Rating], folder: Path, model: str, device: Device, patches: int, *, quiet: bool
-) -> dict[str, Diagnosis]:
-    from photodefect.diagnosis import Diagnoser  # noqa: PLC0415
-
-    diagnoser = Diagnoser(model, device=device.value, patches=patches)
-    running = diagnoser.diagnose(folder / it.path for it in rated)
-    diagnoses = {}
-    with closing(running), ProgressLine(len(rated), enabled=not quiet) as progress:
-        for it, diagnosis in zip(rated, running, strict=True):
-            diagnoses[it.path] = diagnosis
-            progress.advance()
-    return diagnoses
 
 
 def _report(taste: Taste, *, quiet: bool) -> None:

@@ -17,8 +17,20 @@ from photodefect.cli.console import complain, log_to_stderr, note
 from photodefect.cli.diagnose import Device, PatchPlacement, ReportFormat
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.interrupts import held_interrupts
-from photodefect.cli.options import ModelName, Quiet, Verbose, fail_on, thresholds
+from photodefect.cli.options import (
+    CacheFile,
+    ModelName,
+    NoCache,
+    Quiet,
+    Threads,
+    TimeLimit,
+    Verbose,
+    Workers,
+    fail_on,
+    thresholds,
+)
 from photodefect.cli.output import check_output, open_growing
+from photodefect.cli.work import Work, diagnosing
 
 if TYPE_CHECKING:
     from photodefect.cli.tally import Tally
@@ -96,6 +108,11 @@ def watch(
             help="End with code 10, after --stop-after, if a photo was that bad, or had that defect. Repeatable.",
         ),
     ] = None,
+    workers: Workers = None,
+    threads: Threads = None,
+    time_limit: TimeLimit = None,
+    cache: CacheFile = None,
+    no_cache: NoCache = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -125,29 +142,31 @@ def watch(
     if not existing:
         arrivals.know(there)
 
-    from photodefect.diagnosis import Diagnoser  # noqa: PLC0415
     from photodefect.reports import FORMATS  # noqa: PLC0415
 
-    diagnoser = Diagnoser(
-        model,
-        device=device.value,
-        patches=patches,
-        placement=patch_placement.value,
-        seed=seed,
-        thresholds=limits,
-    )
-    if verbose:
-        note(diagnoser.describe())
-    if not quiet:
-        note(f"watching {folder}; Ctrl-C ends it")
     tally = Tally(demands)
     if report_format is None:
         report_format = ReportFormat.TABLE if output is None and sys.stdout.isatty() else ReportFormat.NDJSON
     chosen = FORMATS[report_format.value]
     encoding = sys.stdout.encoding if report_format is ReportFormat.TABLE else "utf-8"
-    with open_growing(output, force=force, errors=chosen.encoding_errors, encoding=encoding) as stream:
-        writer = chosen.writer(stream, detail)
-        interrupted = _run(watched, arrivals, diagnoser, writer, tally, stop_after=stop_after)
+    work = Work(workers, threads, time_limit, cache, no_cache)
+    with diagnosing(
+        model,
+        work,
+        there,
+        device=device.value,
+        patches=patches,
+        placement=patch_placement.value,
+        seed=seed,
+        thresholds=limits,
+    ) as diagnoser:
+        if verbose:
+            note(diagnoser.describe())
+        if not quiet:
+            note(f"watching {folder}; Ctrl-C ends it")
+        with open_growing(output, force=force, errors=chosen.encoding_errors, encoding=encoding) as stream:
+            writer = chosen.writer(stream, detail)
+            interrupted = _run(watched, arrivals, diagnoser, writer, tally, stop_after=stop_after)
     if not quiet:
         for line in tally.summary().splitlines():
             note(line)

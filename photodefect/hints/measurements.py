@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -15,6 +16,7 @@ from photodefect.errors import DataError
 from photodefect.hints.cast import Cast, measure_cast
 from photodefect.hints.light import Light, measure_light
 from photodefect.hints.softness import Softness, measure_softness
+from photodefect.workers.tasks import Look
 
 _LONG_SIDE: Final = 320
 
@@ -73,3 +75,13 @@ def _sample(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     image = Image.fromarray(np.ascontiguousarray(pixels[::step, ::step]))
     image.thumbnail((_LONG_SIDE, _LONG_SIDE), Image.Resampling.BOX)
     return np.asarray(image)
+
+
+MEASURE: Final = Look(
+    measure,
+    # The number grows whenever the same photo would be measured otherwise than before.
+    "measurements 1",
+    lambda measured: json.dumps(measured.to_dict()),
+    lambda text: Measurements.from_dict(json.loads(text)),
+)
+"""Measures photos while they are diagnosed."""

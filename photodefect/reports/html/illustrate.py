@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
 from collections.abc import Generator, Iterable
-from contextlib import closing
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from photodefect.diagnosis import Diagnoser
-from photodefect.heatmap import heatmaps
 from photodefect.records import Diagnosis
 from photodefect.reports.html.pictures import Pictures, make_pictures
+from photodefect.workers.tasks import Look
+
+if TYPE_CHECKING:
+    from photodefect.diagnosis import Diagnoser
+    from photodefect.network.model import Model
 
 
 def illustrate(
@@ -29,16 +34,34 @@ def illustrate(
     Yields:
         A record a path, and its pictures unless it failed. A photo whose pictures can't be made has failed.
     """
-    # By path, since photos are worked on side by side; a list, since a path may be given twice. Lists stay
-    # when they are empty: another thread may be about to fill the same one.
-    made: defaultdict[str, list[Pictures]] = defaultdict(list)
+    model = (diagnoser.folder or diagnoser.model) if maps else None
+    yield from diagnoser.look_at(paths, Look(Draw(model, diagnoser.device)))
 
-    def draw(path: str, pixels: NDArray[np.uint8]) -> None:
-        severity = heatmaps(diagnoser.model, pixels).maps if maps else None
-        pictures = make_pictures(pixels, severity)
-        made[path].append(pictures)
 
-    with closing(diagnoser.diagnose(paths, look=draw)) as diagnoses:
-        for diagnosis in diagnoses:
-            pictures = made[diagnosis.path].pop() if made[diagnosis.path] else None
-            yield diagnosis, pictures if diagnosis.error is None else None
+@dataclass(frozen=True)
+class Draw:
+    """Makes the pictures of a photo, in whichever process has its pixels.
+
+    Attributes:
+        model: makes the heat maps, loaded or its folder; None for no maps.
+        device: that computes them.
+    """
+
+    model: Path | Model | None
+    device: str
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> Pictures:
+        """Make them, of (height, width, 3) sRGB."""
+        if self.model is None:
+            return make_pictures(pixels)
+        from photodefect.heatmap import heatmaps  # noqa: PLC0415  imports torch
+
+        model = _model(self.model, self.device) if isinstance(self.model, Path) else self.model
+        return make_pictures(pixels, heatmaps(model, pixels).maps)
+
+
+@lru_cache(maxsize=1)
+def _model(folder: Path, device: str) -> Model:
+    from photodefect.network.model import load_model  # noqa: PLC0415
+
+    return load_model(folder, device)

@@ -1,0 +1,91 @@
+"""How a command that diagnoses works: its processes, its limits, its cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from photodefect.cli.console import note
+from photodefect.errors import DataError
+
+if TYPE_CHECKING:
+    from photodefect.cache import Cache
+    from photodefect.diagnosis import Diagnoser
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a person said about the work; the options of these names in :mod:`photodefect.cli.options`."""
+
+    workers: int | None = None
+    threads: int | None = None
+    time_limit: float | None = None
+    cache: Path | None = None
+    no_cache: bool = False
+
+    def tell_how_to_go_on(self) -> None:
+        """Tell the person who interrupted a run how to go on with it."""
+        if not self.no_cache:
+            note("the same command goes on from there: results so far are in the cache")
+
+
+@contextmanager
+def diagnosing(
+    model: str,
+    work: Work,
+    originals: Sequence[str] = (),
+    **settings: Any,  # noqa: ANN401  of the Diagnoser
+) -> Iterator[Diagnoser]:
+    """Have photos diagnosed in a block. Its workers end with it, and what was found is kept however it ends.
+
+    Args:
+        model: as the Diagnoser takes it.
+        work: what the person said.
+        originals: photos; none of them may be the cache.
+        settings: of the Diagnoser.
+
+    Raises:
+        typer.BadParameter: options exclude each other.
+        DataError: the file of ``--cache`` is something else than a cache.
+        ModelError: the model or the device can't be used.
+    """
+    from photodefect.diagnosis import Diagnoser  # noqa: PLC0415
+
+    with (
+        _open_cache(work, originals) as cache,
+        Diagnoser(
+            model,
+            workers=work.workers,
+            threads=work.threads,
+            time_limit=work.time_limit,
+            cache=cache,
+            **settings,
+        ) as diagnoser,
+    ):
+        yield diagnoser
+
+
+@contextmanager
+def _open_cache(work: Work, originals: Sequence[str]) -> Iterator[Cache | None]:
+    file = work.cache
+    if work.no_cache:
+        if file is not None:
+            raise typer.BadParameter("--cache and --no-cache exclude each other")
+        yield None
+        return
+    if file is not None and file.is_dir():
+        raise DataError(f"{file} is a folder; --cache takes a file")
+    if file is not None and file.is_file() and any(Path(it).exists() and file.samefile(it) for it in originals):
+        raise DataError(f"{file} is one of the photos; originals are never written to")
+    from photodefect.cache import Cache  # noqa: PLC0415
+
+    cache = Cache(file, warn=lambda message: note(message, "yellow"))
+    try:
+        yield cache
+    finally:
+        cache.close()

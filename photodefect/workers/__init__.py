@@ -1,0 +1,1 @@
+"""Processes and threads that work on photos side by side, one photo each."""

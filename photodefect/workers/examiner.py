@@ -1,0 +1,107 @@
+"""The work on one photo, wherever it is done: read, look it up, decode, cut, compute."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from photodefect.cache import CacheReader, Stamp, content_key
+from photodefect.errors import ModelError, PhotoError, TooLargeError
+from photodefect.findings import known_finding
+from photodefect.photos.files import read_photo
+from photodefect.records import PhotoFailure
+from photodefect.workers.tasks import Outcome, Settings, Task
+
+if TYPE_CHECKING:
+    from photodefect.engines import Engine
+
+
+class Examiner:
+    """Works on photos, one after the other. Decoders and networks are loaded when the first photo needs them.
+
+    Args:
+        settings: how photos are looked at.
+        engine: computes the scores; None to open the one that the settings name.
+        working: called before a photo is decoded, when all that takes long the first time is done.
+    """
+
+    def __init__(
+        self, settings: Settings, engine: Engine | None = None, working: Callable[[], None] = lambda: None
+    ) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._working = working
+        self._cache = None if settings.cache is None else CacheReader(settings.cache)
+
+    def examine(self, task: Task) -> Outcome:
+        """Do a task. What goes wrong is in the outcome, never raised."""
+        try:
+            return self._examine(task)
+        except PhotoError as error:
+            return Outcome(failure=PhotoFailure(type(error).__name__, str(error)))
+        except ModelError as error:
+            return Outcome(fatal=error)
+        except MemoryError:
+            message = "reading it takes more memory than there is, or than the limit of a worker allows"
+            return Outcome(failure=PhotoFailure(TooLargeError.__name__, message))
+        # The one place that takes any exception: decoders and metadata readers meet files that nobody foresaw, and a
+        # run over a thousand photos must not end at the one that finds a bug. It is never silent: the photo's record
+        # says so and the log has the traceback.
+        except Exception as error:  # noqa: BLE001
+            message = f"{type(error).__name__}: {error}"
+            return Outcome(failure=PhotoFailure("InternalError", message), traceback=traceback.format_exc())
+
+    def _examine(self, task: Task) -> Outcome:
+        path = Path(task.path)
+        before = _stamp(path)
+        data = read_photo(path)
+        content = content_key(data, path.suffix)
+        # A file that is being written has no content to be known by.
+        stamp = before if before is not None and before == _stamp(path) and before.settled() else None
+        wanted = [kind for kind in (task.kind, task.look_kind) if kind]
+        known = {} if self._cache is None else self._cache.find_content(content, wanted)
+        if task.kind and known_finding(known.get(task.kind), self._settings.max_pixels) is None:
+            known.pop(task.kind, None)
+        to_score = bool(task.kind) and task.kind not in known
+        to_look = task.look is not None and task.look_kind not in known
+        if not (to_score or to_look):
+            return Outcome(known=known, content=content, stamp=stamp)
+
+        # Takes half a second or more, once.
+        from photodefect.photos.decode import decode_bytes  # noqa: PLC0415
+        from photodefect.photos.exif import read_capture  # noqa: PLC0415
+
+        if to_score:
+            from photodefect.scoring import make_inputs, score  # noqa: PLC0415
+
+            if self._settings.score and self._engine is None:
+                self._engine = self._settings.choice.open(self._settings.threads)
+        self._working()
+        capture = read_capture(data)
+        photo = decode_bytes(data, path.suffix, max_pixels=self._settings.max_pixels)
+        del data
+        inputs = finding = None
+        if to_score:
+            inputs = make_inputs(
+                photo.pixels,
+                patches=self._settings.patches,
+                placement=self._settings.placement,
+                seed=self._settings.seed,
+                capture=capture,
+                provenance=photo.provenance,
+            )
+        seen = task.look(photo.pixels) if to_look and task.look is not None else None
+        del photo  # the largest thing that there is
+        if inputs is not None and self._engine is not None:
+            (finding,) = score(self._engine, self._settings.choice.manifest, [inputs])
+            inputs = None
+        return Outcome(finding, inputs, seen, known, content, stamp)
+
+
+def _stamp(path: Path) -> Stamp | None:
+    try:
+        return Stamp.of(path.stat())
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,131 @@
+"""What workers are told and what they answer: small, and light to import."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from photodefect.findings import SCORING_VERSION, Finding
+from photodefect.photos.facts import DEFAULT_MAX_PIXELS
+from photodefect.records import PhotoFailure
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from photodefect.cache import Stamp
+    from photodefect.engines import EngineChoice
+    from photodefect.errors import PhotodefectError
+    from photodefect.inputs import Placement
+    from photodefect.scoring import Inputs
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How photos are looked at.
+
+    Attributes:
+        choice: the model and what computes it.
+        patches: crops a photo.
+        placement: where they are.
+        seed: mixed into the photo's own.
+        max_pixels: larger photos are refused.
+        threads: that compute at once for one photo.
+        score: compute scores where the photo is decoded; else the networks' inputs come back.
+        cache: the file of known results, or None.
+    """
+
+    choice: EngineChoice
+    patches: int
+    placement: Placement
+    seed: int | None = None
+    max_pixels: int = DEFAULT_MAX_PIXELS
+    threads: int = 1
+    score: bool = True
+    cache: Path | None = None
+
+    @property
+    def kind(self) -> str:
+        """All that a finding depends on beside the photo, for the cache. It names the model first, for people."""
+        model = self.choice.manifest.identity
+        grid = self.placement == "grid"
+        parts = {
+            "model": model.name,
+            "sha256": model.sha256,
+            "engine": self.choice.key,
+            # A grid has as many patches as it has, and nothing of it is drawn.
+            "patches": "grid" if grid else self.patches,
+            "seed": None if grid else self.seed,
+            "scoring": SCORING_VERSION,
+        }
+        return json.dumps(parts)
+
+
+@dataclass(frozen=True)
+class Look(Generic[T]):
+    """Something else to be made of a photo's pixels while they are there, in the process that decoded them.
+
+    Attributes:
+        function: takes pixels, (height, width, 3), uint8, sRGB, upright. It and what it returns must be picklable:
+            a function of a module, or an instance of a dataclass of one.
+        kind: what the cache keeps the results as; it names function and version. Empty if they aren't kept.
+        encode: a result as text, for the cache.
+        decode: the inverse.
+    """
+
+    function: Callable[[NDArray[np.uint8]], T]
+    kind: str = ""
+    encode: Callable[[T], str] = json.dumps
+    decode: Callable[[str], T] = json.loads
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is wanted of one photo.
+
+    Attributes:
+        path: of the photo.
+        kind: of the finding that is wanted; empty if it is known.
+        look: the function of a :class:`Look`, or None.
+        look_kind: its kind.
+        limit_s: how long the work may take once the networks are loaded.
+    """
+
+    path: str
+    kind: str = ""
+    look: Callable[[Any], Any] | None = None
+    look_kind: str = ""
+    limit_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a task.
+
+    Attributes:
+        finding: what was found, if it was wanted, and computed there.
+        inputs: of the networks, if they are computed elsewhere.
+        seen: what the look made.
+        known: results that the cache had of the same content, by kind.
+        content: the key of the file's content; empty if it wasn't read.
+        stamp: of the file, if it shows when its content changes.
+        failure: why there is nothing.
+        traceback: of an error that nobody foresaw.
+        fatal: an error that ends the run.
+    """
+
+    finding: Finding | None = None
+    inputs: Inputs | None = None
+    seen: Any = None
+    known: Mapping[str, str] = field(default_factory=dict)
+    content: bytes = b""
+    stamp: Stamp | None = None
+    failure: PhotoFailure | None = None
+    traceback: str = ""
+    fatal: PhotodefectError | None = None
