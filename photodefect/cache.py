@@ -44,6 +44,7 @@ _SCHEMA_VERSION: Final = 1
 _MAGIC: Final = b"SQLite format 3\0"
 _DATABASE_SUFFIXES: Final = (".sqlite", ".sqlite3", ".db")
 _BUSY_S: Final = 10.0
+_LEAVING_MS: Final = 700
 _DAY_S: Final = 86400
 _INT_MASK: Final = 2**63 - 1
 
@@ -219,6 +220,9 @@ class Cache:
     def close(self) -> None:
         """Write what waits, and leave the file no larger than it may be."""
         with self._lock:
+            if self._connection is not None:
+                # Whoever pressed Ctrl-C doesn't wait for other runs.
+                self._guarded(lambda connection: connection.execute(f"PRAGMA busy_timeout = {_LEAVING_MS}").close())
             self.commit()
             if self._added:
                 self._guarded(self._prune)

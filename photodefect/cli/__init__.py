@@ -22,6 +22,7 @@ import typer.main
 from photodefect._version import __version__
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.guard import guarded
+from photodefect.cli.interrupts import endings_as_interrupts
 from photodefect.cli.optional_values import with_values
 from photodefect.printable import printable
 
@@ -134,6 +135,7 @@ def _photodefect(
 def main() -> None:
     """Run the command line."""
     try:
-        app(prog_name="photodefect")
+        with endings_as_interrupts():
+            app(prog_name="photodefect")
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)

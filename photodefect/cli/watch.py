@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -194,34 +191,19 @@ def _run(
     interrupted = False
     last_arrival = time.monotonic()
     try:
-        with _termination_as_interrupt():
-            for photos in watched.batches():
-                with closing(diagnoser.diagnose(photos)) as diagnoses:
-                    for diagnosis in diagnoses:
-                        with held_interrupts():
-                            if arrivals.accept(diagnosis):
-                                writer.write(diagnosis)
-                                tally.add(diagnosis)
-                now = time.monotonic()
-                if photos or arrivals:
-                    last_arrival = now
-                elif stop_after is not None and now - last_arrival >= stop_after:
-                    break
+        for photos in watched.batches():
+            with closing(diagnoser.diagnose(photos)) as diagnoses:
+                for diagnosis in diagnoses:
+                    with held_interrupts():
+                        if arrivals.accept(diagnosis):
+                            writer.write(diagnosis)
+                            tally.add(diagnosis)
+            now = time.monotonic()
+            if photos or arrivals:
+                last_arrival = now
+            elif stop_after is not None and now - last_arrival >= stop_after:
+                break
     except KeyboardInterrupt:
         interrupted = True
     writer.close()
     return interrupted
-
-
-@contextmanager
-def _termination_as_interrupt() -> Iterator[None]:
-    """End by SIGTERM as by Ctrl-C: what watches for months is ended by a service manager, not by a keyboard."""
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        signal.raise_signal(signal.SIGINT)
-
-    previous = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)

@@ -66,7 +66,8 @@ def check_folder(folder: Path, *, force: bool = False, originals: Iterable[str] 
     place = os.path.realpath(folder)
     if any(os.path.realpath(parent) == place for parent in {os.path.dirname(photo) for photo in originals}):  # noqa: PTH120 - a Path would take longer for thousands of photos
         raise DataError(f"{folder} holds photos of this run; a report goes into a folder of its own")
-    if not force and not is_report(folder) and any(folder.iterdir()):
+    # Files without a page are what a run has left that was killed; the next report removes them.
+    if not force and not is_report(folder) and not all(_FILES.fullmatch(it.name) for it in folder.iterdir()):
         raise DataError(f"{folder} isn't empty and holds no earlier report; name another folder, or --force")
 
 
