@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import socket
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -56,8 +57,9 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="names are any b
 
 
 @pytest.fixture
-def folder(samples: Path, tmp_path: Path) -> Path:
+def folder(samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A photo of each name, some damaged ones, and what is no file, in a folder with such a name itself."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))  # journals
     photos = tmp_path / "\x1b[31mred" / "photos"
     photos.mkdir(parents=True)
     with Image.open(samples / "dog.jpg") as image:
@@ -133,6 +135,16 @@ def test_a_pipe_where_a_sidecar_would_be_is_not_waited_for(folder: Path, random_
     assert result.exit_code == 1
     copied = {os.fsencode(path.name) for path in (tmp_path / "copies").iterdir()}
     assert copied == {*NAMES}
+
+
+def test_sidecars_are_written_beside_any_names_and_not_into_a_pipe(folder: Path, random_model: Path) -> None:
+    result = run("rank-folder", folder, "--xmp", "--apply", "--quiet", model=random_model)
+    assert result.exit_code == 1
+    assert stat.S_ISFIFO((folder / "plain.xmp").stat().st_mode)
+    for name in NAMES[1:-1]:  # the last leaves no room for another ending
+        sidecar = Path(os.fsdecode(os.fsencode(folder) + b"/" + name.removesuffix(b".jpg") + b".xmp"))
+        if name.endswith(b".jpg"):
+            assert "photodefect" in sidecar.read_text("utf-8")
 
 
 def test_a_page_of_such_names_holds_no_markup_of_theirs(folder: Path, random_model: Path, tmp_path: Path) -> None:

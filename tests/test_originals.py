@@ -26,7 +26,13 @@ from photodefect.cli import _load, app, available_commands
 from photodefect.defects import KEYS
 from photodefect.network.registry import NETWORKS
 
-SIDECAR = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><!-- a person\'s --></x:xmpmeta>\n'
+SIDECAR = """\
+<x:xmpmeta xmlns:x="adobe:ns:meta/">
+ <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+  <rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="5" xmp:Label="a person's"/>
+ </rdf:RDF>
+</x:xmpmeta>
+"""
 READ_ONLY = ("photos/IMG_2.jpg", "photos/IMG_2.jpg.xmp", "outside/linked.jpg")
 
 
@@ -91,6 +97,9 @@ RUNS: dict[str, Callable[[Place], list[Run]]] = {
         [at.photos, "--output", at.out / "ranking.csv", "--format", "json", "--force"],
         [at.photos, "--copy-to", at.out / "copies", "--apply", "--journal", at.out / "copies.jsonl"],
         [at.photos, "--link-to", at.out / "links", "--apply", "--keep-folders"],
+        [at.photos, "--xmp", "--xmp-style", "full"],
+        [at.photos, "--xmp", "--reject-as", "label", "--overwrite-ratings", "--apply", "--journal",
+         at.out / "xmp.jsonl"],
         [at.photos, "--move-to", at.out / "planned"],
         [at.photos, "--move-to", at.out / "moved", "--apply", "--journal", at.out / "moved.jsonl"],
     ],
@@ -99,6 +108,7 @@ RUNS: dict[str, Callable[[Place], list[Run]]] = {
         [at.out / "copies.jsonl"],
         [at.out / "copies.jsonl", "--apply"],
         [at.out / "moved.jsonl", "--apply"],
+        [at.out / "xmp.jsonl", "--apply"],
     ],
     "profile": lambda at: [["show", at.photos], ["list"]],
     "tune": lambda at: [
@@ -142,6 +152,7 @@ WRONG_TARGETS: dict[str, Callable[[Place], list[Run]]] = {
         [at.photos, "--move-to", at.photos / "inside", "--apply"],
         [at.photos, "--copy-to", at.photos, "--apply"],
         [at.photos, "--copy-to", at.out, "--apply", "--journal", at.photos / "IMG_1.jpg"],
+        [at.photos, "--xmp", "--apply", "--journal", at.photos / "IMG_1.jpg"],
     ],
     "tune": lambda at: [[at.labels, "--force", "--anyway", "--output", at.labels]],
     "train": lambda at: [[at.labels, "--output", at.photos / "IMG_1.jpg", *TRAINING]],
@@ -201,7 +212,7 @@ def plant(tree: Path, samples: Path) -> None:
         (tree / name).chmod(0o444)
 
 
-def snapshot(tree: Path, *, folders: bool = True) -> dict[str, tuple[object, ...]]:
+def snapshot(tree: Path) -> dict[str, tuple[object, ...]]:
     """Name -> kind, mode, time of change and content of everything in a tree; links are not followed."""
     found: dict[str, tuple[object, ...]] = {}
     for path in sorted([tree, *tree.rglob("*")]):
@@ -211,7 +222,6 @@ def snapshot(tree: Path, *, folders: bool = True) -> dict[str, tuple[object, ...
             content = str(path.readlink())
         elif path.is_dir():
             content = "folder"
-            about = about if folders else (status.st_mode, 0)
         else:
             content = hashlib.sha256(path.read_bytes()).hexdigest()
         found[str(path.relative_to(tree))] = (*about, content)
@@ -249,7 +259,7 @@ def test_nothing_that_a_command_writes_changes_an_original(
 ) -> None:
     if command == "train":
         monkeypatch.setitem(NETWORKS, "lite0", tiny_builder())
-    original = snapshot(place.tree, folders=False)
+    original = snapshot(place.tree)
     if command == "undo":  # of what another command did
         for arguments in RUNS["rank-folder"](place):
             if "--journal" in arguments:
@@ -264,10 +274,31 @@ def test_nothing_that_a_command_writes_changes_an_original(
         if "--move-to" in arguments and "--apply" in arguments:
             everywhere = {entry[-1] for entry in (after | snapshot(place.out)).values()}
             assert {entry[-1] for entry in before.values()} <= everywhere, "something that was moved is gone"
+        elif "--xmp" in arguments and "--apply" in arguments:
+            assert after != before
+            assert _beside_sidecars(after) == _beside_sidecars(before)
+            before = after
         elif command != "undo":
             assert after == before, arguments
     if command == "undo":
-        assert snapshot(place.tree, folders=False) == original
+        assert _without_times(snapshot(place.tree)) == _without_times(original)
+
+
+def _beside_sidecars(found: dict[str, tuple[object, ...]]) -> dict[str, tuple[object, ...]]:
+    """All but sidecars, and when a folder got a new one."""
+    return {
+        name: (entry[0], *entry[2:]) if entry[-1] == "folder" else entry
+        for name, entry in found.items()
+        if not name.endswith(".xmp")
+    }
+
+
+def _without_times(found: dict[str, tuple[object, ...]]) -> dict[str, tuple[object, ...]]:
+    """What comes back by undo: all but when folders changed, and sidecars, which are written anew."""
+    return {
+        name: (entry[0], *entry[2:]) if entry[-1] == "folder" or name.endswith(".xmp") else entry
+        for name, entry in found.items()
+    }
 
 
 @pytest.mark.parametrize("command", WRONG_TARGETS)

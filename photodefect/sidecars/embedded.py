@@ -8,6 +8,8 @@ from PIL import Image
 
 from photodefect.errors import SidecarError, UnreadableError
 from photodefect.photos.files import open_regular
+from photodefect.photos.photo import DEFAULT_MAX_PIXELS
+from photodefect.photos.raster import pillow_limits
 
 
 def embedded_xmp(photo: Path) -> bytes | None:
@@ -17,7 +19,7 @@ def embedded_xmp(photo: Path) -> bytes | None:
         SidecarError: the file can't be read.
     """
     try:
-        with open_regular(photo) as file, Image.open(file) as image:
+        with open_regular(photo) as file, pillow_limits(DEFAULT_MAX_PIXELS), Image.open(file) as image:
             packet = image.info.get("xmp")
     except UnreadableError as error:
         raise SidecarError(str(error)) from error
