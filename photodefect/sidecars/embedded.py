@@ -7,8 +7,8 @@ from pathlib import Path
 from PIL import Image
 
 from photodefect.errors import SidecarError, UnreadableError
+from photodefect.photos.facts import DEFAULT_MAX_PIXELS
 from photodefect.photos.files import open_regular
-from photodefect.photos.photo import DEFAULT_MAX_PIXELS
 from photodefect.photos.raster import pillow_limits
 
 
