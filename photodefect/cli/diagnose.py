@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from photodefect.cli.cluster import diagnose_on_cluster
 from photodefect.cli.console import log_to_stderr, note
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.interrupts import held_interrupts
@@ -71,7 +72,10 @@ def diagnose(
         ReportFormat, typer.Option("--format", "-f", help="Table for people, the others for programs.")
     ] = ReportFormat.TABLE,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write here instead of to stdout.")
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Write here instead of to stdout; with --ray, a folder or URL."
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the --output file if it is there already.")] = False,
     detail: Annotated[
@@ -117,6 +121,17 @@ def diagnose(
     time_limit: TimeLimit = None,
     cache: CacheFile = None,
     no_cache: NoCache = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            "--ray",
+            metavar="auto|local|HOST:PORT",
+            help="Have it done on a Ray cluster; photos by path or URL (s3://...), results as Parquet.",
+        ),
+    ] = None,
+    part_size: Annotated[
+        int, typer.Option("--part-size", min=1, max=1_000_000, metavar="N", help="Photos in a file of --ray's results.")
+    ] = 2000,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -132,12 +147,36 @@ def diagnose(
     demands = [fail_on(value) for value in fail_on_ or []]
     if verbose:
         log_to_stderr()
+    if ray is not None:
+        if report_format is not ReportFormat.TABLE:
+            raise typer.BadParameter("--ray writes Parquet; leave --format out")
+        diagnose_on_cluster(
+            paths or [],
+            files_from,
+            null_separated=null,
+            address=ray,
+            results=output,
+            force=force,
+            part_size=part_size,
+            model=model,
+            device=device.value,
+            patches=patches,
+            placement=patch_placement.value,
+            seed=seed,
+            limits=limits,
+            workers=workers,
+            time_limit=time_limit,
+            demands=demands,
+            quiet=quiet,
+            verbose=verbose,
+        )
     # Decoders and torch take a while to import: help pages don't wait for the former, mistyped paths not for torch.
     from photodefect.cli.photo_list import list_photos  # noqa: PLC0415
     from photodefect.cli.tally import Tally  # noqa: PLC0415
 
     listed = list_photos(paths or [], files_from, null_separated=null)
-    check_output(output, force=force, originals=listed.photos)
+    target = None if output is None else Path(output)
+    check_output(target, force=force, originals=listed.photos)
 
     from photodefect.reports import FORMATS  # noqa: PLC0415
 
@@ -158,7 +197,7 @@ def diagnose(
     ) as diagnoser:
         if verbose:
             note(diagnoser.describe())
-        with open_output(output, force=force, errors=chosen.encoding_errors, encoding=encoding) as stream:
+        with open_output(target, force=force, errors=chosen.encoding_errors, encoding=encoding) as stream:
             writer = chosen.writer(stream, detail)
             for record in listed.problems:
                 writer.write(record)

@@ -47,8 +47,8 @@ def evaluate(
         str,
         typer.Argument(
             metavar="PREDICTIONS|MODEL",
-            help="What diagnose wrote as CSV, JSON or NDJSON (--detail adds both networks' scores); or a model's name "
-            "or folder, to diagnose the photos now.",
+            help="What diagnose wrote as CSV, JSON, NDJSON (--detail adds both networks' scores) or, with --ray, a "
+            "folder of Parquet; or a model's name or folder, to diagnose the photos now.",
         ),
     ],
     *,
@@ -123,13 +123,14 @@ def evaluate(
     if html is not None and (html == output or (html == STDOUT and output is None)):
         raise typer.BadParameter("the page and the report can't go to the same place", param_hint="--html")
 
+    from photodefect.distributed.results import is_results  # noqa: PLC0415
     from photodefect.errors import DataError  # noqa: PLC0415
     from photodefect.evaluation.benchmark import read_manifest, run_benchmark  # noqa: PLC0415
     from photodefect.evaluation.predictions import match, read_predictions  # noqa: PLC0415
     from photodefect.evaluation.report import evaluate as judge  # noqa: PLC0415
     from photodefect.labels import read_labels  # noqa: PLC0415
 
-    predictions = read_predictions(Path(source)) if Path(source).is_file() else None
+    predictions = read_predictions(Path(source)) if Path(source).is_file() or is_results(Path(source)) else None
     if predictions is None and Path(source).suffix.lower() in (".csv", ".json", ".ndjson", ".jsonl"):
         raise DataError(f"{source}: there is no such file of predictions")
     labelled = None if labels is None else read_labels(labels, images, need_images=predictions is None)

@@ -53,7 +53,7 @@ def list_photos(paths: Sequence[str], files_from: str | None = None, *, null_sep
     named = [Path(path) for path in paths]
     if named and not any(os.path.lexists(path) for path in named):
         find_photos(named)  # raises, naming them
-    spelled = [*paths, *(_read_list(files_from, null_separated) if files_from is not None else [])]
+    spelled = [*paths, *(read_list(files_from, null_separated) if files_from is not None else [])]
     given = [Path(path) for path in spelled]
     # A Path has no leading "./" any more: the objects themselves tell how each was written.
     spelling = {id(path): text for path, text in zip(given, spelled, strict=True)}
@@ -71,7 +71,12 @@ def list_photos(paths: Sequence[str], files_from: str | None = None, *, null_sep
     return result
 
 
-def _read_list(files_from: str, null_separated: bool) -> list[str]:
+def read_list(files_from: str, null_separated: bool) -> list[str]:
+    """The paths in the file of ``--files-from``, or on stdin for ``-``.
+
+    Raises:
+        DataError: the list can't be read.
+    """
     if files_from == STDIN:
         return read_path_list(sys.stdin.buffer, null_separated)
     try:

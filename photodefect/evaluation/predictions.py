@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photodefect.defects import BY_KEY, KEYS
+from photodefect.distributed.results import is_results, read_results
 from photodefect.errors import DataError
 from photodefect.labels import ROUNDING, CsvTable, read_severity, read_table
 from photodefect.records import Diagnosis
@@ -82,19 +83,14 @@ def from_records(records: Iterable[Diagnosis], origin: str) -> Predictions:
 
 
 def read_predictions(path: Path) -> Predictions:
-    """Read what ``diagnose`` wrote as CSV, JSON or NDJSON; its content says which.
+    """Read what ``diagnose`` wrote as CSV, JSON, NDJSON or, on a cluster, Parquet; its content says which.
 
     Of a CSV only ``path`` and any of the seven keys are needed; ``--detail`` adds both networks' own scores.
 
     Raises:
         DataError: it can't be read, a record or row is wrong, or a photo is there twice.
     """
-    try:
-        with path.open("rb") as stream:
-            start = stream.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    except OSError as error:
-        raise DataError(f"{path} can't be read: {error.strerror or error}.") from error
-    rows = _read_json(path) if start in (b"{", b"[") else _read_csv(path)
+    rows = _read_parquet(path) if is_results(path) else _read_text(path)
     first: dict[str, str] = {}
     for where, item in rows:
         name = os.path.normpath(item.path)
@@ -104,6 +100,20 @@ def read_predictions(path: Path) -> Predictions:
     if not rows:
         raise DataError(f"{path} holds no predictions.")
     return Predictions(tuple(item for _, item in rows), str(path), path.parent)
+
+
+def _read_parquet(path: Path) -> list[tuple[str, Prediction]]:
+    rows = enumerate(read_results(path), 1)
+    return [(where := f"{path}, row {number}", _from_record(record, where)) for number, record in rows]
+
+
+def _read_text(path: Path) -> list[tuple[str, Prediction]]:
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    except OSError as error:
+        raise DataError(f"{path} can't be read: {error.strerror or error}.") from error
+    return _read_json(path) if start in (b"{", b"[") else _read_csv(path)
 
 
 def _read_json(path: Path) -> list[tuple[str, Prediction]]:

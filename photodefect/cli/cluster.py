@@ -1,0 +1,176 @@
+"""``photodefect diagnose --ray``: the same on a Ray cluster, with results as Parquet."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+from photodefect.cli.console import note
+from photodefect.cli.exit_codes import ExitCode
+from photodefect.cli.interrupts import held_interrupts
+from photodefect.cli.options import FailOn
+from photodefect.cli.progress import ProgressLine
+from photodefect.errors import DataError
+from photodefect.verdicts import Threshold
+
+if TYPE_CHECKING:
+    from photodefect.cli.tally import Tally
+    from photodefect.distributed.plan import Job, Plan
+    from photodefect.records import Diagnosis
+
+
+def diagnose_on_cluster(
+    paths: Sequence[str],
+    files_from: str | None,
+    *,
+    null_separated: bool,
+    address: str,
+    results: str | None,
+    force: bool,
+    part_size: int,
+    model: str,
+    device: str,
+    patches: int,
+    placement: str,
+    seed: int | None,
+    limits: Mapping[str, Threshold],
+    workers: int | None,
+    time_limit: float | None,
+    demands: Sequence[FailOn],
+    quiet: bool,
+    verbose: bool,
+) -> NoReturn:
+    """Diagnose photos on a Ray cluster. Arguments are the options of ``diagnose``; ends with its exit codes."""
+    if results is None:
+        raise typer.BadParameter("--ray needs a folder or URL for its results: --output DIR")
+    if not paths and files_from is None:
+        raise typer.BadParameter("name photos or folders, or a list of them by --files-from", param_hint="PATHS")
+    from photodefect.distributed.extra import require_extra  # noqa: PLC0415
+
+    require_extra(what="--ray")
+    from photodefect.cli.tally import Tally  # noqa: PLC0415
+    from photodefect.distributed.cluster import joined  # noqa: PLC0415
+    from photodefect.distributed.rows import from_table  # noqa: PLC0415
+
+    with joined(address, verbose=verbose) as cluster:
+        if not quiet:
+            note(cluster)
+        from photodefect.distributed.run import check_cluster, run  # noqa: PLC0415
+
+        job = _job(
+            model, device=device, patches=patches, placement=placement, seed=seed, limits=limits, time_limit=time_limit
+        )
+        plan = _plan(results, paths, files_from, job, null_separated=null_separated, force=force, part_size=part_size)
+        tally = Tally(demands)
+        open_parts = set(plan.open_parts())
+        for part in range(plan.parts):
+            if part not in open_parts:
+                for diagnosis in from_table(plan.rows(part)):
+                    tally.add(diagnosis)
+        if tally.photos and not quiet:
+            note(f"going on: {tally.photos} of the {plan.photos} photos listed at {plan.created} are done")
+        if open_parts:
+            most = check_cluster(job)
+            if _run(run(plan, job, min(workers or most, most)), plan.photos - tally.photos, tally, quiet=quiet):
+                done = plan.parts - len(plan.open_parts())
+                note(f"interrupted; {done} of {plan.parts} parts are complete, and the same command goes on from there")
+                raise typer.Exit(ExitCode.INTERRUPTED)
+    if not quiet:
+        for line in tally.summary().splitlines():
+            note(line)
+    raise typer.Exit(tally.exit_code())
+
+
+def _run(diagnoses: Generator[Diagnosis, None, None], total: int, tally: Tally, *, quiet: bool) -> bool:
+    """Take the records as they come.
+
+    Returns:
+        Whether the person interrupted the run.
+    """
+    try:
+        with closing(diagnoses), ProgressLine(total, enabled=not quiet) as progress:
+            for diagnosis in diagnoses:
+                with held_interrupts():
+                    tally.add(diagnosis)
+                progress.advance()
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def _job(
+    model: str,
+    *,
+    device: str,
+    patches: int,
+    placement: str,
+    seed: int | None,
+    limits: Mapping[str, Threshold],
+    time_limit: float | None,
+) -> Job:
+    """What decides records; the model's checksum is that of this machine, so that all workers have the same one.
+
+    Raises:
+        ModelError: it can't be used.
+    """
+    from photodefect.distributed.plan import Job  # noqa: PLC0415
+    from photodefect.network.folders import find_model, read_manifest  # noqa: PLC0415
+
+    return Job(
+        model=str(Path(model).absolute()) if Path(model).is_dir() else model,
+        identity=read_manifest(find_model(model)).identity,
+        device="cpu" if device == "auto" else device,
+        patches=patches,
+        placement=placement,
+        seed=seed,
+        thresholds={key: (it.mild, it.severe) for key, it in limits.items()},
+        time_limit=time_limit,
+        folder=str(Path.cwd()),
+    )
+
+
+def _plan(
+    place: str,
+    paths: Sequence[str],
+    files_from: str | None,
+    job: Job,
+    *,
+    null_separated: bool,
+    force: bool,
+    part_size: int,
+) -> Plan:
+    """The plan that lies in the results folder, or a new one.
+
+    Raises:
+        DataError: the folder holds something else, or nothing that is named is there.
+        NothingToDoError: there is no photo.
+    """
+    from photodefect.distributed.plan import clear, make_plan, read_plan  # noqa: PLC0415
+    from photodefect.distributed.storage import ResultsFolder, find, is_url  # noqa: PLC0415
+
+    results = ResultsFolder(place)
+    if force:
+        clear(results)
+    inputs = [*paths, *([] if files_from is None else [f"--files-from {files_from}"])]
+    plan = read_plan(results, inputs, job)
+    if plan is not None:
+        return plan
+    named = [path for path in paths if not is_url(path)]
+    missing = [path for path in named if not os.path.lexists(path)]
+    if missing:
+        raise DataError(f"no such file or folder: {', '.join(map(ascii, missing[:5]))}")
+    photos = (os.fsencode(photo) for photo in find(_inputs(paths, files_from, null_separated=null_separated)))
+    return make_plan(results, photos, inputs, job, part_size=part_size)
+
+
+def _inputs(paths: Sequence[str], files_from: str | None, *, null_separated: bool) -> Iterator[str]:
+    from photodefect.cli.photo_list import read_list  # noqa: PLC0415
+
+    yield from paths
+    if files_from is not None:
+        yield from read_list(files_from, null_separated)

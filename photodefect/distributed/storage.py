@@ -1,0 +1,200 @@
+"""Photos and results by path or by URL, wherever fsspec reaches: ``s3://``, ``gs://``, ``file://`` and others."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+import fsspec
+
+from photodefect.errors import DataError, UnreadableError
+from photodefect.photos.find import find_photos
+from photodefect.photos.formats import PHOTO_SUFFIXES
+
+_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(::.+)?://")
+
+# Listings of millions of objects aren't kept; what is written by others meanwhile is seen.
+_OPTIONS: Final = {"use_listings_cache": False}
+
+_TRANSIENT_TRIES: Final = 3
+
+
+def is_url(text: str) -> bool:
+    """Whether ``text`` is a URL rather than a path."""
+    return _URL.match(text) is not None
+
+
+def find(inputs: Iterable[str]) -> Iterator[str]:
+    """The photos that paths, folders and URLs stand for, lazily, spelled as they were given.
+
+    Paths are walked as by :func:`photodefect.find_photos`. Of URLs photos are told by their endings alone, since a look
+    at each object would cost a request: a URL with such an ending is a photo, whether it is there or not, any other is
+    walked. What is hidden is left out likewise.
+
+    Raises:
+        DataError: the storage can't be reached, or a folder isn't there.
+    """
+    for text in inputs:
+        if is_url(text):
+            yield from _find_url(text)
+        else:
+            path = Path(text)
+            yield from [text] if not path.is_dir() else (str(photo) for photo in find_photos([path]))
+
+
+def _find_url(url: str) -> Iterator[str]:
+    fs, root = _filesystem(url)
+    if _has_photo_ending(root):
+        yield url
+        return
+    try:
+        for folder, folders, files in fs.walk(root, on_error="raise"):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(files):
+                if not name.startswith(".") and _has_photo_ending(name):
+                    yield fs.unstrip_protocol(posixpath.join(folder, name))
+    except FileNotFoundError as error:
+        raise DataError(f"there is nothing at {url}") from error
+    # Every storage has errors of its own.
+    except Exception as error:
+        raise DataError(f"{url} can't be listed: {_explain(error)}") from error
+
+
+def _has_photo_ending(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in PHOTO_SUFFIXES
+
+
+def _filesystem(url: str) -> tuple[Any, str]:
+    """The file system of a URL, and the path in it.
+
+    Raises:
+        DataError: there is none of that kind, or its package isn't installed.
+    """
+    try:
+        fs, path = fsspec.core.url_to_fs(url, **_OPTIONS)
+    except (ImportError, ValueError) as error:
+        raise DataError(f"{url} can't be used: {error}") from error
+    return fs, path
+
+
+@contextmanager
+def local_copy(url: str, folder: str) -> Iterator[str]:
+    """A photo as a local file: itself if it is one, otherwise a copy that is there for the block.
+
+    Args:
+        url: path or URL.
+        folder: for the copy.
+
+    Yields:
+        Its path. The copy has the photo's ending, which raw photos are told by.
+
+    Raises:
+        UnreadableError: it can't be fetched.
+    """
+    if not is_url(url):
+        yield url
+        return
+    try:
+        fs, path = _filesystem(url)
+    except DataError as error:
+        raise UnreadableError(str(error)) from error
+    if isinstance(fs, fsspec.get_filesystem_class("file")):
+        yield path
+        return
+    handle, copy = tempfile.mkstemp(suffix=PurePosixPath(path).suffix[:16], dir=folder)
+    os.close(handle)
+    try:
+        _fetch(fs, path, copy)
+        yield copy
+    finally:
+        Path(copy).unlink(missing_ok=True)
+
+
+def _fetch(fs: Any, path: str, copy: str) -> None:  # noqa: ANN401
+    for left in reversed(range(_TRANSIENT_TRIES)):
+        try:
+            fs.get_file(path, copy)
+        except FileNotFoundError as error:
+            raise UnreadableError("there is no such file") from error
+        except PermissionError as error:
+            raise UnreadableError("no permission to read the file") from error
+        # Every storage has errors of its own; a connection may have failed.
+        except Exception as error:
+            if not left:
+                raise UnreadableError(f"the file can't be fetched: {_explain(error)}") from error
+        else:
+            return
+
+
+def _explain(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+class ResultsFolder:
+    """A folder for results, by path or URL. A file in it is there whole or not at all.
+
+    Args:
+        place: path or URL.
+
+    Raises:
+        DataError: the storage can't be used.
+    """
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+        self._local = not is_url(place)
+        self._fs, self._root = _filesystem(Path(place).absolute().as_uri() if self._local else place)
+        self._local = isinstance(self._fs, fsspec.get_filesystem_class("file"))
+
+    def __str__(self) -> str:
+        return self.place
+
+    def names(self, folder: str = "") -> set[str]:
+        """Names of what lies in the folder, or in a folder in it; none if it isn't there."""
+        try:
+            return {posixpath.basename(path.rstrip("/")) for path in self._fs.ls(self._path(folder), detail=False)}
+        except FileNotFoundError:
+            return set()
+
+    def read(self, name: str) -> bytes:
+        """The content of a file.
+
+        Raises:
+            FileNotFoundError: it isn't there.
+        """
+        data: bytes = self._fs.cat_file(self._path(name))
+        return data
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file, or replace it."""
+        path = self._path(name)
+        if not self._local:
+            self._fs.pipe_file(path, data)  # object storage shows an object once it is whole
+            return
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            with part.open("wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def remove(self, name: str) -> None:
+        """Remove a file if it is there."""
+        try:
+            self._fs.rm_file(self._path(name))
+        except FileNotFoundError:
+            return
+
+    def _path(self, name: str) -> str:
+        return posixpath.join(self._root, name) if name else self._root
