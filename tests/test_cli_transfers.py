@@ -154,6 +154,16 @@ def test_a_photo_that_failed_never_goes(shell: Shell, folder: Path, tmp_path: Pa
     assert "broken.jpg" not in tree(tmp_path / "out")
 
 
+def test_a_raw_photo_goes_with_its_jpeg_even_if_it_cannot_be_read(shell: Shell, folder: Path, tmp_path: Path) -> None:
+    grow(folder, {"dog.CR2": b"II*\0\x10\0\0\0CR\2\0 damaged"})
+    before = tree(folder)
+    result = shell.rank(folder, "--move-to", tmp_path / "out", "--apply")
+    assert result.exit_code == 1
+    assert {"dog.jpg", "dog.CR2", "dog.xmp"} <= set(tree(tmp_path / "out"))
+    assert shell.told(result).exit_code == 0
+    assert tree(folder) == before
+
+
 def test_a_photo_that_is_a_link_stays_and_is_told(shell: Shell, folder: Path, tmp_path: Path) -> None:
     (folder / "dog.jpg").rename(tmp_path / "real.jpg")
     (folder / "dog.jpg").symlink_to("../real.jpg")
@@ -178,9 +188,9 @@ def test_names_that_are_not_utf8_go_and_come_back(shell: Shell, folder: Path, tm
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--apply"], "--apply is about --copy-to, --link-to or --move-to"),
-        (["--keep-folders"], "are about --copy-to, --link-to or --move-to"),
-        (["--journal", "j"], "are about --copy-to, --link-to or --move-to"),
+        (["--apply"], "--apply is about --copy-to, --link-to, --move-to or --xmp"),
+        (["--keep-folders"], "--keep-folders is about --copy-to, --link-to or --move-to"),
+        (["--journal", "j"], "--journal is about --copy-to, --link-to, --move-to or --xmp"),
         (["--copy-to", "{out}", "--move-to", "{out}"], "--copy-to and --move-to both say where to"),
         (["--move-to", "{folder}"], "is the photos' folder"),
         (["--link-to", "{folder}/chosen", "--apply"], "lies in the photos' folder"),

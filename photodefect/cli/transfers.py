@@ -59,8 +59,10 @@ def wanted_transfer(
     if len(asked) > 1:
         raise typer.BadParameter(f"--{asked[0][0]}-to and --{asked[1][0]}-to both say where to; give one of them")
     if not asked:
-        if keep_folders or journal is not None:
-            raise typer.BadParameter("--keep-folders and --journal are about --copy-to, --link-to or --move-to")
+        if keep_folders:
+            raise typer.BadParameter("--keep-folders is about --copy-to, --link-to or --move-to")
+        if journal is not None:
+            raise typer.BadParameter("--journal is about --copy-to, --link-to, --move-to or --xmp")
         return None
     if journal is not None and os.path.lexists(journal):
         raise DataError(f"{journal} is there already; a journal is never written over")
