@@ -20,6 +20,7 @@ class Defect:
         caffe_suffix: the suffix of its layers in the authors' released Caffe networks.
         signed: severity runs from -1 (under) to 1 (over) instead of from 0 to 1.
         in_patches: the patch network predicts it too (composition needs the whole frame).
+        fine: it sits in the finest detail, so that a reduced photo hides it.
     """
 
     key: str
@@ -28,6 +29,7 @@ class Defect:
     caffe_suffix: str
     signed: bool = False
     in_patches: bool = True
+    fine: bool = False
 
     @property
     def short_title(self) -> str:
@@ -64,9 +66,9 @@ DEFECTS: tuple[Defect, ...] = (
     Defect("bad_exposure", "Bad exposure", "Bad Exposure", "badExposure"),
     Defect("bad_white_balance", "Bad white balance", "Bad White Balance", "badWhiteBalance"),
     Defect("bad_saturation", "Bad saturation", "Bad Saturation", "badSaturation", signed=True),
-    Defect("noise", "Noise", "Noise", "noise"),
+    Defect("noise", "Noise", "Noise", "noise", fine=True),
     Defect("haze", "Haze", "Haze", "haze"),
-    Defect("undesired_blur", "Undesired blur", "Undesired Blur", "undesiredBlur"),
+    Defect("undesired_blur", "Undesired blur", "Undesired Blur", "undesiredBlur", fine=True),
     Defect("bad_composition", "Bad composition", "Bad Composition", "badComposition", in_patches=False),
 )
 """All defects in the order of the paper; this order is used for columns everywhere."""

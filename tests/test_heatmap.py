@@ -285,11 +285,12 @@ def test_maps_are_on_the_scale_of_diagnosed_severities() -> None:
     assert np.all(np.where(bare < 0.5, np.isclose(scaled, bare * 1.8), np.isclose(scaled, 0.9 + (bare - 0.5) / 5)))
 
 
-def test_the_papers_network_maps_without_pooling_and_the_compact_one_over_three_cells() -> None:
+def test_the_papers_network_maps_without_pooling_and_the_compact_one_over_a_few_cells() -> None:
     pixels = photo(96, 128)
 
     assert heatmaps(model("googlenet"), pixels, ["noise"]).maps["noise"].window == 32
-    assert heatmaps(model("lite0"), pixels, ["noise"]).maps["noise"].window == 96
+    assert heatmaps(model("lite0"), pixels, ["noise"]).maps["noise"].window == 3 * 32
+    assert heatmaps(model("lite0"), pixels, ["haze"]).maps["haze"].window == 5 * 32
     assert heatmaps(model("lite0"), pixels, ["noise"], window=7).maps["noise"].window == 224
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from photodefect.heatmap.maps import (
     DENSE_PIXELS,
-    FINE_DEFECTS,
     SAMPLES,
     WORKING_SIDE,
     HeatMap,
@@ -15,7 +14,6 @@ from photodefect.heatmap.maps import (
 
 __all__ = [
     "DENSE_PIXELS",
-    "FINE_DEFECTS",
     "SAMPLES",
     "WORKING_SIDE",
     "HeatMap",

@@ -25,9 +25,6 @@ from photodefect.network.model import Model
 from photodefect.network.multicolumn import INPUT_SIDE, STRIDE, MultiColumnNetwork, expected_severity
 from photodefect.records import ModelIdentity
 
-FINE_DEFECTS: Final = ("noise", "undesired_blur")
-"""Defects that a reduced photo hides: their maps are made at original resolution."""
-
 WORKING_SIDE: Final = 1344
 """Long side, in pixels, to which a photo is reduced for the maps of the other defects."""
 
@@ -196,7 +193,7 @@ def heatmaps(
     if window is not None and (window < 1 or window % 2 == 0):
         raise ValueError(f"a window is an odd number of cells, not {window}")
     keys = mapped_defects(defects)
-    fine = [key for key in keys if key in FINE_DEFECTS and scale is None]
+    fine = [key for key in keys if BY_KEY[key].fine and scale is None]
     coarse = [key for key in keys if key not in fine]
     height, width, _ = pixels.shape
     cells: dict[str, HeatMap] = {}

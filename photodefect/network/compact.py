@@ -27,6 +27,12 @@ TAPS: Final = (0, 2, 4, 7, 10, 14, 15)
 HIDDEN: Final = 128
 """Neurons of a column's hidden layer, as in the paper."""
 
+FINE_MAP_WINDOW: Final = 3
+"""Cells that the map of a fine defect averages: a few pixels tell, and its borders are sharp."""
+
+COARSE_MAP_WINDOW: Final = 5
+"""Cells that any other map averages: whether a cast or a pale subject is meant shows in its surroundings."""
+
 EXTREME: Final = 4.0
 """Standardized descriptors are clipped to this many deviations: odd photos must not run away."""
 
@@ -109,10 +115,9 @@ class CompactColumn(Column):
         inputs: number of descriptors, 2T + S.
     """
 
-    map_window = 3
-
     def __init__(self, defect: Defect, tapped: int, inputs: int) -> None:
         super().__init__()
+        self.map_window = FINE_MAP_WINDOW if defect.fine else COARSE_MAP_WINDOW
         self.tapped = tapped
         self.centre: Tensor
         self.deviation: Tensor
