@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from photodefect.heatmap import HeatMap, HeatMaps
-from photodefect.heatmap.overlay import OPACITY, OVER, UNDER, colour_of, overlay
+from photodefect.heatmap.overlay import OPACITY, OVER, UNDER, colour_of, opacity, overlay
 from photodefect.heatmap.panel import format_severity, panel
 from photodefect.records import ModelIdentity
 
@@ -37,16 +37,25 @@ def test_where_nothing_is_wrong_the_photo_is_grey() -> None:
     assert shown[..., 0] == pytest.approx(luma(pixels), abs=1)
 
 
+# Half-way up a smooth step is a half; at 1/5 and 4/5 it is 13/125 and 112/125.
 @pytest.mark.parametrize(
-    ("key", "value", "colour"), [("noise", 0.5, OVER), ("bad_saturation", 0.5, OVER), ("bad_saturation", -0.5, UNDER)]
+    ("key", "value", "colour", "step"),
+    [
+        ("noise", 0.2, OVER, 0.104),
+        ("noise", 0.5, OVER, 0.5),
+        ("bad_saturation", 0.8, OVER, 0.896),
+        ("bad_saturation", -0.5, UNDER, 0.5),
+    ],
 )
-def test_the_colour_is_as_opaque_as_the_defect_is_severe(key: str, value: float, colour: tuple[int, int, int]) -> None:
+def test_the_severer_the_defect_the_more_opaque_the_colour(
+    key: str, value: float, colour: tuple[int, int, int], step: float
+) -> None:
     pixels = gradient(64, 64)
-    opacity = abs(value) * OPACITY
+    share = step * OPACITY
 
     shown = overlay(pixels, constant(key, value))
 
-    expected = luma(pixels)[..., None] * (1 - opacity) + np.array(colour) * opacity
+    expected = luma(pixels)[..., None] * (1 - share) + np.array(colour) * share
     assert shown.astype(float) == pytest.approx(expected, abs=2.5)
 
 
@@ -67,7 +76,7 @@ def test_an_overlay_lies_over_the_photo_as_the_enlarged_map_does(height: int) ->
 
     red = overlay(black, heatmap)[..., 0].astype(float)
 
-    assert red == pytest.approx(heatmap.enlarged(width, height) * OPACITY * OVER[0], abs=3)
+    assert red == pytest.approx(np.vectorize(opacity)(heatmap.enlarged(width, height)) * OVER[0], abs=3)
 
 
 def test_an_overlay_leaves_the_photo_as_it_is() -> None:

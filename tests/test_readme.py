@@ -128,6 +128,23 @@ def test_the_ranking_examples_run(folder: Path, environment: dict[str, str]) -> 
     assert not (folder / "rejects").exists()
 
 
+def test_the_examples_that_make_pictures_run(folder: Path, environment: dict[str, str]) -> None:
+    examples = [block for block in blocks("sh") if block.startswith(("photodefect heatmap", "photodefect report"))]
+    assert len(examples) == 2
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", "".join(examples)],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (folder / "maps" / "bulb-panel.jpg").is_file()
+    assert {path.suffix for path in (folder / "blur").iterdir()} == {".jpg", ".npy", ".json"}
+    assert "A day out" in (folder / "report" / "index.html").read_text(encoding="utf-8")
+
+
 def test_the_record_shown_is_that_of_the_photo_but_for_what_depends_on_the_weights(samples: Path) -> None:
     (example,) = blocks("json")
     shown = json.loads(example)

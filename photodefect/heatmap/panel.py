@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from photodefect.defects import BY_KEY, DEFECTS
 from photodefect.heatmap.maps import HeatMap, HeatMaps
-from photodefect.heatmap.overlay import OVER, UNDER, Colour, colour_of, overlay
+from photodefect.heatmap.overlay import OVER, UNDER, Colour, colour_of, opacity, overlay
 from photodefect.printable import printable
 
 BACKGROUND: Final[Colour] = (23, 25, 29)
@@ -37,6 +37,9 @@ CAPTION: Final = 68
 SCORE_LINE: Final = 38
 HEADER: Final = 64
 FOOTER: Final = 46
+LEGEND_GREY: Final = 110
+"""Level of the photo that the legend's colours lie over."""
+
 PHOTO_SHARE: Final = 1.5
 """Size of the photo against that of a map."""
 
@@ -183,10 +186,10 @@ def _legend(draw: ImageDraw.ImageDraw, size: tuple[int, int], note: str, *, sign
     """What the colours mean, and a note at the right."""
     y = size[1] - MARGIN - 4
     x: float = MARGIN
-    for colour, text in ((OVER, "severe"), (UNDER, "too little (saturation; red: too much)"))[: 2 if signed else 1]:
+    for colour, text in ((OVER, "0 to 1: the redder, the severer"), (UNDER, "too little saturation (red: too much)"))[: 2 if signed else 1]:
         for step in range(120):
-            share = step / 119
-            shade = tuple(round(110 + (channel - 110) * share) for channel in colour)
+            share = opacity(step / 119)
+            shade = tuple(round(LEGEND_GREY + (channel - LEGEND_GREY) * share) for channel in colour)
             draw.line((x + step, y - 14, x + step, y), (shade[0], shade[1], shade[2]))
         _text(draw, (x + 132, y + 3), text, 18, MUTED, anchor="ls")
         x += 132 + draw.textlength(text, _font(18)) + GAP
