@@ -186,7 +186,8 @@ def _legend(draw: ImageDraw.ImageDraw, size: tuple[int, int], note: str, *, sign
     """What the colours mean, and a note at the right."""
     y = size[1] - MARGIN - 4
     x: float = MARGIN
-    for colour, text in ((OVER, "0 to 1: the redder, the severer"), (UNDER, "too little saturation (red: too much)"))[: 2 if signed else 1]:
+    meanings = [(OVER, "0 to 1: the redder, the severer"), (UNDER, "too little saturation (red: too much)")]
+    for colour, text in meanings if signed else meanings[:1]:
         for step in range(120):
             share = opacity(step / 119)
             shade = tuple(round(LEGEND_GREY + (channel - LEGEND_GREY) * share) for channel in colour)
