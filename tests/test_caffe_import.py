@@ -25,10 +25,13 @@ from typer.testing import CliRunner
 
 from photodefect.cli import app
 from photodefect.cli.import_caffe import import_caffe
+from photodefect.engines import choose_engine
 from photodefect.errors import DataError, ModelError
 from photodefect.network import caffe_import
 from photodefect.network.caffe_import import read_blobs, read_network
 from photodefect.network.model import load_model
+from photodefect.network.multicolumn import MultiColumnNetwork
+from photodefect.network.registry import Kind
 
 Array = NDArray[np.float32]
 
@@ -270,6 +273,13 @@ def test_an_imported_model_gives_caffes_probabilities(scratch: Path) -> None:
             # A comparison of flat or saturated distributions would show nothing.
             assert 2 / wanted.shape[1] < wanted.max() < 0.9999
             assert np.abs(wanted[0] - wanted[1]).max() > 0.01
+    engine = choose_engine(scratch / "authors", engine="onnx").open()
+    networks: tuple[tuple[Kind, MultiColumnNetwork], ...] = (("holistic", model.holistic), ("patches", model.patches))
+    for kind, network in networks:
+        with torch.inference_mode():
+            severities = network.severities(torch.from_numpy(rgb))
+        for key, scores in engine.scores(kind, rgb.transpose(0, 2, 3, 1)).items():
+            np.testing.assert_allclose(scores, severities[key].numpy(), rtol=0, atol=1e-3, err_msg=key)
 
 
 # What is wrong with a file

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+import safetensors.torch
 import torch
 from numpy.typing import NDArray
 
 from photodefect.defects import DEFECTS, PATCH_DEFECTS
-from photodefect.engines import choose_engine
+from photodefect.engines import choice as choice_module
+from photodefect.engines import choose_engine, graph_files
 from photodefect.engines import devices as devices_module
 from photodefect.engines.devices import may_have_gpu
+from photodefect.engines.export import export
 from photodefect.errors import ModelError
 from photodefect.inputs import holistic_input, patch_inputs
-from photodefect.network.model import load_model
+from photodefect.network.googlenet import initialize
+from photodefect.network.manifest import Manifest, Normalization
+from photodefect.network.model import load_model, save_model
+from photodefect.network.registry import GOOGLENET_NORMALIZATION, KINDS, build_network
+from photodefect.network.weights import parse_weights
 from photodefect.photos.decode import decode
 
 PHOTOS = ("city.jpg", "dog.jpg", "haze.jpg", "guitar.jpg", "bulb.jpg")
@@ -42,6 +54,131 @@ def test_the_torch_engine_gives_the_networks_severities(
         assert list(scores) == [defect.key for defect in (DEFECTS if kind == "holistic" else PATCH_DEFECTS)]
         for key, values in scores.items():
             np.testing.assert_allclose(values, wanted[key].numpy(), atol=1e-6)
+
+
+def googlenet(folder: Path, normalization: Normalization) -> Path:
+    """A model of the paper's network whose scores differ from photo to photo."""
+    networks = [build_network("googlenet", kind) for kind in KINDS]
+    for seed, network in enumerate(networks):
+        generator = torch.Generator().manual_seed(seed)
+        initialize(network, generator)
+        with torch.no_grad():
+            for module in network.modules():
+                if isinstance(module, torch.nn.BatchNorm2d):
+                    assert module.running_mean is not None
+                    assert module.running_var is not None
+                    module.running_mean.normal_(0, 0.1, generator=generator)
+                    module.running_var.uniform_(0.5, 2, generator=generator)
+            network.eval()
+            for key, logits in network(torch.randint(0, 256, (1, 3, 224, 224), generator=generator)).items():
+                classes = network.column(key).get_submodule("classes")
+                assert isinstance(classes, torch.nn.Conv2d)
+                classes.weight /= logits.std()  # shares neither flat nor saturated
+    save_model(folder, Manifest("paper", "0", "googlenet", normalization), *networks)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["compact", "random", "googlenet", "other normalization"])
+def test_onnx_runtime_gives_the_scores_of_torch_for_every_defect(
+    name: str,
+    random_model: Path,
+    tmp_path: Path,
+    inputs: dict[str, NDArray[np.uint8]],
+    request: pytest.FixtureRequest,
+) -> None:
+    theirs = Normalization.from_mapping(GOOGLENET_NORMALIZATION)
+    other = Normalization("rgb", (120.0, 110.0, 100.0), 0.9)
+    models = {
+        "compact": lambda: "compact",
+        "random": lambda: random_model,
+        "googlenet": lambda: googlenet(tmp_path, theirs),
+        "other normalization": lambda: googlenet(tmp_path, other),
+    }
+    model = models[name]()
+    request.addfinalizer(lambda: shutil.rmtree(tmp_path))  # a hundred megabytes
+    reference, engine = (choose_engine(model, engine=it, device="cpu").open() for it in ("torch", "onnx"))
+    for kind in KINDS:
+        wanted, scores = reference.scores(kind, inputs[kind]), engine.scores(kind, inputs[kind])
+        assert list(scores) == list(wanted)
+        for key, values in scores.items():
+            np.testing.assert_allclose(values, wanted[key], rtol=0, atol=1e-3, err_msg=f"{kind} {key}")
+            assert np.ptp(values) > 1e-3, "scores that are all alike show nothing"
+
+
+def test_an_input_has_its_score_in_whatever_batch(inputs: dict[str, NDArray[np.uint8]]) -> None:
+    engine = choose_engine("compact", engine="onnx").open()
+    together = engine.scores("patches", inputs["patches"])
+    for index, one in enumerate(inputs["patches"]):
+        for key, values in engine.scores("patches", one[np.newaxis]).items():
+            assert values == pytest.approx(together[key][index : index + 1], abs=1e-5)
+
+
+def test_the_graphs_that_come_with_photodefect_are_those_of_its_networks(tmp_path: Path) -> None:
+    made = export(tmp_path)
+    assert {file.name for file in made} == {file.name for file in graph_files.FOLDER.iterdir()}
+    for file in made:
+        if file.suffix == ".onnx":
+            here, shipped = (
+                onnx.load(path, load_external_data=False) for path in (file, graph_files.FOLDER / file.name)
+            )
+            assert here.graph == shipped.graph, f"{file.name}: run python -m photodefect.engines.export"
+        else:
+            assert json.loads(file.read_text()) == json.loads((graph_files.FOLDER / file.name).read_text())
+
+
+def test_a_processors_scores_need_no_torch() -> None:
+    code = (
+        "import sys, numpy; from photodefect.engines import choose_engine\n"
+        "choose_engine('compact', device='cpu').open().scores('holistic', numpy.zeros((1, 224, 224, 3), numpy.uint8))\n"
+        "assert not {'torch', 'onnx'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_network_without_a_graph_is_left_to_torch(random_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice_module, "has_graphs", lambda _: False)
+    assert choose_engine(random_model, device="cpu").engine == "torch"
+    with pytest.raises(ModelError, match="no graph of its network, lite0; take the engine torch"):
+        choose_engine(random_model, engine="onnx")
+
+
+def test_onnx_runtime_serves_processors_only(random_model: Path) -> None:
+    assert choose_engine(random_model, engine="onnx").device == "cpu"
+    with pytest.raises(ValueError, match="onnx computes on cpu, not on cuda"):
+        choose_engine(random_model, engine="onnx", device="cuda")
+
+
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
+def test_a_damaged_weight_file_is_named(random_model: Path, tmp_path: Path, engine: str) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(random_model, folder)
+    file = folder / "patches.safetensors"
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    with pytest.raises(ModelError, match=r"patches.safetensors: damaged"):
+        choose_engine(folder, engine=engine, device="cpu").open()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_weights_of_any_floating_point_type_are_read(dtype: torch.dtype, tmp_path: Path) -> None:
+    tensor = torch.tensor([[1.5, -0.25, 3.0]]).to(dtype)
+    data = safetensors.torch.save({"it": tensor})
+    read = parse_weights(data, {"it": (1, 3)}, tmp_path)
+    np.testing.assert_array_equal(read["it"], [[1.5, -0.25, 3.0]])
+
+
+@pytest.mark.parametrize(
+    ("tensors", "message"),
+    [
+        ({}, "it lacks tensor 'it'"),
+        ({"it": torch.ones(2), "that": torch.ones(1)}, "it has the unknown tensor 'that'"),
+        ({"it": torch.ones(3)}, r"tensor 'it' has shape \(3,\), not \(2,\)"),
+        ({"it": torch.tensor([1.0, torch.nan])}, "tensor 'it' holds something that is not a finite number"),
+        ({"it": torch.ones(2, dtype=torch.int32)}, "tensor 'it' holds something that is not a finite number"),
+    ],
+)
+def test_weights_that_do_not_fit_are_named(tensors: dict[str, torch.Tensor], message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        parse_weights(safetensors.torch.save(tensors), {"it": (2,)}, Path("weights"))
 
 
 def test_a_choice_goes_to_workers_and_opens_the_same_engine_there(random_model: Path) -> None:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from photodefect.engines.devices import DEVICES, check_device, may_have_gpu, pick_device
 from photodefect.engines.engine import Engine
+from photodefect.engines.graph_files import has_graphs
+from photodefect.errors import ModelError
 from photodefect.network.folders import DEFAULT_MODEL, find_model, read_manifest
 from photodefect.network.manifest import Manifest
-from photodefect.network.registry import Kind
 
 __all__ = ["DEVICES", "ENGINES", "PRECISIONS", "EngineChoice", "choose_engine"]
 
-ENGINES: Final = ("auto", "torch")
+ENGINES: Final = ("auto", "torch", "onnx")
 PRECISIONS: Final = ("auto", "fp32")
 
 
@@ -28,8 +28,7 @@ class EngineChoice:
         manifest: the model's.
         engine: ``torch`` or ``onnx``.
         device: ``cpu``, ``cuda`` or ``mps``.
-        precision: ``fp32`` or ``int8``.
-        graphs: the files that ONNX Runtime runs, by kind of network; empty for torch.
+        precision: ``fp32``.
     """
 
     folder: Path
@@ -37,7 +36,6 @@ class EngineChoice:
     engine: str
     device: str
     precision: str
-    graphs: Mapping[Kind, Path] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -57,7 +55,11 @@ class EngineChoice:
         Raises:
             ModelError: a file of the model is missing or damaged.
         """
-        from photodefect.engines.torch_engine import TorchEngine  # noqa: PLC0415
+        if self.engine == "onnx":
+            from photodefect.engines.onnx_engine import OnnxEngine  # noqa: PLC0415  takes a tenth of a second
+
+            return OnnxEngine(self.folder, self.manifest, threads)
+        from photodefect.engines.torch_engine import TorchEngine  # noqa: PLC0415  takes more than a second
 
         return TorchEngine.load(self.folder, self.device, threads)
 
@@ -71,11 +73,11 @@ def choose_engine(
         model: the name of a shipped model or a model's folder.
         engine: one of :data:`ENGINES`.
         device: one of :data:`DEVICES`.
-        precision: one of :data:`PRECISIONS`; ``auto`` is the fastest that is proven for the model.
+        precision: one of :data:`PRECISIONS`; ``auto`` is the fastest that is proven (see docs/speed.md).
 
     Raises:
         ModelError: the model or the device can't be used.
-        ValueError: an argument is none of what there is.
+        ValueError: an argument is none of what there is, or the engine can't use the device.
     """
     check_device(device)
     for name, value, there in (("an engine", engine, ENGINES), ("a precision", precision, PRECISIONS)):
@@ -83,8 +85,14 @@ def choose_engine(
             raise ValueError(f"{name} is one of {', '.join(there)}, not {value!r}")
     folder = find_model(model)
     manifest = read_manifest(folder)
-    if device == "auto" and not may_have_gpu():
+    if engine == "onnx" and device not in ("auto", "cpu"):
+        raise ValueError(f"the engine onnx computes on cpu, not on {device}; take the engine torch")
+    if engine == "onnx" or (device == "auto" and not may_have_gpu()):
         device = "cpu"
     if device != "cpu":
         device = pick_device(device).type
-    return EngineChoice(folder, manifest, "torch", device, "fp32")
+    if engine == "auto":
+        engine = "onnx" if device == "cpu" and has_graphs(manifest.network) else "torch"
+    if engine == "onnx" and not has_graphs(manifest.network):
+        raise ModelError(f"{folder}: there is no graph of its network, {manifest.network}; take the engine torch")
+    return EngineChoice(folder, manifest, engine, device, "fp32")

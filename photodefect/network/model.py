@@ -23,6 +23,7 @@ from photodefect.network.layers import fold_batch_norms
 from photodefect.network.manifest import MANIFEST_FILE, Manifest, WeightsFile
 from photodefect.network.multicolumn import MultiColumnNetwork
 from photodefect.network.registry import Kind, build_network
+from photodefect.network.weights import check_shapes, not_finite, read_weights
 from photodefect.records import ModelIdentity
 
 _HALF_PRECISION_MAX = torch.finfo(torch.float16).max
@@ -77,7 +78,11 @@ def load_model(
     networks: dict[Kind, MultiColumnNetwork] = {}
     for kind, weights in manifest.networks.items():
         file = folder / weights.file
-        tensors = _read_tensors(file, weights.sha256)
+        data = read_weights(file, weights.sha256)
+        try:
+            tensors = safetensors.torch.load(data)
+        except (SafetensorError, ValueError, KeyError) as error:
+            raise ModelError(f"{file}: not a whole safetensors file: {error}") from error
         network = build_network(manifest.network, kind, manifest.normalization.to_dict())
         load_tensors(network, tensors, file)
         if folded:
@@ -91,25 +96,6 @@ def load_model(
             raise ModelError(f"the device {str(device)!r} can't be used: {error}") from error
         networks[kind] = network
     return Model(manifest, networks["holistic"], networks["patches"])
-
-
-def _read_tensors(file: Path, sha256: str) -> dict[str, Tensor]:
-    """Tensors by name from a safetensors file whose bytes must have that SHA-256."""
-    try:
-        # Read once: what is checked is what is used.
-        data = file.read_bytes()
-    except FileNotFoundError as error:
-        raise ModelError(f"{file}: missing; the model is incomplete, install it again") from error
-    except OSError as error:
-        raise ModelError(f"{file}: can't be read: {error}") from error
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise ModelError(
-            f"{file}: damaged: its SHA-256 is not the one in {MANIFEST_FILE}; install or copy the model again"
-        )
-    try:
-        return safetensors.torch.load(data)
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise ModelError(f"{file}: not a whole safetensors file: {error}") from error
 
 
 def _stored(network: MultiColumnNetwork) -> dict[str, Tensor]:
@@ -130,21 +116,15 @@ def load_tensors(network: MultiColumnNetwork, tensors: Mapping[str, Tensor], sou
         ModelError: a tensor is missing, unknown, of another shape, or holds something that is not a finite number.
     """
     own = _stored(network)
-    missing = [name for name in own if name not in tensors]
-    unknown = [name for name in tensors if name not in own]
-    for what, names in (("lacks", missing), ("has the unknown", unknown)):
-        if names:
-            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-            raise ModelError(f"{source}: weights of another network: it {what} tensor {names[0]!r}{more}")
+    check_shapes(
+        {name: tuple(tensor.shape) for name, tensor in own.items()},
+        {name: tuple(tensor.shape) for name, tensor in tensors.items()},
+        source,
+    )
     for name, target in own.items():
         tensor = tensors[name]
-        if tensor.shape != target.shape:
-            raise ModelError(
-                f"{source}: weights of another network: tensor {name!r} has shape {tuple(tensor.shape)}, "
-                f"not {tuple(target.shape)}"
-            )
         if not tensor.is_floating_point() or not bool(torch.isfinite(tensor).all()):
-            raise ModelError(f"{source}: tensor {name!r} holds something that is not a finite number")
+            raise not_finite(source, name)
         target.copy_(tensor)
 
 

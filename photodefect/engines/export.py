@@ -1,0 +1,35 @@
+"""Makes the graphs that come with photodefect: ``python -m photodefect.engines.export``.
+
+To be run when the layers of a network change. Weights don't matter: see :mod:`photodefect.engines.graph_files`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from photodefect.engines.graph_files import FOLDER, graph_file, shapes_file
+from photodefect.engines.network_graphs import network_graph
+from photodefect.network.registry import KINDS, NETWORKS, build_network
+
+
+def export(folder: Path = FOLDER) -> list[Path]:
+    """Write the graphs of all networks.
+
+    Returns:
+        The files.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for network in NETWORKS:
+        for kind in KINDS:
+            graph = network_graph(build_network(network, kind).eval())
+            files += [folder / graph_file(network, kind), folder / shapes_file(network, kind)]
+            files[-2].write_bytes(graph.model.SerializeToString(deterministic=True))
+            files[-1].write_text(json.dumps(graph.weights, indent=0) + "\n", encoding="utf-8")
+    return files
+
+
+if __name__ == "__main__":
+    for written in export():
+        print(written)

@@ -1,0 +1,129 @@
+"""The networks as ONNX graphs: uint8 pixels in, severities out."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+from torch import nn
+
+from photodefect.defects import Defect
+from photodefect.engines.graph import Graph, Value, chain, conv_norm, convolution, layer_of
+from photodefect.engines.graph_files import INPUT, MEAN, ORDER, OUTPUT, SCALE
+from photodefect.engines.statistics_graph import statistics
+from photodefect.network import compact, googlenet
+from photodefect.network.lite0 import Block
+from photodefect.network.multicolumn import INPUT_SIDE, Column, MultiColumnNetwork
+from photodefect.network.statistics import DIRECTIONS
+
+
+class NetworkGraph(NamedTuple):
+    """A network as a graph, without its weights.
+
+    Attributes:
+        model: takes ``inputs``, (N, 224, 224, 3), uint8, RGB, and gives ``severities``, (N, D), float32: the
+            expectation over the classes of each of the network's defects, in their order.
+        weights: shapes of the tensors that it has to be given, by their names in the weights' file. The
+            normalization is given too: see :data:`ORDER`, :data:`MEAN` and :data:`SCALE`.
+    """
+
+    model: onnx.ModelProto
+    weights: dict[str, tuple[int, ...]]
+
+
+def network_graph(network: MultiColumnNetwork) -> NetworkGraph:
+    """Make the graph of a network that is not folded.
+
+    Raises:
+        TypeError: no rule makes a graph of the network's layers.
+    """
+    graph = Graph(network)
+    rgb = graph("Transpose", graph("Cast", INPUT, to=TensorProto.FLOAT), perm=[0, 3, 1, 2])
+    normalized = _normalize(graph, rgb)
+    trunk = network.trunk
+    if isinstance(trunk, compact.CompactTrunk):
+        features = _compact_descriptors(graph, trunk, normalized, rgb)
+    elif isinstance(trunk, googlenet.GoogLeNetTrunk):
+        features = _inception_chain(graph, trunk.blocks, chain(graph, trunk.stem, normalized))
+    else:
+        raise TypeError(f"no rule makes a graph of {type(trunk).__name__}")
+    severities = [
+        _severity(graph, defect, _column_logits(graph, network.column(defect.key), features))
+        for defect in network.defects
+    ]
+    side = INPUT_SIDE
+    model = graph.model(
+        helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", side, side, 3]),
+        graph("Concat", *severities, axis=1),
+        helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["N", len(severities)]),
+    )
+    return NetworkGraph(model, graph.weights)
+
+
+def _normalize(graph: Graph, rgb: Value) -> Value:
+    ordered = graph("Gather", rgb, graph.given(ORDER, (3,), TensorProto.INT64), axis=1)
+    centred = graph("Sub", ordered, graph.given(MEAN, (1, 3, 1, 1)))
+    return graph("Mul", centred, graph.given(SCALE, (1, 1, 1, 1)))
+
+
+def _severity(graph: Graph, defect: Defect, logits: Value) -> Value:
+    """Class logits (N, K, 1, 1) -> expectation over the classes (N, 1)."""
+    shares = graph("Softmax", graph("Flatten", logits), axis=1)
+    return graph("MatMul", shares, graph.constant(np.array(defect.class_centres)[:, np.newaxis]))
+
+
+def _column_logits(graph: Graph, column: Column, features: Value) -> Value:
+    if isinstance(column, compact.CompactColumn):
+        return _compact_logits(graph, column, features)
+    if isinstance(column, googlenet.GoogLeNetColumn):
+        pooled = graph("GlobalAveragePool", _inception_chain(graph, column.blocks, features))
+        return convolution(graph, column.classes, graph("Relu", convolution(graph, column.hidden, pooled)))
+    raise TypeError(f"no rule makes a graph of {type(column).__name__}")
+
+
+# The paper's network
+
+
+def _inception_chain(graph: Graph, blocks: nn.Sequential, x: Value) -> Value:
+    for block in blocks.children():
+        if not isinstance(block, googlenet.Block):
+            raise TypeError(f"no rule makes a graph of {type(block).__name__}")
+        x = graph("Concat", *(layer_of(graph, branch, x) for branch in block.branches.values()), axis=1)
+    return x
+
+
+# The compact network
+
+
+def _compact_descriptors(graph: Graph, trunk: compact.CompactTrunk, normalized: Value, rgb: Value) -> Value:
+    """Descriptors of the whole input, (N, 2T + S, 1, 1): see :func:`photodefect.network.compact.describe`."""
+    lite0 = trunk.lite0
+    x = conv_norm(graph, lite0.stem, normalized)
+    means, squares = [], []
+    for index, block in enumerate(lite0.blocks):
+        if not isinstance(block, Block):
+            raise TypeError(f"no rule makes a graph of {type(block).__name__}")
+        shortcut = x
+        x = chain(graph, block.layers, x)
+        if block.skip:
+            x = graph("Add", x, shortcut)
+        if index in lite0.taps:
+            means.append(graph("GlobalAveragePool", x))
+            squares.append(graph("GlobalAveragePool", graph("Mul", x, x)))
+    mean, square = graph("Concat", *means, axis=1), graph("Concat", *squares, axis=1)
+    variance = graph("Relu", graph("Sub", square, graph("Mul", mean, mean)))
+    deviation = graph("Sqrt", graph("Add", variance, graph.constant(1e-6)))
+    low_level = statistics(graph, INPUT, rgb)
+    sizes = [1, DIRECTIONS - 1, trunk.statistics.count - DIRECTIONS]
+    weight, directions, others = graph.many("Split", [low_level, graph.constant(sizes, np.int64)], 3, axis=1)
+    shares = graph("Div", directions, graph("Add", weight, graph.constant(0.2)))
+    return graph("Concat", mean, deviation, weight, shares, others, axis=1)
+
+
+def _compact_logits(graph: Graph, column: compact.CompactColumn, descriptors: Value) -> Value:
+    centred = graph("Sub", descriptors, graph.weight(column.centre))
+    standardized = graph("Div", centred, graph.weight(column.deviation))
+    clipped = graph("Clip", standardized, graph.constant(-compact.EXTREME), graph.constant(compact.EXTREME))
+    return convolution(graph, column.classes, graph("Relu", convolution(graph, column.hidden, clipped)))
