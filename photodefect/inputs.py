@@ -7,9 +7,10 @@ import struct
 from typing import Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
+
+from photodefect.warp import warp
 
 SIDE = 224
 """Width and height of every input, in pixels."""
@@ -31,12 +32,7 @@ def holistic_input(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         (224, 224, 3).
     """
     _check(pixels)
-    # A read-only or strided array would have to be copied by torch, or make it warn.
-    source = torch.from_numpy(np.require(pixels, requirements=("C", "W")))
-    warped = torch.nn.functional.interpolate(
-        source.permute(2, 0, 1).unsqueeze(0), size=(SIDE, SIDE), mode="bilinear", antialias=True
-    )
-    return np.ascontiguousarray(warped[0].permute(1, 2, 0).numpy())
+    return warp(pixels, SIDE)
 
 
 def patch_inputs(

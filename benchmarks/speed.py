@@ -1,0 +1,288 @@
+"""How long photodefect takes beside only decoding the same files, and beside what one would take instead.
+
+    python benchmarks/speed.py [--photos 24] [--runs 3] [--rivals PYTHON]
+
+Makes folders of JPEGs from the sample photographs (enlarged, turned, with sensor-like noise, so that they compress as
+a camera's files do) and prints, from one run: every way to go through them with its median, its ratio to decoding with
+the fastest decoder at hand, and its peak memory; then how the default grows with megapixels and with the number of
+photos. Every measurement is a process of its own, started new, so that start-up counts; results are never taken from a
+cache. Rounds go over all ways in turn, so that a machine that slows down slows down all of them.
+
+cleanvision (dark, light, blurry), BRISQUE (the package brisque) and imagededup (its perceptual hash) are measured where
+they can be imported, by this Python or by the one given by `--rivals`: they pin versions that don't go with ours.
+
+    python -m venv /tmp/rivals && /tmp/rivals/bin/pip install cleanvision imagededup brisque
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+RIVALS = {"cleanvision": "cleanvision", "BRISQUE": "brisque", "imagededup": "imagededup"}
+SIZES = {6: (3000, 2000), 12: (4240, 2832), 24: (6000, 4000), 50: (8660, 5774)}
+
+
+def make_photos(folder: Path, count: int, size: tuple[int, int] = SIZES[24]) -> Path:
+    """Write ``count`` different JPEGs, width and height as given."""
+    import numpy as np  # noqa: PLC0415
+    from PIL import Image  # noqa: PLC0415
+
+    folder.mkdir(parents=True)
+    sources = sorted((ROOT / "samples").glob("*.jpg"))
+    generator = np.random.default_rng(0)
+    for number in range(count):
+        with Image.open(sources[number % len(sources)]) as image:
+            large = image.convert("RGB").resize(size, Image.Resampling.BICUBIC)
+        if number // len(sources) % 2:
+            large = large.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        noise = generator.standard_normal((size[1], size[0], 1), dtype=np.float32) * 3
+        pixels = (np.asarray(large) + noise).clip(0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number:05}.jpg", quality=92)
+    return folder
+
+
+# One task each, run in a process of its own: seconds are taken around that process.
+
+
+def decode_simplejpeg(file: str) -> int:
+    import simplejpeg  # noqa: PLC0415
+
+    return len(simplejpeg.decode_jpeg(Path(file).read_bytes()))
+
+
+def decode_pillow(file: str) -> int:
+    import numpy as np  # noqa: PLC0415
+    from PIL import Image  # noqa: PLC0415
+
+    with Image.open(file) as image:
+        return len(np.asarray(image))
+
+
+def brisque_score(file: str) -> float:
+    import numpy as np  # noqa: PLC0415
+    from brisque import BRISQUE  # type: ignore[import-not-found]  # noqa: PLC0415
+    from PIL import Image  # noqa: PLC0415
+
+    with Image.open(file) as image:
+        return float(BRISQUE(url=False).score(np.asarray(image)))
+
+
+def each_on_a_core(work: Callable[[str], float]) -> Callable[[Path], None]:
+    """Do the work for every file, in as many processes as there are cores."""
+
+    def run(folder: Path) -> None:
+        with ProcessPoolExecutor(cores()) as pool:
+            list(pool.map(work, [str(file) for file in sorted(folder.iterdir())]))
+
+    return run
+
+
+def clean_vision(folder: Path) -> None:
+    from cleanvision import Imagelab  # type: ignore[import-not-found]  # noqa: PLC0415
+
+    Imagelab(data_path=str(folder)).find_issues({"dark": {}, "light": {}, "blurry": {}}, n_jobs=cores(), verbose=False)
+
+
+def image_dedup(folder: Path) -> None:
+    from imagededup.methods import PHash  # type: ignore[import-not-found]  # noqa: PLC0415
+
+    PHash(verbose=False).encode_images(image_dir=str(folder), num_enc_workers=cores())
+
+
+TASKS: dict[str, Callable[[Path], None]] = {
+    "simplejpeg": each_on_a_core(decode_simplejpeg),
+    "Pillow": each_on_a_core(decode_pillow),
+    "BRISQUE": each_on_a_core(brisque_score),
+    "cleanvision": clean_vision,
+    "imagededup": image_dedup,
+}
+
+
+def diagnose(folder: Path, *options: str) -> list[str]:
+    """The command that a user would give."""
+    return [
+        *(sys.executable, "-m", "photodefect", "diagnose", str(folder), "--no-cache", "--quiet"),
+        *("--format", "ndjson", "--output", os.devnull, "--force", *options),
+    ]
+
+
+def by_engine(folder: Path, engine: str, model: str) -> list[str]:
+    """A run from Python: the engine is no option of the command."""
+    code = (
+        "import sys; from photodefect import Diagnoser, find_photos\n"
+        "if __name__ == '__main__':\n"
+        "    with Diagnoser(sys.argv[2], engine=sys.argv[3], device='cpu') as it:\n"
+        "        bad = [d for d in it.diagnose(find_photos([sys.argv[1]])) if d.error]\n"
+        "    sys.exit(len(bad))"
+    )
+    return [sys.executable, "-c", code, str(folder), model, engine]
+
+
+def task(name: str, folder: Path, python: str) -> list[str]:
+    return [python, __file__, "--task", name, "--folder", str(folder)]
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def measure(command: list[str]) -> tuple[float, float]:
+    """Seconds, and the most memory in MiB that it and its children held together (0 where /proc isn't there)."""
+    started = time.perf_counter()
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors, cwd=ROOT)
+        peak = 0.0
+        while process.poll() is None:
+            peak = max(peak, resident_mib(process.pid))
+            try:
+                process.wait(0.1)
+            except subprocess.TimeoutExpired:
+                continue
+        seconds = time.perf_counter() - started
+        errors.seek(0)
+        if process.returncode:
+            tail = errors.read().decode(errors="replace").strip().splitlines()[-1:]
+            raise RuntimeError(f"exit code {process.returncode}: {' '.join(tail)}")
+    return seconds, peak
+
+
+def resident_mib(parent: int) -> float:
+    """Memory of a process and all that descend from it; what they share is counted once, by proportional size."""
+    children: dict[int, list[int]] = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        children.setdefault(int(fields[1]), []).append(int(status.parent.name))
+    total, waiting = 0.0, [parent]
+    while waiting:
+        one = waiting.pop()
+        waiting += children.get(one, [])
+        try:
+            lines = Path(f"/proc/{one}/smaps_rollup").read_text().splitlines()
+        except OSError:
+            continue
+        total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+    return total
+
+
+def random_googlenet(folder: Path) -> Path:
+    """The paper's network with random weights: its speed doesn't depend on them."""
+    from photodefect.network.manifest import Manifest, Normalization  # noqa: PLC0415
+    from photodefect.network.model import save_model  # noqa: PLC0415
+    from photodefect.network.registry import NETWORKS, build_network  # noqa: PLC0415
+
+    normalization = Normalization.from_mapping(NETWORKS["googlenet"].default_normalization)
+    manifest = Manifest("random", "0", "googlenet", normalization)
+    save_model(folder, manifest, *(build_network("googlenet", kind) for kind in ("holistic", "patches")))
+    return folder
+
+
+def has(python: str, package: str) -> bool:
+    return subprocess.run([python, "-c", f"import {package}"], capture_output=True, check=False).returncode == 0
+
+
+def table(title: str, ways: dict[str, tuple[list[str], int]], runs: int) -> None:
+    """Measure all ways in turn, ``runs`` times, and print them; ratios are to the first."""
+    results: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    failed: dict[str, str] = {}
+    for _ in range(runs):
+        for name, (command, _) in ways.items():
+            if name not in failed:
+                try:
+                    results[name].append(measure(command))
+                except RuntimeError as error:
+                    failed[name] = str(error)
+    print(f"| {title} | ms a photo | photos/s | x decoding | peak MiB |\n|---|---:|---:|---:|---:|")
+    first = 0.0
+    for name, (_, photos) in ways.items():
+        if name in failed:
+            print(f"| {name} | failed: {failed[name]} | | | |")
+            continue
+        seconds = statistics.median(one[0] for one in results[name]) / photos
+        first = first or seconds
+        peak = max(one[1] for one in results[name])
+        print(f"| {name} | {seconds * 1000:.0f} | {1 / seconds:.2f} | {seconds / first:.2f} | {peak:.0f} |", flush=True)
+    print()
+
+
+def processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", type=int, default=24, help="of 24 megapixels")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--rivals", default=sys.executable, metavar="PYTHON", help="that can import the others")
+    parser.add_argument("--task", choices=TASKS, help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.task:
+        TASKS[arguments.task](arguments.folder)
+        return
+    from importlib.metadata import version  # noqa: PLC0415
+
+    packages = ", ".join(f"{name} {version(name)}" for name in ("onnxruntime", "torch", "simplejpeg", "numpy"))
+    print(f"{processor()}, {cores()} cores; {platform.system()}, Python {platform.python_version()}, {packages}")
+    missing = [name for name, package in RIVALS.items() if not has(arguments.rivals, package)]
+    if missing:
+        print(f"Not installed, so not measured: {', '.join(missing)}")
+    with tempfile.TemporaryDirectory() as scratch:
+        count = arguments.photos
+        folder = make_photos(Path(scratch) / "photos", count)
+        paper = str(random_googlenet(Path(scratch) / "googlenet"))
+        size = sum(file.stat().st_size for file in folder.iterdir()) / count / 1e6
+        print(f"{count} JPEGs of 24 megapixels, {size:.1f} MB each; medians of {arguments.runs}, start-up included\n")
+        ways = {
+            "decode only, simplejpeg": (task("simplejpeg", folder, sys.executable), count),
+            "decode only, Pillow": (task("Pillow", folder, sys.executable), count),
+            "**photodefect, default**": (diagnose(folder), count),
+            "compact, 3 patches": (diagnose(folder, "--patches", "3"), count),
+            "compact, 10 patches": (diagnose(folder, "--patches", "10"), count),
+            "compact, torch": (by_engine(folder, "torch", "compact"), count),
+            "paper's network, ONNX Runtime": (diagnose(folder, "--model", paper), count),
+            "paper's network, torch": (by_engine(folder, "torch", paper), count),
+        }
+        for name in RIVALS:
+            if name not in missing:
+                ways[name] = (task(name, folder, arguments.rivals), count)
+        table("way", ways, arguments.runs)
+        sizes = {}
+        for megapixels, shape in SIZES.items():
+            photos = make_photos(Path(scratch) / f"{megapixels}", max(4, count // 3), shape)
+            sizes[f"{megapixels} megapixels, decode only"] = (
+                task("simplejpeg", photos, sys.executable),
+                max(4, count // 3),
+            )
+            sizes[f"{megapixels} megapixels, default"] = (diagnose(photos), max(4, count // 3))
+        table("size (ratios to the first row)", sizes, arguments.runs)
+        numbers = {}
+        originals = sorted(make_photos(Path(scratch) / "originals", min(16, count), SIZES[6]).iterdir())
+        for number in (it for it in (1, 4, 16, 64, 256) if it <= 12 * count):
+            photos = Path(scratch) / f"n{number}"
+            photos.mkdir()
+            for copy in range(number):
+                shutil.copy(originals[copy % len(originals)], photos / f"{copy:05}.jpg")
+            numbers[f"{number} photos of 6 megapixels"] = (diagnose(photos), number)
+        table("number (ratios to the first row)", numbers, arguments.runs)
+
+
+if __name__ == "__main__":
+    main()
