@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from photodefect.errors import DataError
@@ -105,12 +105,12 @@ class Diagnosis:
         return record | {
             "worst": self.worst,
             "verdict": self.verdict,
-            "thresholds": None if self.thresholds is None else {k: asdict(t) for k, t in self.thresholds.items()},
+            "thresholds": None if self.thresholds is None else {k: _fields(t) for k, t in self.thresholds.items()},
             "monochrome": self.monochrome,
-            "capture": None if self.capture is None else asdict(self.capture),
-            "provenance": None if self.provenance is None else asdict(self.provenance),
-            "model": None if self.model is None else asdict(self.model),
-            "error": None if self.error is None else asdict(self.error),
+            "capture": _fields(self.capture),
+            "provenance": _fields(self.provenance),
+            "model": _fields(self.model),
+            "error": _fields(self.error),
         }
 
     @classmethod
@@ -147,6 +147,11 @@ class Diagnosis:
 
 def _plain(scores: Mapping[str, _T] | None) -> dict[str, _T] | None:
     return None if scores is None else dict(scores)
+
+
+def _fields(part: object | None) -> dict[str, Any] | None:
+    """The fields of a flat dataclass by name; ``asdict`` copies deeply and takes twenty times as long."""
+    return None if part is None else dict(vars(part))
 
 
 def _part(record: Mapping[str, Any], key: str, build: Callable[[Any], _T]) -> _T | None:

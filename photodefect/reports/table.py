@@ -56,13 +56,19 @@ class TableWriter:
         path = Text(printable(diagnosis.path), style="bold")
         if diagnosis.error is not None or diagnosis.severity is None:
             message = "" if diagnosis.error is None else printable(diagnosis.error.message)
-            self._console.print(self._headline("failed", "") + path + Text(f": {message}"))
+            self._print(self._headline("failed", "") + path + Text(f": {message}"))
         else:
             self._write_diagnosed(diagnosis, diagnosis.severity, path)
         self._console.file.flush()
 
     def close(self) -> None:
         """Nothing is left to write."""
+
+    def _print(self, line: Text) -> None:
+        if self._console.is_terminal:
+            self._console.print(line)
+        else:  # what nobody colours needs no rendering, which takes most of the time
+            self._console.file.write(f"{line.plain}\n")
 
     def _write_header(self) -> None:
         titles = {defect.key: short_title(defect).split() for defect in DEFECTS}
@@ -73,7 +79,7 @@ class TableWriter:
                 row = line - (height - len(words))
                 # Values are right-aligned before their bar, and so is the header above them.
                 text += (words[row] if row >= 0 else "").rjust(self._widths[key])
-            self._console.print(Text(text.rstrip(), style="bold"))
+            self._print(Text(text.rstrip(), style="bold"))
 
     def _write_diagnosed(self, diagnosis: Diagnosis, severity: Mapping[str, float], path: Text) -> None:
         worst = "" if diagnosis.worst is None else short_title(BY_KEY[diagnosis.worst]).lower()
@@ -81,7 +87,7 @@ class TableWriter:
         line = self._headline(verdict, worst if verdict != "good" else "") + path
         if diagnosis.monochrome:
             line.append("  (monochrome)", "dim")
-        self._console.print(line)
+        self._print(line)
         thresholds = diagnosis.thresholds or DEFAULT_THRESHOLDS
         groups = {"": severity}
         if self._detail:
@@ -103,14 +109,14 @@ class TableWriter:
             line.append(" " * (self._widths[defect.key] - len(cell)))
             line.append(cell, styles.get(defect.key, ""))
         line.rstrip()
-        self._console.print(line)
+        self._print(line)
 
     def _write_percentiles(self, percentile: Mapping[str, int]) -> None:
         text = "  percentile".ljust(LABEL_WIDTH)
         for defect in DEFECTS:
             value = f"{percentile[defect.key]} %" if defect.key in percentile else ""
             text += value.rjust(self._widths[defect.key])
-        self._console.print(Text(text.rstrip(), style="dim"))
+        self._print(Text(text.rstrip(), style="dim"))
 
     def _cell(self, defect: Defect, score: float | None) -> str:
         if score is None:
