@@ -160,6 +160,7 @@ class Diagnoser:
             score=choice.device == "cpu",
             cache=None if self._cache is None else self._cache.file,
         )
+        self._kind = self._settings.kind  # the checksum in it is computed anew each time
         self._time_limit = time_limit
         # What a GPU's driver maps counts as memory, too.
         default = _half_of_memory() if choice.device == "cpu" else 0
@@ -308,9 +309,9 @@ class Diagnoser:
     def _begin(self, path: str, look: Look[Any] | None) -> _Waiting:
         """Look a photo up, and hand it to the workers if anything isn't known."""
         settings = self._settings
-        kinds = [settings.kind] + ([look.kind] if look is not None and look.kind else [])
+        kinds = [self._kind] + ([look.kind] if look is not None and look.kind else [])
         known = {} if self._cache is None else self._cache.find(path, kinds)
-        finding = known_finding(known.get(settings.kind), settings.max_pixels)
+        finding = known_finding(known.get(self._kind), settings.max_pixels)
         to_look = look is not None and look.kind not in known
         if finding is not None and not to_look:
             return _Waiting(path, known, finding)
@@ -318,7 +319,7 @@ class Diagnoser:
             self._workers = self._start()
         task = Task(
             path,
-            kind="" if finding is not None else settings.kind,
+            kind="" if finding is not None else self._kind,
             look=look.function if look is not None and to_look else None,
             look_kind=look.kind if look is not None and to_look else "",
             limit_s=self._limit(path),
@@ -351,7 +352,7 @@ class Diagnoser:
 
     def _kept(self, photo: _Waiting, outcome: Outcome, look: Look[Any] | None) -> _Waiting:
         """The photo with all that is known now, which the cache is told."""
-        kind = self._settings.kind
+        kind = self._kind
         known = {**photo.known, **outcome.known}
         finding = photo.finding or outcome.finding or known_finding(known.get(kind), self._settings.max_pixels)
         new = {}

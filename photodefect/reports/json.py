@@ -17,6 +17,8 @@ def encode(record: Mapping[str, Any]) -> str:
     which ``json.loads`` gives the same name again.
     """
     text = json.dumps(record, ensure_ascii=False, allow_nan=False)
+    if text.isprintable():  # so are nearly all, and this is quicker
+        return text
     return UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
