@@ -340,7 +340,10 @@ class Cache:
         if not head:
             return ""
         if head.startswith(_MAGIC):
-            if int.from_bytes(head[68:72], "big") in (_APPLICATION_ID, 0):
+            application, tables_made = (int.from_bytes(head[at : at + 4], "big") for at in (68, 40))
+            # One that a run had no time to make anything in is nobody's yet. A database without an application's mark
+            # that has tables is somebody's, e.g. a catalogue of photos.
+            if application == _APPLICATION_ID or (application == 0 and tables_made == 0):
                 return ""
             raise DataError(f"{self.file} is another program's database; name another file by --cache")
         if self._named and (sniff(head) is not None or self.file.suffix.lower() not in _DATABASE_SUFFIXES):

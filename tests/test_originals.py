@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,10 +79,12 @@ TRAINING: Run = ["--init", "random", "--batch", "1", "--steps", "1", "--device",
 RUNS: dict[str, Callable[[Place], list[Run]]] = {
     "diagnose": lambda at: [
         [at.photos, "--output", at.out / "severities.csv", "--format", "csv", "--detail", "--verbose"],
-        [at.photos, "--output", at.out / "severities.csv", "--format", "json", "--force"],
+        [at.photos, "--output", at.out / "severities.csv", "--format", "json", "--force", "--cache",
+         at.out / "kept.sqlite"],
     ],
     "watch": lambda at: [
-        [at.photos, "--existing", "--stop-after", "0.2", "--settle", "0.1", "--output", at.out / "arrived.ndjson"],
+        [at.photos, "--existing", "--stop-after", "0.2", "--settle", "0.1", "--output", at.out / "arrived.ndjson",
+         "--cache", at.out / "kept.sqlite"],
         [at.photos, "--existing", "--stop-after", "0.2", "--settle", "0.1", "--output", at.out / "arrived.ndjson",
          "--force"],
     ],
@@ -109,6 +113,11 @@ RUNS: dict[str, Callable[[Place], list[Run]]] = {
         [at.out / "copies.jsonl", "--apply"],
         [at.out / "moved.jsonl", "--apply"],
         [at.out / "xmp.jsonl", "--apply"],
+    ],
+    "cache": lambda _: [
+        ["info", "--json"],
+        ["verify"],
+        ["clear"],
     ],
     "profile": lambda at: [["show", at.photos], ["list"]],
     "tune": lambda at: [
@@ -142,7 +151,16 @@ RUNS: dict[str, Callable[[Place], list[Run]]] = {
 
 # Targets that would cost a person something: photos, tables and folders that are there.
 WRONG_TARGETS: dict[str, Callable[[Place], list[Run]]] = {
-    "diagnose": lambda at: [[at.photos, "--force", "--output", at.photos / "IMG_1.jpg"]],
+    "diagnose": lambda at: [
+        [at.photos, "--force", "--output", at.photos / "IMG_1.jpg"],
+        [at.photos, "--cache", at.photos / "IMG_1.jpg"],
+        [at.photos, "--cache", at.photos / "notes.txt"],
+        [at.photos, "--cache", at.tree / "catalog.lrcat"],
+    ],
+    "cache": lambda at: [
+        ["clear", "--cache", at.tree / "catalog.lrcat"],
+        ["clear", "--cache", at.photos / "IMG_1.jpg"],
+    ],
     "watch": lambda at: [
         [at.photos, "--existing", "--stop-after", "0", "--force", "--output", at.photos / "IMG_1.jpg"]
     ],
@@ -175,6 +193,7 @@ WRITE_NOTHING = """
     --reverse --scale --score --seed --settle --show-excluded --size --split --steps --stop-after --summary
     --synthesize --thin-sequences --threshold --title --top --validate-every --validation --variants --verbose
     --weight --weight-decay --window --workers --tensorboard
+    --threads --time-limit --no-cache --older-than --cache
 """
 """Options that choose, judge and show: no run is needed for them. What --tensorboard and --ray write is in --output."""
 
@@ -206,6 +225,8 @@ def plant(tree: Path, samples: Path) -> None:
         (tree / "set" / name).write_text("\n".join([header, *rows, ""]))
     (tree / "set" / "votes.csv").write_text("path,worker,noise\n0.jpg,a,1\n0.jpg,b,0\n1.jpg,a,0\n")
     (tree / "set" / "network.caffemodel").write_bytes(b"no network")
+    with closing(sqlite3.connect(tree / "catalog.lrcat")) as catalog, catalog:
+        catalog.execute("CREATE TABLE photos (name)")
     for path in [tree, *tree.rglob("*")]:
         os.utime(path, ns=(10**18, 10**18), follow_symlinks=False)  # in 2001, so that a touch can't go unseen
     for name in READ_ONLY:
