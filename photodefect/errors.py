@@ -14,6 +14,8 @@
     │                        (exit code 2)
     ├── TransferError        copying, linking, moving or undoing had to stop: a full disk, no permission (exit code 1)
     ├── SidecarError         one sidecar can't be merged into, and is left as it is (exit code 1)
+    ├── TeamError            processes that train together lost each other (exit code 1)
+    ├── ToldElsewhereError   another process of the team tells the person why it ends (exit code 1)
     └── NothingToDoError     no photo was found (exit code 3)
 """
 
@@ -62,6 +64,14 @@ class TransferError(PhotodefectError):
 
 class SidecarError(PhotodefectError):
     """A sidecar can't be read as XMP or must not be written. It is left as it is; the others can be written."""
+
+
+class TeamError(PhotodefectError):
+    """Processes that train together can't reach each other, or one of them failed. The message says how to go on."""
+
+
+class ToldElsewhereError(PhotodefectError):
+    """This process ends because its team does; another one tells the person why."""
 
 
 class NothingToDoError(PhotodefectError):

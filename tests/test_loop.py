@@ -20,6 +20,7 @@ from photodefect.training.listener import Listener, StepReport
 from photodefect.training.loop import Outcome, Split, make_optimizer, set_training_mode, train_network
 from photodefect.training.samples import SampleReader
 from photodefect.training.settings import RECIPES, Settings
+from photodefect.training.team import ALONE, Team
 from photodefect.training.validation import Look
 
 FAST = replace(RECIPES["paper"], learning_rate=0.01, batch=2, steps=20, decay_every=6)
@@ -51,6 +52,7 @@ def train(
     photos: MemoryPhotos | None = None,
     resume: bool = False,
     diary: Diary | None = None,
+    team: Team = ALONE,
     **changes: Any,
 ) -> tuple[Outcome, MultiColumnNetwork]:
     settings = replace(
@@ -73,6 +75,7 @@ def train(
             checkpoint=load_checkpoint(checkpoints(folder)[-1], network="lite0", kind=kind) if resume else None,
             listener=diary,
             stop=diary.asks,
+            team=team,
         )
     return outcome, network
 

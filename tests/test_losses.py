@@ -21,7 +21,8 @@ def batch(*rows: tuple[str, float]) -> Batch:
     for row, (key, severity) in enumerate(rows):
         severities[row, KEYS.index(key)] = severity
     generator = torch.Generator().manual_seed(0)
-    return Batch(torch.randint(0, 256, (len(rows), 3, 224, 224), dtype=torch.uint8, generator=generator), severities)
+    inputs = torch.randint(0, 256, (len(rows), 3, 224, 224), dtype=torch.uint8, generator=generator)
+    return Batch(inputs, severities, torch.arange(len(rows)))
 
 
 def flat_matrices() -> dict[str, torch.Tensor]:

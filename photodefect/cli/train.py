@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from photodefect.training.photo_sets import TrainingPhotos
     from photodefect.training.run import RunResult
     from photodefect.training.settings import Settings
+    from photodefect.training.team import Team
 
 NAMED = 10
 """How many photos a list on stderr names."""
@@ -165,15 +167,21 @@ def train(
     """Train a model on labelled photos, or on clean ones that are degraded.
 
     The result is a folder that diagnose takes as --model. Ctrl-C saves a checkpoint; the same command with
-    --resume auto goes on exactly there.
+    --resume auto goes on exactly there. On several GPUs or machines: torchrun --nproc-per-node=N -m photodefect train
+    with the same arguments.
 
     Exit codes: 0 done; 1 done, but some photos are missing or unreadable; 2 wrong usage, or the labels can't be used;
     3 no photos; 4 initial weights or a checkpoint can't be used; 130 interrupted.
     """
+    # One of several processes has nothing to say about their ways of talking that a person could use.
+    if "RANK" in os.environ:
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # read when torch is imported
+    from photodefect.errors import ToldElsewhereError  # noqa: PLC0415
     from photodefect.training.listener import Listeners  # noqa: PLC0415
     from photodefect.training.progress import TrainingProgress  # noqa: PLC0415
     from photodefect.training.run import WORK_FOLDER, train_model  # noqa: PLC0415
     from photodefect.training.settings import RECIPES, SettingError, Settings  # noqa: PLC0415
+    from photodefect.training.team import joined_team, started_together  # noqa: PLC0415
 
     if (labels is None) == (synthesize is None):
         raise typer.BadParameter("name a CSV of labels, or a folder of clean photos by --synthesize, and not both")
@@ -187,6 +195,8 @@ def train(
         "weight_decay": weight_decay,
     }
     if recipe is RecipeName.COMPACT:
+        if started_together():
+            raise typer.BadParameter("--recipe compact trains in one process; start it without torchrun")
         from photodefect.cli.train_compact import refuse_options, train_compact_recipe  # noqa: PLC0415
 
         refuse_options({f"--{key.replace('_', '-')}": value for key, value in changed.items()})
@@ -205,50 +215,56 @@ def train(
         _name_photos("not found", dict.fromkeys(unusable, ""))
         raise typer.Exit(ExitCode.SOME_FAILED if unusable else ExitCode.DONE)
     try:
-        settings = Settings(
-            network=network.value,
-            recipe=replace(
-                RECIPES[recipe.value], **{key: value for key, value in changed.items() if value is not None}
-            ),
-            recipe_name=recipe.value,
-            inputs=inputs.value,
-            init=init if init is not None else "imagenet" if network is NetworkName.LITE0 else "random",
-            seed=seed,
-            validation=validation,
-            validate_every=validate_every,
-            patience=patience,
-            checkpoint_every=checkpoint_every,
-            keep=keep,
-            variants=variants,
-            rebalanced=rebalanced,
-            window=window,
-            cache_mb=cache_mb,
-            workers=workers,
-            device=device.value,
-        )
-        listeners: list[Listener] = [] if quiet else [TrainingProgress(stderr_console())]
-        if tensorboard:
-            from photodefect.training.tensorboard import TensorBoard  # noqa: PLC0415
-
-            listeners.append(TensorBoard(output / WORK_FOLDER / "tensorboard"))
-        listener = Listeners(listeners)
-        photos, missing = _photos(labels, images, synthesize, settings, any_source=any_source)
-        with _stop_at_interrupt() as interrupted:
-            try:
-                result = train_model(
-                    settings,
-                    photos,
-                    output,
-                    name=name or output.resolve().name,
-                    resume=_resume(resume),
-                    listener=listener,
-                    stop=lambda: bool(interrupted),
+        with joined_team() as team:
+            with team.together():
+                settings = Settings(
+                    network=network.value,
+                    recipe=replace(
+                        RECIPES[recipe.value], **{key: value for key, value in changed.items() if value is not None}
+                    ),
+                    recipe_name=recipe.value,
+                    inputs=inputs.value,
+                    init=init if init is not None else "imagenet" if network is NetworkName.LITE0 else "random",
+                    seed=seed,
+                    validation=validation,
+                    validate_every=validate_every,
+                    patience=patience,
+                    checkpoint_every=checkpoint_every,
+                    keep=keep,
+                    variants=variants,
+                    rebalanced=rebalanced,
+                    window=window,
+                    cache_mb=cache_mb,
+                    workers=workers,
+                    device=device.value,
                 )
-            finally:
-                listener.close()
+                listeners: list[Listener] = [TrainingProgress(stderr_console())] if team.leads and not quiet else []
+                if tensorboard and team.leads:
+                    from photodefect.training.tensorboard import TensorBoard  # noqa: PLC0415
+
+                    listeners.append(TensorBoard(output / WORK_FOLDER / "tensorboard"))
+                photos, missing = _photos(labels, images, synthesize, settings, any_source=any_source)
+            listener = Listeners(listeners)
+            with _held_signals(team) as interrupted:
+                try:
+                    result = train_model(
+                        settings,
+                        photos,
+                        output,
+                        name=name or output.resolve().name,
+                        resume=_resume(resume),
+                        listener=listener,
+                        stop=lambda: bool(interrupted),
+                        team=team,
+                    )
+                finally:
+                    listener.close()
     except SettingError as error:
         raise typer.BadParameter(str(error)) from error
-    _report(result, missing, output, quiet=quiet)
+    except ToldElsewhereError as error:
+        raise typer.Exit(ExitCode.SOME_FAILED) from error
+    if team.leads:
+        _report(result, missing, output, quiet=quiet)
     if result.stopped:
         raise typer.Exit(ExitCode.INTERRUPTED)
     raise typer.Exit(ExitCode.SOME_FAILED if missing or result.left_out.unreadable else ExitCode.DONE)
@@ -282,20 +298,26 @@ def _resume(value: str | None) -> Path | Literal["auto"] | None:
 
 
 @contextmanager
-def _stop_at_interrupt() -> Iterator[list[int]]:
-    """Ctrl-C fills the list, for the loop to see when its step is done. A second one gets through at once."""
+def _held_signals(team: Team) -> Iterator[list[int]]:
+    """Ctrl-C fills the list, for the loop to see when its step is done. A second one gets through at once.
+
+    In a team SIGTERM does so as well, and no signal gets through: torchrun passes on what the terminal has sent to each
+    process already, ends all processes by SIGTERM when one fails, and kills those that take too long.
+    """
     received: list[int] = []
 
     def hold(number: int, _frame: FrameType | None) -> None:
-        if received:
+        if received and team.size == 1:
             raise KeyboardInterrupt
         received.append(number)
 
-    previous = signal.signal(signal.SIGINT, hold)
+    numbers = [signal.SIGINT] if team.size == 1 else [signal.SIGINT, signal.SIGTERM]
+    previous = [(number, signal.signal(number, hold)) for number in numbers]
     try:
         yield received
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler in previous:
+            signal.signal(number, handler)
 
 
 def _report(result: RunResult, missing: list[str], output: Path, *, quiet: bool) -> None:

@@ -125,6 +125,7 @@ class CompactColumn(Column):
         self.register_buffer("deviation", torch.ones(1, inputs, 1, 1))
         self.hidden = nn.Conv2d(inputs, HIDDEN, 1)
         self.dropout = nn.Dropout(0.5)
+        self.descriptor_dropout = nn.Dropout(0.5)
         self.classes = nn.Conv2d(HIDDEN, defect.class_count, 1)
 
     def local(self, features: Tensor) -> Tensor:
@@ -144,7 +145,8 @@ class CompactColumn(Column):
 
     def dropout_inputs(self, x: Tensor) -> Tensor:
         """Drop half of the descriptors while training: real defects show in fewer of them than synthetic ones."""
-        return functional.dropout(x, 0.5, self.training)
+        result: Tensor = self.descriptor_dropout(x)
+        return result
 
 
 def build(kind: str) -> tuple[CompactTrunk, dict[str, Column]]:

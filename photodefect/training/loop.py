@@ -14,7 +14,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from photodefect.network.multicolumn import MultiColumnNetwork
 from photodefect.network.registry import Kind
@@ -22,8 +23,10 @@ from photodefect.training.checkpoint import Checkpoint, Progress, random_state, 
 from photodefect.training.initial import needs_standardization, standardize
 from photodefect.training.listener import Listener, StepReport
 from photodefect.training.losses import defect_losses, infogain_matrices
-from photodefect.training.samples import Batches, SampleReader
-from photodefect.training.settings import Recipe, Settings
+from photodefect.training.samples import Batch, Batches, SampleReader
+from photodefect.training.settings import Loss, Recipe, Settings
+from photodefect.training.shares import Share, place_dropout, share_network, share_of
+from photodefect.training.team import ALONE, Team
 from photodefect.training.validation import look_at
 
 STANDARDIZATION_SAMPLES: Final = 512
@@ -84,10 +87,13 @@ def train_network(
     checkpoint: Checkpoint | None = None,
     listener: Listener | None = None,
     stop: Callable[[], bool] = lambda: False,
+    team: Team = ALONE,
 ) -> Outcome:
     """Train a network, in place.
 
-    With a checkpoint it goes on as if it had never stopped: on the CPU bit for bit.
+    With a checkpoint it goes on as if it had never stopped: on the CPU bit for bit. With a team each process calls this
+    and all of them end with the same weights: those that one would have found, but for rounding. A checkpoint doesn't
+    know how many there were.
 
     Args:
         network: as training begins with it; a checkpoint replaces its weights.
@@ -99,11 +105,13 @@ def train_network(
         device: where to compute.
         checkpoint: where to go on from.
         listener: told of every step.
-        stop: asked after every step; True saves a checkpoint and ends the training.
+        stop: asked after every step; True (in any process) saves a checkpoint and ends the training.
+        team: the processes that train it together. The leader alone writes checkpoints.
 
     Raises:
         DataError: the photos can't be used.
         OSError: a checkpoint can't be written.
+        RuntimeError: the other processes can't be reached any more.
     """
     recipe = settings.recipe
     listener = listener or Listener()
@@ -115,6 +123,7 @@ def train_network(
         batch=recipe.batch,
         window=settings.window,
         labels=recipe.labels,
+        part=(team.rank, team.size),
     )
     matrices = {
         key: matrix.to(device)
@@ -128,13 +137,22 @@ def train_network(
         set_training_mode(network, recipe)
         optimizer = make_optimizer(network, recipe)
         state = _Training(
-            network, kind, optimizer, settings=settings, data=reader.photos.identity, folder=folder, device=device
+            network,
+            kind,
+            optimizer,
+            settings=settings,
+            data=reader.photos.identity,
+            folder=folder,
+            device=device,
+            writes=team.leads,
         )
         if checkpoint is not None:
             state.restore(checkpoint)
-        elif needs_standardization(network, settings.init):
+        elif needs_standardization(network, settings.init) and team.leads:  # the others get what the leader finds
             samples = min(STANDARDIZATION_SAMPLES, 2 * len(split.training))
-            standardize(network, islice(batches.from_step(0), -(-samples // (recipe.batch * len(batches.plan)))))
+            whole = batches.whole()
+            standardize(network, islice(whole.from_step(0), -(-samples // (recipe.batch * len(batches.plan)))))
+        losses_of = _objective(network, recipe.loss, matrices, team=team, device=device)
 
         progress = state.progress
         source = batches.from_step(progress.step)
@@ -142,22 +160,33 @@ def train_network(
         while state.finished() is None:
             for group in optimizer.param_groups:
                 group["lr"] = recipe.learning_rate * group["factor"] * recipe.rate_factor(progress.step)
-            losses = defect_losses(network, next(source), recipe.loss, matrices)
+            batch = next(source)
+            share = _share(team, batch, recipe.batch * len(batches.plan), reader) if team.size > 1 else None
+            losses = losses_of(batch, share)
             optimizer.zero_grad(set_to_none=True)
-            torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+            # Gradients are averaged over the processes, but these losses are parts of a sum.
+            (torch.stack(list(losses.values())).sum() * team.size).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             progress.step += 1
 
-            values = {key: float(loss.detach()) for key, loss in losses.items()}
+            values = _over_all(team, losses)
             seconds = (time.monotonic() - started) / (progress.step - begun_at)
             rate = recipe.learning_rate * recipe.rate_factor(progress.step - 1)
             listener.step(StepReport(kind, progress.step, recipe.steps, values, rate, seconds))
             if len(split.validation) and state.is_due(settings.validate_every):
-                look = look_at(network, kind, reader, split.validation.tolist(), loss=recipe.loss, matrices=matrices)
+                look = look_at(
+                    network,
+                    kind,
+                    reader,
+                    split.validation.tolist(),
+                    loss=recipe.loss,
+                    matrices=matrices,
+                    team=team,
+                )
                 set_training_mode(network, recipe)
                 if look is not None:
                     listener.validated(kind, progress.step, look, improved=state.judge(look.loss))
-            stopped = stop()
+            stopped = any(team.gather(stop()))
             if stopped or state.is_due(settings.checkpoint_every):
                 state.save()
                 saved_at = progress.step
@@ -166,6 +195,55 @@ def train_network(
         if saved_at != progress.step:
             state.save()
         return Outcome(state.finished() or "stopped", progress, state.best_weights())
+
+
+class Objective(nn.Module):
+    """What is made small, as a module: that is what torch distributes.
+
+    Args:
+        network: trained.
+        loss: which one.
+        matrices: H by defect key, on the device of the network.
+    """
+
+    def __init__(self, network: MultiColumnNetwork, loss: Loss, matrices: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self.network = network
+        self._loss: Loss = loss
+        self._matrices = matrices
+
+    def forward(self, batch: Batch, share: Share | None) -> dict[str, Tensor]:
+        """A scalar by defect key, for the defects with samples; with a share those of all processes add up."""
+        if share is None:
+            return defect_losses(self.network, batch, self._loss, self._matrices)
+        place_dropout(self.network, share)
+        return defect_losses(self.network, batch, self._loss, self._matrices, share.counted)
+
+
+def _objective(
+    network: MultiColumnNetwork, loss: Loss, matrices: Mapping[str, Tensor], *, team: Team, device: torch.device
+) -> nn.Module:
+    """In a team: weights as the leader has them now, and gradients averaged from now on."""
+    objective = Objective(network, loss, matrices)
+    if team.size == 1:
+        return objective
+    share_network(network, device)
+    # A step in which a defect has no sample at all leaves its column alone.
+    return DistributedDataParallel(objective, find_unused_parameters=True)
+
+
+def _share(team: Team, batch: Batch, most: int, reader: SampleReader) -> Share:
+    share = share_of(team, batch, most)
+    if not any(share.counted.values()):
+        with team.together():
+            raise reader.left_out.error()
+    return share
+
+
+def _over_all(team: Team, losses: Mapping[str, Tensor]) -> dict[str, float]:
+    """The losses over all processes, from the parts of this one."""
+    parts = torch.tensor([float(loss.detach()) for loss in losses.values()], dtype=torch.float64)
+    return dict(zip(losses, team.stack(parts).sum(0).tolist(), strict=True))
 
 
 class _Training:
@@ -181,6 +259,7 @@ class _Training:
         data: str,
         folder: Path,
         device: torch.device,
+        writes: bool,
     ) -> None:
         self.network = network
         self.kind = kind
@@ -189,6 +268,7 @@ class _Training:
         self.data = data
         self.folder = folder
         self.device = device
+        self.writes = writes
         self.progress = Progress()
         self.best: Mapping[str, Tensor] | None = None
 
@@ -229,7 +309,9 @@ class _Training:
         set_random_state(checkpoint.random, self.device)
 
     def save(self) -> None:
-        """Write a checkpoint."""
+        """Write a checkpoint, if that is this process's to do."""
+        if not self.writes:
+            return
         state = Checkpoint(
             network=self.settings.network,
             kind=self.kind,
@@ -249,7 +331,7 @@ def set_training_mode(network: MultiColumnNetwork, recipe: Recipe) -> None:
     network.train()
     if recipe.frozen_norms:
         for module in network.trunk.modules():
-            if isinstance(module, torch.nn.BatchNorm2d):
+            if isinstance(module, nn.BatchNorm2d | nn.SyncBatchNorm):
                 module.eval()
                 module.requires_grad_(False)
 

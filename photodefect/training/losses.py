@@ -60,13 +60,17 @@ def euclidean_loss(defect: Defect, logits: Tensor, severities: Tensor) -> Tensor
         severities: (N,).
 
     Returns:
-        A scalar.
+        A scalar; 0 (with gradient 0) for N = 0.
     """
-    return 0.5 * (expected_severity(defect, logits) - severities).square().mean()
+    return 0.5 * (expected_severity(defect, logits) - severities).square().sum() / max(1, len(severities))
 
 
 def defect_losses(
-    network: MultiColumnNetwork, batch: Batch, loss: Loss, matrices: Mapping[str, Tensor]
+    network: MultiColumnNetwork,
+    batch: Batch,
+    loss: Loss,
+    matrices: Mapping[str, Tensor],
+    counted: Mapping[str, int] | None = None,
 ) -> dict[str, Tensor]:
     """The loss of each defect over its own samples of a batch.
 
@@ -77,6 +81,8 @@ def defect_losses(
         batch: the inputs are moved to the device of the network.
         loss: which one.
         matrices: H by defect key, on the device of the network. Defects without one are left out.
+        counted: samples by defect key where the batch is a part of a larger one, the whole one's: each loss is then the
+            part's share of the whole one's loss, so that they add up.
 
     Returns:
         A scalar by defect key, for defects with samples.
@@ -89,7 +95,8 @@ def defect_losses(
             continue
         own = batch.severities[:, KEYS.index(defect.key)]
         rows = torch.nonzero(~own.isnan()).flatten()
-        if not len(rows):
+        total = len(rows) if counted is None else counted[defect.key]
+        if not total:
             continue
         logits = network.column_logits(features[rows.to(device)], defect.key)
         truth = own[rows]
@@ -98,4 +105,6 @@ def defect_losses(
         else:
             classes = torch.from_numpy(classes_of(defect, truth.tolist())).to(device)
             losses[defect.key] = infogain_loss(logits, classes, matrices[defect.key])
+        if counted is not None:
+            losses[defect.key] = losses[defect.key] * (len(rows) / total)
     return losses

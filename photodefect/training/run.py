@@ -19,8 +19,7 @@ from torch import Tensor
 from photodefect._version import __version__
 from photodefect.defects import BY_KEY, DEFECTS, KEYS
 from photodefect.diagnosis import available_cores
-from photodefect.engines.devices import pick_device
-from photodefect.errors import DataError, ModelError
+from photodefect.errors import DataError, ModelError, TeamError
 from photodefect.infogain import class_counts, classes_of
 from photodefect.network.folders import find_model, read_manifest
 from photodefect.network.manifest import MANIFEST_FILE, Manifest, Normalization
@@ -35,6 +34,7 @@ from photodefect.training.photo_sets import TrainingPhotos
 from photodefect.training.samples import LeftOut, SampleReader
 from photodefect.training.settings import SettingError, Settings, first_difference
 from photodefect.training.split import held_out
+from photodefect.training.team import ALONE, Team
 from photodefect.training.validation import reference_quantiles
 
 WORK_FOLDER: Final = "training"
@@ -78,6 +78,7 @@ def train_model(
     resume: Resume = None,
     listener: Listener | None = None,
     stop: Callable[[], bool] = lambda: False,
+    team: Team = ALONE,
 ) -> RunResult:
     """Train the networks that the settings name, and write the model.
 
@@ -91,31 +92,42 @@ def train_model(
         resume: whether and where to go on.
         listener: told what happens.
         stop: asked after every step; True saves a checkpoint and ends the run.
+        team: the processes that train together, each of which calls this with the same settings and photos. The leader
+            alone reads and writes ``output``, and has the result.
 
     Raises:
         DataError: the photos can't be trained on, or are not those that the run was begun with.
         ModelError: initial weights, a checkpoint or the device can't be used.
         SettingError: a setting is not the one that the run was begun with.
         OSError: the folder can't be written.
+        TeamError: the processes have different settings or photos.
+        ToldElsewhereError: another process of the team raised one of these.
+        RuntimeError: the other processes can't be reached any more.
     """
     listener = listener or Listener()
-    device = pick_device(settings.device)
+    with team.together():
+        device = team.device(settings.device)
+    _check_agreement(team, settings, photos)
     work = output / WORK_FOLDER
     if resume is None:
-        _refuse_to_replace(output)
+        team.from_leader(lambda: _refuse_to_replace(output))
     held = held_out(photos.digests, settings.validation)
     split = Split(np.flatnonzero(~held), np.flatnonzero(held))
-    networks = {kind: initial_network(settings.network, kind, settings.init, settings.seed) for kind in settings.kinds}
-    starts = {kind: _starting_point(work / kind, kind, settings, photos, resume) for kind in settings.kinds}
-    _check_labels(photos, split, settings, listener)
-
-    output.mkdir(parents=True, exist_ok=True)
-    work.mkdir(exist_ok=True)
-    _write_settings(work / SETTINGS_FILE, settings, photos)
-    listener.say(f"{len(split.training)} photos to train on, {len(split.validation)} held out; on {device}")
+    with team.together():
+        networks = {
+            kind: initial_network(settings.network, kind, settings.init, settings.seed) for kind in settings.kinds
+        }
+    starts = team.from_leader(
+        lambda: {kind: _starting_point(work / kind, kind, settings, photos, resume) for kind in settings.kinds}
+    )
+    with team.together():
+        _check_labels(photos, split, settings, listener)
+    team.from_leader(lambda: _begin(output, settings, photos))
+    several = f", in {team.size} processes" if team.size > 1 else ""
+    listener.say(f"{len(split.training)} photos to train on, {len(split.validation)} held out; on {device}{several}")
     outcomes: dict[Kind, Outcome] = {}
     with SampleReader(
-        photos, seed=settings.seed, workers=_workers(settings, device), cache_mb=settings.cache_mb
+        photos, seed=settings.seed, workers=_workers(settings, device, team), cache_mb=settings.cache_mb
     ) as reader:
         for kind, network in networks.items():
             outcomes[kind] = train_network(
@@ -129,18 +141,44 @@ def train_model(
                 checkpoint=starts[kind],
                 listener=listener,
                 stop=stop,
+                team=team,
             )
             if outcomes[kind].reason == "stopped":
-                return RunResult(outcomes, None, None, reader.left_out)
+                break
+        left_out = LeftOut.union(team.gather(reader.left_out))
+        if not team.leads or any(outcome.reason == "stopped" for outcome in outcomes.values()):
+            return RunResult(outcomes, None, None, left_out)
         weights: dict[Kind, Mapping[str, Tensor]] = {kind: outcome.weights for kind, outcome in outcomes.items()}
         for kind in KINDS:
             found = weights.get(kind) or _weights_from_elsewhere(work / kind, kind, settings)
             if found is None:
-                return RunResult(outcomes, None, kind, reader.left_out)
+                return RunResult(outcomes, None, kind, left_out)
             weights[kind] = found
         members = [int(member) for member in split.validation if photos.representative[member]]
         manifest = _write_model(settings, weights, output, name, reader=reader, members=members, device=device)
-        return RunResult(outcomes, manifest, None, reader.left_out)
+        return RunResult(outcomes, manifest, None, left_out)
+
+
+def _check_agreement(team: Team, settings: Settings, photos: TrainingPhotos) -> None:
+    """Processes that don't train the same thing would wait for each other without end, or worse, not."""
+    with team.together():
+        own = settings.to_dict() | {"photos": photos.identity}
+    seen = team.gather({name: value for name, value in own.items() if name not in ("workers", "cache_mb", "device")})
+    with team.together():
+        for rank, other in enumerate(seen):
+            for name, value in other.items():
+                if value != seen[0][name]:
+                    what = "photos or labels" if name == "photos" else f"--{name.replace('_', '-')}"
+                    raise TeamError(
+                        f"process {rank} has other {what} than process 0; every machine needs the same "
+                        "command, and the same photos and labels"
+                    )
+
+
+def _begin(output: Path, settings: Settings, photos: TrainingPhotos) -> None:
+    output.mkdir(parents=True, exist_ok=True)
+    (output / WORK_FOLDER).mkdir(exist_ok=True)
+    _write_settings(output / WORK_FOLDER / SETTINGS_FILE, settings, photos)
 
 
 def _refuse_to_replace(output: Path) -> None:
@@ -207,9 +245,9 @@ def _write_settings(path: Path, settings: Settings, photos: TrainingPhotos) -> N
     write_whole(path, lambda stream: stream.write(text.encode()))
 
 
-def _workers(settings: Settings, device: torch.device) -> int:
-    """On the CPU the network and the decoders share the cores."""
-    return settings.workers or max(1, available_cores() // (2 if device.type == "cpu" else 1))
+def _workers(settings: Settings, device: torch.device, team: Team) -> int:
+    """On the CPU the network and the decoders share the cores, and so do the processes on one machine."""
+    return settings.workers or max(1, available_cores() // team.local_size // (2 if device.type == "cpu" else 1))
 
 
 def _weights_from_elsewhere(folder: Path, kind: Kind, settings: Settings) -> Mapping[str, Tensor] | None:

@@ -46,10 +46,12 @@ class Batch(NamedTuple):
     Attributes:
         inputs: (N, 3, 224, 224) uint8 RGB.
         severities: (N, 7) float32 in the order of ``KEYS``; nan where a sample doesn't count for a defect.
+        places: (N,) int64, ascending: the number of each sample in the whole batch of the step.
     """
 
     inputs: Tensor
     severities: Tensor
+    places: Tensor
 
 
 class Cuts(NamedTuple):
@@ -67,6 +69,7 @@ class Cuts(NamedTuple):
 class _Wanted(NamedTuple):
     """A sample of a batch that is being made, and the cuts that it is one of."""
 
+    place: int
     key: str
     sample: Sample
     cuts: Future[Cuts]
@@ -83,6 +86,20 @@ class LeftOut:
 
     unreadable: dict[str, str] = field(default_factory=dict)
     unfit: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def union(cls, parts: Sequence[LeftOut]) -> LeftOut:
+        """Those of several readers."""
+        result = cls()
+        for part in parts:
+            result.unreadable |= part.unreadable
+            result.unfit |= part.unfit
+        return result
+
+    def error(self) -> DataError:
+        """What to say when no photo is left."""
+        path, reason = next(iter({**self.unreadable, **self.unfit}.items()), ("the photos", "they have no labels"))
+        return DataError(f"no photo of a whole batch can be trained on: {path}: {reason}")
 
 
 def half_crops(pixels: NDArray[np.uint8], count: int, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -205,6 +222,8 @@ class Batches:
         batch: samples of each defect a step.
         window: photos whose samples are shuffled together.
         labels: ``own``: a sample counts for the defect that it was drawn for; ``all``: for all with a label.
+        part: (this, of how many): the samples of every so many-th photo only. All parts together are the whole batch,
+            and a photo is always in the same part, so that its samples are cut and kept in one place.
 
     Attributes:
         plan: each defect's source, over ``members``. A defect without a label on any photo has none.
@@ -220,13 +239,16 @@ class Batches:
         batch: int,
         window: int,
         labels: Literal["own", "all"],
+        part: tuple[int, int] = (0, 1),
     ) -> None:
         self._reader = reader
         self._members = members
+        self._kind: Kind = kind
         self._seed = seed
         self._batch = batch
         self._window = window
-        self._labels = labels
+        self._labels: Literal["own", "all"] = labels
+        self._part, self._parts = part
         severities = reader.photos.severities[members]
         self.classes: dict[str, NDArray[np.int64]] = {
             defect.key: classes_of(defect, severities[:, column]) for column, defect in enumerate(DEFECTS)
@@ -235,6 +257,18 @@ class Batches:
             key: source for key, source in sample_plan(self.classes, kind).items() if len(source) > 0
         }
         self._orders: dict[str, tuple[int, NDArray[np.int64]]] = {}
+
+    def whole(self) -> Batches:
+        """The batches that these are a part of."""
+        return Batches(
+            self._reader,
+            self._members,
+            self._kind,
+            seed=self._seed,
+            batch=self._batch,
+            window=self._window,
+            labels=self._labels,
+        )
 
     def effective_counts(self) -> Mapping[str, NDArray[np.float64]]:
         """Samples of each class by defect key, (K,), flips not counted; only the proportion matters.
@@ -258,7 +292,7 @@ class Batches:
         """Batches from a step on, without end; a few are made ahead.
 
         Raises:
-            DataError: no photo of a batch can be used.
+            DataError: no photo of a batch can be used. A part of one may be empty.
         """
         ahead: deque[list[_Wanted]] = deque()
         step = start
@@ -270,16 +304,19 @@ class Batches:
 
     def _begin(self, step: int) -> list[_Wanted]:
         wanted = []
-        for key, source in self.plan.items():
+        for number, (key, source) in enumerate(self.plan.items()):
             for position in range(step * self._batch, (step + 1) * self._batch):
                 epoch, place = divmod(position, len(source))
                 sample = source[int(self._order(key, epoch)[place])]
                 photo = int(self._members[sample.photo])
+                if photo % self._parts != self._part:
+                    continue
                 if sample.kind is SampleKind.WHOLE:
                     cuts = self._reader.whole(photo)
                 else:
                     cuts = self._reader.crops(photo, sample.kind, self._cuts_of(source, sample), key, epoch)
-                wanted.append(_Wanted(key, sample, cuts))
+                place = number * self._batch + position % self._batch
+                wanted.append(_Wanted(place, key, sample, cuts))
         return wanted
 
     def _order(self, key: str, epoch: int) -> NDArray[np.int64]:
@@ -293,8 +330,8 @@ class Batches:
         return next(int(source.numbers[entry]) for entry in entries if source.kinds[entry] is sample.kind)
 
     def _finish(self, wanted: Sequence[_Wanted]) -> Batch:
-        inputs, severities = [], []
-        for key, sample, future in wanted:
+        inputs, severities, places = [], [], []
+        for place, key, sample, future in wanted:
             cuts = future.result()
             if not len(cuts.inputs):
                 continue
@@ -306,11 +343,11 @@ class Batches:
             if not np.isnan(row).all():
                 inputs.append(cut[:, ::-1] if sample.flipped else cut)
                 severities.append(row)
-        if not inputs:
-            left_out = {**self._reader.left_out.unreadable, **self._reader.left_out.unfit}
-            path, reason = next(iter(left_out.items()), ("the photos", "they have no labels"))
-            raise DataError(f"no photo of a whole batch can be trained on: {path}: {reason}")
+                places.append(place)
+        if not inputs and self._parts == 1:
+            raise self._reader.left_out.error()
         return Batch(
-            torch.from_numpy(np.stack(inputs)).permute(0, 3, 1, 2),
-            torch.from_numpy(np.stack(severities).astype(np.float32)),
+            torch.from_numpy(np.array(inputs, np.uint8).reshape(-1, SIDE, SIDE, 3)).permute(0, 3, 1, 2),
+            torch.from_numpy(np.array(severities, np.float32).reshape(-1, len(KEYS))),
+            torch.tensor(places, dtype=torch.int64),
         )

@@ -19,6 +19,7 @@ from photodefect.network.registry import Kind
 from photodefect.training.losses import defect_losses
 from photodefect.training.samples import Batch, Cuts, SampleReader
 from photodefect.training.settings import Loss
+from photodefect.training.team import ALONE, Team
 
 READ_AHEAD = 8
 """Photos that are decoded while the network looks at the one before them."""
@@ -49,6 +50,7 @@ def look_at(
     *,
     loss: Loss,
     matrices: Mapping[str, Tensor],
+    team: Team = ALONE,
 ) -> Look | None:
     """Look at the validation photos as ``diagnose`` would: the whole photo, or ten patches of it.
 
@@ -59,21 +61,24 @@ def look_at(
         members: indices of the validation photos.
         loss: as in training.
         matrices: as in training.
+        team: each process looks at its share of the photos, and all get the same loss.
 
     Returns:
         The loss; None if no photo has a label that counts.
     """
     training = network.training
     network.eval()
-    sums: dict[str, float] = {}
-    counts: dict[str, int] = {}
-    for _, cuts in _diagnosed(reader, members, kind):
+    sums = torch.zeros(len(KEYS), 2, dtype=torch.float64)
+    for _, cuts in _diagnosed(reader, members[team.rank :: team.size], kind):
         rows = np.repeat(cuts.severities[None].astype(np.float32), len(cuts.inputs), axis=0)
-        for key, value in defect_losses(network, Batch(_tensor(cuts), torch.from_numpy(rows)), loss, matrices).items():
-            sums[key] = sums.get(key, 0.0) + float(value)
-            counts[key] = counts.get(key, 0) + 1
+        batch = Batch(_tensor(cuts), torch.from_numpy(rows), torch.arange(len(rows)))
+        for key, value in defect_losses(network, batch, loss, matrices).items():
+            sums[KEYS.index(key)] += torch.tensor([float(value), 1.0], dtype=torch.float64)
     network.train(training)
-    return Look({key: sums[key] / counts[key] for key in KEYS if key in sums}) if sums else None
+    losses = {
+        key: total / count for key, (total, count) in zip(KEYS, team.stack(sums).sum(0).tolist(), strict=True) if count
+    }
+    return Look(losses) if losses else None
 
 
 @torch.no_grad()
