@@ -28,13 +28,17 @@ _SHEETS = "contact-sheets"
 def synthesize(  # noqa: PLR0917 - a command has as many parameters as it has options
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Clean photographs; folders are searched.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="New folder for the set.")],
-    count: Annotated[int, typer.Option("--count", "-n", min=0, help="Pictures to make.")] = 100,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed makes the same set.")] = 0,
+    count: Annotated[int, typer.Option("--count", "-n", min=0, metavar="N", help="Pictures to make.")] = 100,
+    seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="The same seed makes the same set.")] = 0,
     rebalanced: Annotated[
         float,
-        typer.Option(min=0, max=1, help="Share of pictures with one defect drawn evenly over its whole range."),
+        typer.Option(
+            min=0, max=1, metavar="SHARE", help="Share of pictures with one defect drawn evenly over its whole range."
+        ),
     ] = 0.5,
-    size: Annotated[int, typer.Option(min=128, max=8192, help="Long side of the photographs in pixels.")] = 1024,
+    size: Annotated[
+        int, typer.Option(min=128, max=8192, metavar="N", help="Long side of the photographs in pixels.")
+    ] = 1024,
     sheets: Annotated[
         bool, typer.Option("--contact-sheet", help="Also make a sheet of each defect at five severities.")
     ] = False,
