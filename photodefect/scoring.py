@@ -90,7 +90,7 @@ def score(engine: Engine, manifest: Manifest, photos: Sequence[Inputs]) -> list[
     for index, (photo, end) in enumerate(zip(photos, ends, strict=True)):
         whole = {key: float(scores[index]) for key, scores in holistic.items()}
         own = slice(end - len(photo.patches), end)
-        parts = {key: float(scores[own].mean()) for key, scores in patches.items()}
+        parts = {key: manifest.combination[key].pool(scores[own]) for key, scores in patches.items()}
         findings.append(_finding(manifest, photo, whole, parts))
     return findings
 

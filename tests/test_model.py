@@ -497,3 +497,27 @@ def test_a_folded_network_keeps_its_scores(saved: Path) -> None:
         plain = load_model(saved, folded=False).holistic.severities(image)
     for defect in DEFECTS:
         torch.testing.assert_close(folded[defect.key], plain[defect.key], rtol=0, atol=1e-4)
+
+
+def test_patches_count_by_their_mean_or_by_that_of_the_lowest_share() -> None:
+    scores = np.array([0.9, 0.1, 0.8, 0.2, 0.7, 0.6, 0.5, 0.4, 0.3, 1.0], np.float32)
+    assert Weighting(0.5, 0.5).pool(scores) == pytest.approx(0.55)
+    assert Weighting(0.5, 0.5, lowest=0.2).pool(scores) == pytest.approx(0.15)
+    assert Weighting(0.5, 0.5, lowest=0.2).pool(scores[:1]) == pytest.approx(0.9)
+    assert Weighting(0.5, 0.5, lowest=0.25).pool(scores) == pytest.approx(0.2)
+
+
+def test_the_share_of_patches_that_counts_is_kept_in_the_manifest_and_checked(
+    tmp_path: Path, networks: tuple[MultiColumnNetwork, MultiColumnNetwork]
+) -> None:
+    combination = {defect.key: Weighting.default(defect) for defect in DEFECTS}
+    combination["undesired_blur"] = Weighting(0.25, 0.75, lowest=0.2)
+    model = tmp_path / "model"
+    save_model(model, manifest(combination=combination), *networks)
+    assert load_model(model).manifest.combination["undesired_blur"] == combination["undesired_blur"]
+    for wrong in (0, 1.5):
+        edit_manifest(
+            model, lambda document, wrong=wrong: document["combination"]["undesired_blur"].update(lowest=wrong)
+        )  # type: ignore[misc]
+        with pytest.raises(ModelError, match="lowest"):
+            load_model(model)
