@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -14,13 +16,13 @@ from photodefect.errors import DataError, NothingToDoError, UnreadableError
 from photodefect.records import Diagnosis, ModelIdentity, PhotoFailure
 
 pytest.importorskip("pyarrow")
-pytest.importorskip("fsspec")
+fsspec = pytest.importorskip("fsspec")
 
-from photodefect.distributed import plan as plans
-from photodefect.distributed.plan import Job, Plan, make_plan, read_plan
-from photodefect.distributed.results import read_results
-from photodefect.distributed.rows import to_table
-from photodefect.distributed.storage import ResultsFolder, find, local_copy
+from photodefect.distributed import plan as plans  # noqa: E402
+from photodefect.distributed.plan import Job, Plan, make_plan, read_plan  # noqa: E402
+from photodefect.distributed.results import read_results  # noqa: E402
+from photodefect.distributed.rows import to_table  # noqa: E402
+from photodefect.distributed.storage import ResultsFolder, clear_copies, find, local_copy  # noqa: E402
 
 JOB = Job("compact", ModelIdentity("compact", "00"), "cpu", 10, "random", None, {"noise": (0.3, 0.5)}, None, "/photos")
 PHOTOS = [b"a.jpg", b"caf\xe9.jpg", b"s3://bucket/c.jpg"]
@@ -102,7 +104,7 @@ def test_urls_are_walked_like_folders_and_photos_keep_their_urls(tmp_path: Path)
     url = tmp_path.as_uri()
     assert list(find([url])) == [f"{url}/a.cr2", f"{url}/b.JPG", f"{url}/more/c.heic"]
     assert list(find([f"{url}/b.JPG"])) == [f"{url}/b.JPG"]
-    with local_copy(f"{url}/b.JPG", str(tmp_path)) as path:
+    with local_copy(f"{url}/b.JPG") as path:
         assert path == str(tmp_path / "b.JPG")
 
 
@@ -110,12 +112,32 @@ def test_urls_are_walked_like_folders_and_photos_keep_their_urls(tmp_path: Path)
     ("url", "message"),
     [("file:///no/such/folder", "nothing at file:///no/such/folder"), ("nothere://x/y", "nothere")],
 )
-def test_urls_that_lead_nowhere_are_errors_that_name_them(url: str, message: str, tmp_path: Path) -> None:
+def test_urls_that_lead_nowhere_are_errors_that_name_them(url: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
         list(find([url]))
     if url.startswith("nothere"):
-        with pytest.raises(UnreadableError, match=message), local_copy(url, str(tmp_path)):
+        with pytest.raises(UnreadableError, match=message), local_copy(url):
             pass
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc")
+def test_copies_are_removed_also_those_of_processes_that_were_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    fsspec.filesystem("memory").pipe_file("/photos/a.dng", b"a photo")
+    with local_copy("memory://photos/a.dng") as path:
+        assert Path(path).read_bytes() == b"a photo"
+        assert Path(path).suffix == ".dng"
+        os.utime(path, (0, 0))
+        leftover = tmp_path / "photodefect-copy-99999999-x.dng"
+        leftover.touch()
+        clear_copies()
+        assert {it.name for it in tmp_path.iterdir()} == {Path(path).name, leftover.name}
+        os.utime(leftover, (0, 0))
+        clear_copies()
+        assert [it.name for it in tmp_path.iterdir()] == [Path(path).name]
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

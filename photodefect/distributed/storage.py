@@ -6,8 +6,9 @@ import os
 import posixpath
 import re
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -23,6 +24,10 @@ _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(::.+)?://")
 _OPTIONS: Final = {"use_listings_cache": False}
 
 _TRANSIENT_TRIES: Final = 3
+
+_COPY: Final = "photodefect-copy-"
+_COPY_LIFE_S: Final = 3600.0
+"""Longer than a copy is needed by anybody."""
 
 
 def is_url(text: str) -> bool:
@@ -83,13 +88,25 @@ def _filesystem(url: str) -> tuple[Any, str]:
     return fs, path
 
 
+def clear_copies() -> None:
+    """Remove the copies that processes of this machine have left which were killed."""
+    pattern = re.compile(rf"{_COPY}(\d+)-.*")
+    for path in Path(tempfile.gettempdir()).iterdir():
+        match = pattern.fullmatch(path.name)
+        if match is None or Path(f"/proc/{match[1]}").exists():
+            continue
+        with suppress(OSError):
+            # In a container a process may have another number than outside.
+            if time.time() - path.stat().st_mtime > _COPY_LIFE_S:
+                path.unlink()
+
+
 @contextmanager
-def local_copy(url: str, folder: str) -> Iterator[str]:
+def local_copy(url: str) -> Iterator[str]:
     """A photo as a local file: itself if it is one, otherwise a copy that is there for the block.
 
     Args:
         url: path or URL.
-        folder: for the copy.
 
     Yields:
         Its path. The copy has the photo's ending, which raw photos are told by.
@@ -107,7 +124,7 @@ def local_copy(url: str, folder: str) -> Iterator[str]:
     if isinstance(fs, fsspec.get_filesystem_class("file")):
         yield path
         return
-    handle, copy = tempfile.mkstemp(suffix=PurePosixPath(path).suffix[:16], dir=folder)
+    handle, copy = tempfile.mkstemp(prefix=f"{_COPY}{os.getpid()}-", suffix=PurePosixPath(path).suffix[:16])
     os.close(handle)
     try:
         _fetch(fs, path, copy)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from photodefect import __version__
 from photodefect.distributed.plan import Job
-from photodefect.distributed.storage import is_url, local_copy
+from photodefect.distributed.storage import clear_copies, is_url, local_copy
 from photodefect.errors import ModelError, PhotodefectError, PhotoError
 from photodefect.network.folders import find_model, read_manifest
 from photodefect.records import Diagnosis, PhotoFailure
@@ -36,6 +35,7 @@ class PhotoWorker:
     """
 
     def __init__(self, job: Job) -> None:
+        clear_copies()
         self._job = job
         self._diagnoser = _make_diagnoser(job)
 
@@ -59,12 +59,12 @@ class PhotoWorker:
         records: dict[int, Diagnosis] = {}
         waiting: deque[tuple[int, ExitStack]] = deque()
 
-        def fetched(folder: str) -> Iterator[str]:
+        def fetched() -> Iterator[str]:
             for index, name in enumerate(names):
                 path = name if is_url(name) else str(Path(self._job.folder) / name)
                 copy = ExitStack()
                 try:
-                    local = copy.enter_context(local_copy(path, folder))
+                    local = copy.enter_context(local_copy(path))
                 except PhotoError as error:
                     failure = PhotoFailure(type(error).__name__, str(error))
                     records[index] = Diagnosis(name, model=self._job.identity, error=failure)
@@ -72,19 +72,19 @@ class PhotoWorker:
                     waiting.append((index, copy))
                     yield local
 
-        with (
-            tempfile.TemporaryDirectory(prefix="photodefect-") as folder,
-            closing(self._diagnoser.diagnose(fetched(folder))) as diagnoses,
-        ):
-            try:
+        try:
+            with closing(self._diagnoser.diagnose(fetched())) as diagnoses:
                 for diagnosis in diagnoses:
                     index, copy = waiting.popleft()
                     copy.close()
                     records[index] = replace(diagnosis, path=names[index])
-            except ModelError as error:  # it was whole when the run began
-                failure = PhotoFailure("ModelError", str(error))
-                for index, name in enumerate(names):
-                    records.setdefault(index, Diagnosis(name, model=self._job.identity, error=failure))
+        except ModelError as error:  # it was whole when the run began
+            failure = PhotoFailure("ModelError", str(error))
+            for index, name in enumerate(names):
+                records.setdefault(index, Diagnosis(name, model=self._job.identity, error=failure))
+        finally:
+            for _, copy in waiting:
+                copy.close()
         return [records[index] for index in range(len(names))]
 
 
