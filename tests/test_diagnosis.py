@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -333,3 +333,17 @@ def test_threads_and_processes_and_a_loaded_model_say_the_same(
         for record, expected in zip(other.diagnose(photos), diagnoses, strict=True):
             assert record.severity == pytest.approx(expected.severity, abs=1e-4)
             assert record.capture == expected.capture
+
+
+def test_batches_across_photos_as_on_a_gpu_say_the_same(
+    random_model: Path, photos: list[Path], diagnoses: list[Diagnosis], tmp_path: Path
+) -> None:
+    """Workers decode and cut, this process computes; what waits is computed together."""
+    with Diagnoser(random_model, patches=3, device="cpu") as diagnoser:
+        diagnoser._settings = replace(diagnoser._settings, score=False)
+        records = list(diagnoser.diagnose([*photos, tmp_path / "nowhere.jpg", *photos]))
+    assert [record.path for record in records] == [*map(str, photos), str(tmp_path / "nowhere.jpg"), *map(str, photos)]
+    for record, expected in zip([*records[:4], *records[5:]], [*diagnoses, *diagnoses], strict=True):
+        assert record.severity == pytest.approx(expected.severity, abs=1e-4)
+        assert record.capture == expected.capture
+    assert records[4].error is not None

@@ -68,7 +68,10 @@ class Run:
 
     def begun(self) -> bool:
         """Whether a record is in the report, or in what will become it."""
-        return any(it.stat().st_size for it in self.folder.glob(".report*"))
+        try:
+            return any(it.stat().st_size for it in self.folder.glob(".report*"))
+        except FileNotFoundError:  # it became the report, or was cleared away, just now
+            return False
 
 
 @pytest.fixture
