@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,18 @@ from PIL import Image
 from photodefect import Diagnoser
 from photodefect.defects import KEYS
 from photodefect.errors import DataError
+from photodefect.network.compact import CompactTrunk
+from photodefect.photos.decode import decode
 from photodefect.training import features
 from photodefect.training.columns import ColumnRecipe
-from photodefect.training.compact_recipe import CompactSettings, is_held_out, train_compact, window_descriptors
-from photodefect.training.features import AREAS, CacheSettings, cache_features, region_means, seen_exposure
+from photodefect.training.compact_recipe import (
+    CompactSettings,
+    is_held_out,
+    load_samples,
+    train_compact,
+    window_descriptors,
+)
+from photodefect.training.features import AREAS, CacheSettings, cache_features, region_means, seen_exposure, zoomed
 
 SMALL = CompactSettings(
     cache=CacheSettings(variants=3, frames=1, patches=1, zooms=2),
@@ -112,3 +121,38 @@ def test_a_dark_frame_looks_worse_exposed_than_an_ordinary_one() -> None:
     assert seen_exposure(0.0, np.zeros((8, 8, 3), np.uint8)) == pytest.approx(0.4)
     assert seen_exposure(1.0, ordinary) == 1.0
     assert features.ORDINARY == 45.0
+
+
+def test_a_zoomed_part_is_cut_from_the_photo_and_is_clean(samples: Path) -> None:
+    pixels = decode(samples / "dog.jpg").pixels[::2, ::2]
+    height, width = pixels.shape[:2]
+    rng = np.random.default_rng(0)
+    parts = [part for part in (zoomed(pixels, rng) for _ in range(8)) if part is not None]
+    assert parts
+    for part in parts:
+        assert 0.39 * height < part.shape[0] < 0.76 * height
+        assert 0.39 * width < part.shape[1] < 0.76 * width
+        corner = (pixels == part[0, 0]).all(axis=2)
+        places = zip(*np.nonzero(corner), strict=True)
+        assert any(np.array_equal(pixels[y : y + part.shape[0], x : x + part.shape[1]], part) for y, x in places)
+
+
+def test_a_photo_without_a_clean_part_has_no_zoomed_one() -> None:
+    assert zoomed(np.full((256, 256, 3), 250, np.uint8), np.random.default_rng(0)) is None
+
+
+def test_reduced_photos_teach_patches_no_noise_no_blur_and_parts_no_exposure(clean: list[Path], tmp_path: Path) -> None:
+    settings = replace(SMALL, validation=5)
+    list(cache_features(clean, tmp_path / "cache", settings.cache, workers=1))
+    shards = sorted((tmp_path / "cache").glob("*.npz"))
+    samples = load_samples(shards, settings, CompactTrunk().tapped)
+    whole, zooms, smears = (0, 4), (4, 6), (6, 7)
+    for shard in range(int((~samples.held).sum()) // 7):
+        labels = samples.holistic_severities[~samples.held][7 * shard : 7 * shard + 7]
+        assert np.isnan(labels[slice(*zooms), KEYS.index("bad_exposure")]).all()
+        assert np.isnan(labels[zooms[0] : smears[1], KEYS.index("bad_composition")]).all()
+        assert not np.isnan(labels[slice(*whole), KEYS.index("bad_exposure")]).any()
+    assert len(samples.pieces) == len(samples.piece_severities)
+    assert np.isnan(samples.piece_severities[:, KEYS.index("noise")]).any()
+    blurred = samples.holistic_severities[~samples.held][6::7, KEYS.index("undesired_blur")]
+    assert (blurred > 0.5).all()
