@@ -1,6 +1,6 @@
 """How long photodefect takes beside only decoding the same files, and beside what one would take instead.
 
-    python benchmarks/speed.py [--photos 24] [--runs 3] [--rivals PYTHON]
+    python benchmarks/speed.py [--photos 120] [--runs 3] [--rivals PYTHON]
 
 Makes folders of JPEGs from the sample photographs (enlarged, turned, with sensor-like noise, so that they compress as
 a camera's files do) and prints, from one run: every way to go through them with its median, its ratio to decoding with
@@ -50,6 +50,15 @@ def make_photos(folder: Path, count: int, size: tuple[int, int] = SIZES[24]) -> 
         noise = generator.standard_normal((size[1], size[0], 1), dtype=np.float32) * 3
         pixels = (np.asarray(large) + noise).clip(0, 255).astype(np.uint8)
         Image.fromarray(pixels).save(folder / f"{number:05}.jpg", quality=92)
+    return folder
+
+
+def copies(originals: Path, folder: Path, count: int) -> Path:
+    """A folder of ``count`` photos, copies of those in another in turn: without a cache none is known already."""
+    folder.mkdir()
+    files = sorted(originals.iterdir())
+    for number in range(count):
+        shutil.copy(files[number % len(files)], folder / f"{number:05}.jpg")
     return folder
 
 
@@ -228,7 +237,7 @@ def processor() -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=int, default=24, help="of 24 megapixels")
+    parser.add_argument("--photos", type=int, default=120, help="of 24 megapixels; what is slow gets a fifth")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--rivals", default=sys.executable, metavar="PYTHON", help="that can import the others")
     parser.add_argument("--task", choices=TASKS, help=argparse.SUPPRESS)
@@ -246,9 +255,11 @@ def main() -> None:
         print(f"Not installed, so not measured: {', '.join(missing)}")
     with tempfile.TemporaryDirectory() as scratch:
         count = arguments.photos
-        folder = make_photos(Path(scratch) / "photos", count)
+        fewer = max(1, count // 5)
+        few = make_photos(Path(scratch) / "few", fewer)
+        folder = copies(few, Path(scratch) / "photos", count)
         paper = str(random_googlenet(Path(scratch) / "googlenet"))
-        size = sum(file.stat().st_size for file in folder.iterdir()) / count / 1e6
+        size = sum(file.stat().st_size for file in few.iterdir()) / fewer / 1e6
         print(f"{count} JPEGs of 24 megapixels, {size:.1f} MB each; medians of {arguments.runs}, start-up included\n")
         ways = {
             "decode only, simplejpeg": (task("simplejpeg", folder, sys.executable), count),
@@ -257,12 +268,12 @@ def main() -> None:
             "compact, 3 patches": (diagnose(folder, "--patches", "3"), count),
             "compact, 10 patches": (diagnose(folder, "--patches", "10"), count),
             "compact, torch": (by_engine(folder, "torch", "compact"), count),
-            "paper's network, ONNX Runtime": (diagnose(folder, "--model", paper), count),
-            "paper's network, torch": (by_engine(folder, "torch", paper), count),
+            "paper's network, ONNX Runtime": (diagnose(few, "--model", paper), fewer),
+            "paper's network, torch": (by_engine(few, "torch", paper), fewer),
         }
         for name in RIVALS:
             if name not in missing:
-                ways[name] = (task(name, folder, arguments.rivals), count)
+                ways[name] = (task(name, few, arguments.rivals), fewer)
         table("way", ways, arguments.runs)
         sizes = {}
         for megapixels, shape in SIZES.items():
@@ -274,12 +285,9 @@ def main() -> None:
             sizes[f"{megapixels} megapixels, default"] = (diagnose(photos), max(4, count // 3))
         table("size (ratios to the first row)", sizes, arguments.runs)
         numbers = {}
-        originals = sorted(make_photos(Path(scratch) / "originals", min(16, count), SIZES[6]).iterdir())
-        for number in (it for it in (1, 4, 16, 64, 256) if it <= 12 * count):
-            photos = Path(scratch) / f"n{number}"
-            photos.mkdir()
-            for copy in range(number):
-                shutil.copy(originals[copy % len(originals)], photos / f"{copy:05}.jpg")
+        originals = make_photos(Path(scratch) / "originals", min(16, fewer), SIZES[6])
+        for number in (it for it in (1, 4, 16, 64, 256) if it <= 4 * count):
+            photos = copies(originals, Path(scratch) / f"n{number}", number)
             numbers[f"{number} photos of 6 megapixels"] = (diagnose(photos), number)
         table("number (ratios to the first row)", numbers, arguments.runs)
 

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from photodefect.cache import Cache
 from photodefect.engines import DEVICES, Engine, EngineChoice, choose_engine
 from photodefect.findings import Finding, known_finding
+from photodefect.patches import DEFAULT_PATCHES
 from photodefect.photos.facts import DEFAULT_MAX_PIXELS
 from photodefect.records import Diagnosis, PhotoFailure
 from photodefect.verdicts import DEFAULT_THRESHOLDS, Threshold
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from photodefect.heatmap import HeatMaps
-    from photodefect.inputs import Placement
     from photodefect.network.model import Model
+    from photodefect.patches import Placement
 
 __all__ = ["DEVICES", "Diagnoser"]
 
@@ -116,7 +117,7 @@ class Diagnoser:
         device: str = "auto",
         engine: str = "auto",
         precision: str = "auto",
-        patches: int = 10,
+        patches: int = DEFAULT_PATCHES,
         placement: Placement = "random",
         seed: int | None = None,
         thresholds: Mapping[str, Threshold] | None = None,

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from photodefect.patches import DEFAULT_PATCHES, Placement
 from photodefect.warp import warp
 
 SIDE = 224
 """Width and height of every input, in pixels."""
-
-DEFAULT_PATCHES = 10
-
-Placement = Literal["random", "grid"]
 
 
 def holistic_input(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from photodefect.defects import DEFECTS
 from photodefect.engines import Engine
 from photodefect.findings import Finding
-from photodefect.inputs import Placement, content_seed, holistic_input, patch_inputs
+from photodefect.inputs import content_seed, holistic_input, patch_inputs
 from photodefect.monochrome import is_monochrome
 from photodefect.network.manifest import Manifest
+from photodefect.patches import Placement
 from photodefect.photos.facts import Capture, Provenance
 
 _DIGITS: Final = 6

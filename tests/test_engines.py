@@ -30,6 +30,7 @@ from photodefect.network.model import load_model, save_model
 from photodefect.network.registry import GOOGLENET_NORMALIZATION, KINDS, build_network
 from photodefect.network.weights import parse_weights
 from photodefect.photos.decode import decode
+from photodefect.scoring import make_inputs, score
 
 PHOTOS = ("city.jpg", "dog.jpg", "haze.jpg", "guitar.jpg", "bulb.jpg")
 
@@ -111,6 +112,19 @@ def test_an_input_has_its_score_in_whatever_batch(inputs: dict[str, NDArray[np.u
     for index, one in enumerate(inputs["patches"]):
         for key, values in engine.scores("patches", one[np.newaxis]).items():
             assert values == pytest.approx(together[key][index : index + 1], abs=1e-5)
+
+
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
+def test_photos_scored_together_get_what_each_gets_alone(engine: str, samples: Path) -> None:
+    choice = choose_engine("compact", engine=engine, device="cpu")
+    opened = choice.open()
+    photos = [
+        make_inputs(decode(samples / name).pixels, patches=count, placement="random")
+        for name, count in (("city.jpg", 1), ("dog.jpg", 3), ("haze.jpg", 2))
+    ]
+    for photo, together in zip(photos, score(opened, choice.manifest, photos), strict=True):
+        (alone,) = score(opened, choice.manifest, [photo])
+        assert together.severity == pytest.approx(alone.severity, abs=1e-5)
 
 
 def test_the_graphs_that_come_with_photodefect_are_those_of_its_networks(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_patches_of_a_small_photo_are_those_of_the_enlarged_photo(
         small = np.array(image.resize((shape[1], shape[0])))
     height, width = enlarged_size(*shape)
     enlarged = np.asarray(Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC))
-    patches = patch_inputs(small, placement=placement, seed=11)  # type: ignore[arg-type]
+    patches = patch_inputs(small, count=10, placement=placement, seed=11)  # type: ignore[arg-type]
     corners = patch_corners(height, width, count=10, placement=placement, seed=11)  # type: ignore[arg-type]
     for patch, (top, left) in zip(patches, corners, strict=True):
         expected = enlarged[top : top + SIDE, left : left + SIDE].astype(np.int16)

@@ -19,6 +19,7 @@ from photodefect.cli.options import (
     CacheFile,
     ModelName,
     NoCache,
+    Patches,
     Quiet,
     Threads,
     TimeLimit,
@@ -30,6 +31,7 @@ from photodefect.cli.options import (
 from photodefect.cli.output import check_output, open_output
 from photodefect.cli.progress import ProgressLine
 from photodefect.cli.work import Work, diagnosing
+from photodefect.patches import DEFAULT_PATCHES
 
 if TYPE_CHECKING:
     from photodefect.cli.tally import Tally
@@ -90,9 +92,7 @@ def diagnose(
     ] = False,
     model: ModelName = "compact",
     device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = Device.AUTO,
-    patches: Annotated[
-        int, typer.Option("--patches", min=1, max=1000, metavar="N", help="Crops at original resolution, a photo.")
-    ] = 10,
+    patches: Patches = DEFAULT_PATCHES,
     patch_placement: Annotated[
         PatchPlacement,
         typer.Option("--patch-placement", help="Random places, drawn from the photo's content, or a fixed 3x3 grid."),

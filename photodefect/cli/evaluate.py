@@ -17,6 +17,7 @@ from photodefect.cli.options import CacheFile, NoCache, Quiet, Threads, TimeLimi
 from photodefect.cli.output import STDOUT, check_output, open_output
 from photodefect.cli.progress import ProgressLine
 from photodefect.cli.work import Work, diagnosing
+from photodefect.patches import DEFAULT_PATCHES
 
 if TYPE_CHECKING:
     from photodefect.evaluation.benchmark import BenchmarkResult
@@ -90,7 +91,7 @@ def evaluate(
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there already.")] = False,
     patches: Annotated[
         int, typer.Option("--patches", min=1, max=1000, metavar="N", help="Crops a photo, if a model is evaluated.")
-    ] = 10,
+    ] = DEFAULT_PATCHES,
     device: Annotated[
         str, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where to compute, if a model is evaluated.")
     ] = "auto",

@@ -14,6 +14,9 @@ from photodefect.defects import KEYS
 from photodefect.verdicts import DEFAULT_THRESHOLDS, Threshold, Verdict
 
 Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary; errors only.")]
+Patches: TypeAlias = Annotated[
+    int, typer.Option("--patches", min=1, max=1000, metavar="N", help="Crops at original resolution, a photo.")
+]
 Verbose: TypeAlias = Annotated[
     bool, typer.Option("--verbose", "-v", help="Say on stderr what is used and how; tracebacks of unexpected errors.")
 ]

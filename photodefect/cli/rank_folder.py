@@ -15,7 +15,7 @@ import typer
 from photodefect.cli.console import log_to_stderr, note
 from photodefect.cli.diagnose import Device
 from photodefect.cli.exit_codes import ExitCode
-from photodefect.cli.options import CacheFile, ModelName, NoCache, Quiet, Threads, TimeLimit, Verbose, Workers
+from photodefect.cli.options import CacheFile, ModelName, NoCache, Patches, Quiet, Threads, TimeLimit, Verbose, Workers
 from photodefect.cli.output import check_output, open_output
 from photodefect.cli.progress import ProgressLine
 from photodefect.cli.sidecars import (
@@ -32,6 +32,7 @@ from photodefect.cli.sidecars import (
 from photodefect.cli.transfers import Transfer, carry_out, check_transfer, wanted_transfer
 from photodefect.cli.work import Work, diagnosing
 from photodefect.errors import DataError
+from photodefect.patches import DEFAULT_PATCHES
 
 if TYPE_CHECKING:
     from photodefect.cli.photo_list import PhotoList
@@ -246,9 +247,7 @@ def rank_folder(
     ] = False,
     model: ModelName = "compact",
     device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = Device.AUTO,
-    patches: Annotated[
-        int, typer.Option("--patches", min=1, max=1000, metavar="N", help="Crops at original resolution, a photo.")
-    ] = 10,
+    patches: Patches = DEFAULT_PATCHES,
     copy_to: Annotated[
         Path | None,
         typer.Option(

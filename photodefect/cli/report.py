@@ -19,6 +19,7 @@ from photodefect.cli.options import (
     CacheFile,
     ModelName,
     NoCache,
+    Patches,
     Quiet,
     Threads,
     TimeLimit,
@@ -29,6 +30,7 @@ from photodefect.cli.options import (
 from photodefect.cli.progress import ProgressLine
 from photodefect.cli.work import Work, diagnosing
 from photodefect.errors import NothingToDoError
+from photodefect.patches import DEFAULT_PATCHES
 from photodefect.printable import printable
 
 if TYPE_CHECKING:
@@ -64,9 +66,7 @@ def report(
     ] = False,
     model: ModelName = "compact",
     device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = Device.AUTO,
-    patches: Annotated[
-        int, typer.Option("--patches", min=1, max=1000, metavar="N", help="Crops at original resolution, a photo.")
-    ] = 10,
+    patches: Patches = DEFAULT_PATCHES,
     threshold: Annotated[
         list[str] | None,
         typer.Option(

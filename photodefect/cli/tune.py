@@ -11,11 +11,12 @@ import typer
 from photodefect.cli.console import note
 from photodefect.cli.diagnose import Device
 from photodefect.cli.exit_codes import ExitCode
-from photodefect.cli.options import CacheFile, ModelName, NoCache, Quiet, Threads, TimeLimit, Workers
+from photodefect.cli.options import CacheFile, ModelName, NoCache, Patches, Quiet, Threads, TimeLimit, Workers
 from photodefect.cli.output import check_output, open_output
 from photodefect.cli.progress import ProgressLine
 from photodefect.cli.work import Work, diagnosing
 from photodefect.errors import DataError, NothingToDoError
+from photodefect.patches import DEFAULT_PATCHES
 
 if TYPE_CHECKING:
     from photodefect.tune import Taste
@@ -47,9 +48,7 @@ def tune(
     ] = False,
     model: ModelName = "compact",
     device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = Device.AUTO,
-    patches: Annotated[
-        int, typer.Option("--patches", min=1, max=1000, metavar="N", help="Crops at original resolution, a photo.")
-    ] = 10,
+    patches: Patches = DEFAULT_PATCHES,
     workers: Workers = None,
     threads: Threads = None,
     time_limit: TimeLimit = None,

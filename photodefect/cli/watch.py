@@ -18,6 +18,7 @@ from photodefect.cli.options import (
     CacheFile,
     ModelName,
     NoCache,
+    Patches,
     Quiet,
     Threads,
     TimeLimit,
@@ -28,6 +29,7 @@ from photodefect.cli.options import (
 )
 from photodefect.cli.output import check_output, open_growing
 from photodefect.cli.work import Work, diagnosing
+from photodefect.patches import DEFAULT_PATCHES
 
 if TYPE_CHECKING:
     from photodefect.cli.tally import Tally
@@ -79,9 +81,7 @@ def watch(
     ] = False,
     model: ModelName = "compact",
     device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = Device.AUTO,
-    patches: Annotated[
-        int, typer.Option("--patches", min=1, max=1000, metavar="N", help="Crops at original resolution, a photo.")
-    ] = 10,
+    patches: Patches = DEFAULT_PATCHES,
     patch_placement: Annotated[
         PatchPlacement,
         typer.Option("--patch-placement", help="Random places, drawn from the photo's content, or a fixed 3x3 grid."),

@@ -33,6 +33,9 @@ class TorchEngine:
         """
         if device == "cpu":
             torch.set_num_threads(threads)
+        if device == "cuda":
+            # Convolutions would round to ten bits, and scores differ from a processor's by more than 1e-3.
+            torch.backends.cudnn.allow_tf32 = False
         return cls(load_model(folder, device), device)
 
     @torch.inference_mode()

@@ -26,8 +26,9 @@ from torch import Tensor
 from photodefect.defects import BY_KEY, DEFECTS, KEYS
 from photodefect.errors import DataError, PhotoError
 from photodefect.infogain import classes_of
-from photodefect.inputs import DEFAULT_PATCHES, SIDE, content_seed, holistic_input, patch_inputs
+from photodefect.inputs import SIDE, content_seed, holistic_input, patch_inputs
 from photodefect.network.registry import Kind
+from photodefect.patches import DEFAULT_PATCHES
 from photodefect.sampling import Sample, SampleKind, SamplePlan, SampleSource, sample_plan
 from photodefect.training.photo_sets import TrainingPhotos
 
@@ -171,7 +172,7 @@ class SampleReader:
         return self._get((photo, kind, key, epoch), count, lambda: self._cut(photo, kind, count, seed))
 
     def diagnosed(self, photo: int, kind: Kind) -> Future[Cuts]:
-        """The inputs that ``photodefect diagnose`` looks at: the whole photo, or ten patches by its content."""
+        """The inputs that ``photodefect diagnose`` looks at: the whole photo, or patches by its content."""
         if kind == "holistic":
             return self.whole(photo)
         return self._get((photo, "diagnosed"), DEFAULT_PATCHES, lambda: self._cut(photo, None, DEFAULT_PATCHES, 0))

@@ -52,7 +52,7 @@ def look_at(
     matrices: Mapping[str, Tensor],
     team: Team = ALONE,
 ) -> Look | None:
-    """Look at the validation photos as ``diagnose`` would: the whole photo, or ten patches of it.
+    """Look at the validation photos as ``diagnose`` would: the whole photo, or patches of it.
 
     Args:
         network: left in the mode that it is in.

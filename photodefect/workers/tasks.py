@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from photodefect.cache import Stamp
     from photodefect.engines import EngineChoice
     from photodefect.errors import PhotodefectError
-    from photodefect.inputs import Placement
+    from photodefect.patches import Placement
     from photodefect.scoring import Inputs
 
 T = TypeVar("T")
