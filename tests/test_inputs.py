@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from photodefect.inputs import SIDE, content_seed, enlarged_size, holistic_input, patch_corners, patch_inputs
+from photodefect.patches import DEFAULT_PATCHES
 from photodefect.photos.decode import decode
 
 
@@ -145,7 +146,7 @@ def test_extreme_shapes_work_in_little_memory(shape: tuple[int, int]) -> None:
     finally:
         tracemalloc.stop()
     assert whole.shape == (SIDE, SIDE, 3)
-    assert patches.shape == (10, SIDE, SIDE, 3)
+    assert patches.shape == (DEFAULT_PATCHES, SIDE, SIDE, 3)
     assert grid.shape == (9, SIDE, SIDE, 3)
     assert peak < 50e6
 
