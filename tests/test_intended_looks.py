@@ -1,7 +1,7 @@
 """Looks that a photographer meant are no faults: on real photographs, and on variants of them where none has the look.
 
 How often the shipped weights are wrong about such looks is in the model card (``benchmarks/intended_looks.py`` counts
-it). Here stands what has to hold whatever the weights.
+it). Here stands what has to hold in any case.
 """
 
 from __future__ import annotations
@@ -133,6 +133,15 @@ def test_a_sharp_subject_before_a_soft_background_is_less_blurred_than_the_same_
         assert value < missed[stem], stem
     assert np.median(list(meant.values())) < 0.3
     assert np.median(list(missed.values())) > 0.5
+
+
+def test_the_shipped_weights_call_no_sample_with_a_sharp_subject_before_a_soft_background_severely_blurred(
+    looks: ModuleType, samples: Path
+) -> None:
+    paths = [samples / f"{stem}.jpg" for stem in looks.LOOKS["shallow depth of field"].photos]
+    for diagnosis in Diagnoser().diagnose(paths):
+        assert diagnosis.severity is not None
+        assert diagnosis.severity["undesired_blur"] < 0.5, diagnosis.path
 
 
 @pytest.mark.parametrize("name", ["night", "low key", "against the light"])
