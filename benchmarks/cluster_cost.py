@@ -4,7 +4,7 @@
 
 Measures the processor time (not the clock, so that other programs matter little) that `photodefect diagnose` takes for
 each photo more, what of it is decoding, and how large the photos and their rows are; then multiplies. Without --folder
-the photos are made like those of diagnose_speed.py: 24 megapixels, as cameras write them. Prints the tables of
+the photos are made like those of speed.py: 24 megapixels, as cameras write them. Prints the tables of
 docs/at-scale.md.
 """
 
@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from diagnose_speed import ROOT, make_photos
+from speed import ROOT, make_photos
 
 MILLION = 1_000_000
 CORES = (16, 256, 1024)
@@ -57,11 +57,9 @@ def processor_seconds(command: Sequence[str | Path]) -> tuple[float, bytes]:
 
 def measure(photos: list[Path], model: str, patches: int) -> Measured:
     """Measure all photos against the first one alone, so that starting doesn't count."""
-    options = ["--quiet", "--format", "ndjson", "--detail", "--device", "cpu", "--model", model]
-    command = [sys.executable, "-m", "photodefect", "diagnose", *options, "--patches", str(patches)]
-    help_page = [sys.executable, "-m", "photodefect", "diagnose", "--help"]
-    if "--no-cache" in subprocess.run(help_page, capture_output=True, text=True, check=True).stdout:
-        command.append("--no-cache")
+    options = ["--quiet", "--format", "ndjson", "--detail", "--no-cache", "--device", "cpu", "--model", model]
+    alone = ["--workers", "1", "--threads", "1"]  # as a worker of the cluster
+    command = [sys.executable, "-m", "photodefect", "diagnose", *options, *alone, "--patches", str(patches)]
     decoding = [sys.executable, "-c", DECODE]
     one, _ = processor_seconds([*command, photos[0]])
     many, written = processor_seconds([*command, *photos])
@@ -138,10 +136,8 @@ def main() -> None:
     parser.add_argument("--patches", type=int, default=10)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
-        if arguments.folder is None:
-            photos = make_photos(Path(made), arguments.photos)
-        else:
-            photos = sorted(path for path in arguments.folder.rglob("*") if path.is_file())[: arguments.photos]
+        folder = arguments.folder or make_photos(Path(made) / "photos", arguments.photos)
+        photos = sorted(path for path in folder.rglob("*") if path.is_file())[: arguments.photos]
         print(tables(measure(photos, arguments.model, arguments.patches)))
 
 
