@@ -277,12 +277,10 @@ def main() -> None:
         table("way", ways, arguments.runs)
         sizes = {}
         for megapixels, shape in SIZES.items():
-            photos = make_photos(Path(scratch) / f"{megapixels}", max(4, count // 3), shape)
-            sizes[f"{megapixels} megapixels, decode only"] = (
-                task("simplejpeg", photos, sys.executable),
-                max(4, count // 3),
-            )
-            sizes[f"{megapixels} megapixels, default"] = (diagnose(photos), max(4, count // 3))
+            distinct = make_photos(Path(scratch) / f"{megapixels} distinct", min(8, fewer), shape)
+            photos = copies(distinct, Path(scratch) / f"{megapixels}", 2 * fewer)
+            sizes[f"{megapixels} megapixels, decode only"] = (task("simplejpeg", photos, sys.executable), 2 * fewer)
+            sizes[f"{megapixels} megapixels, default"] = (diagnose(photos), 2 * fewer)
         table("size (ratios to the first row)", sizes, arguments.runs)
         numbers = {}
         originals = make_photos(Path(scratch) / "originals", min(16, fewer), SIZES[6])
