@@ -66,7 +66,7 @@ def test_the_reference_are_quantiles_of_what_diagnose_says_of_the_photos(
     save_model(tmp_path, manifest, *networks)
     with SampleReader(photos, seed=0, workers=1, cache_mb=50) as reader:
         quantiles = reference_quantiles(Model(manifest, *networks), reader, range(11), torch.device("cpu"))
-    diagnoser = Diagnoser(tmp_path, device="cpu")
+    diagnoser = Diagnoser(tmp_path, device="cpu", engine="torch", isolated=False)  # the tiny network has no graph
     records = [diagnoser.diagnose_pixels(pixels) for pixels in photos.photos if pixels is not None]
     for key in KEYS:
         strengths = sorted(abs((record.severity or {})[key]) for record in records)
