@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from photodefect.cache import Cache
 from photodefect.engines import DEVICES, Engine, EngineChoice, choose_engine
 from photodefect.findings import Finding, known_finding
-from photodefect.patches import DEFAULT_PATCHES
+from photodefect.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
 from photodefect.photos.facts import DEFAULT_MAX_PIXELS
 from photodefect.records import Diagnosis, PhotoFailure
 from photodefect.verdicts import DEFAULT_THRESHOLDS, Threshold
@@ -90,7 +90,8 @@ class Diagnoser:
         engine: what computes, one of :data:`photodefect.engines.ENGINES`.
         precision: of the arithmetic, one of :data:`photodefect.engines.PRECISIONS`.
         patches: how many crops at original resolution are looked at; a grid always has nine.
-        placement: ``random`` places (the paper), or a fixed 3x3 ``grid`` (the authors' released script).
+        placement: ``sharp``: random places and the sharpest of a dozen; ``random`` ones alone (the paper), or a fixed
+            3x3 ``grid`` (the authors' released script).
         seed: draws other patches than the photo's content alone does.
         thresholds: by defect key, where mild and severe begin; what is missing is as in
             :data:`~photodefect.verdicts.DEFAULT_THRESHOLDS`.
@@ -118,7 +119,7 @@ class Diagnoser:
         engine: str = "auto",
         precision: str = "auto",
         patches: int = DEFAULT_PATCHES,
-        placement: Placement = "random",
+        placement: Placement = DEFAULT_PLACEMENT,
         seed: int | None = None,
         thresholds: Mapping[str, Threshold] | None = None,
         max_pixels: int = DEFAULT_MAX_PIXELS,

@@ -15,6 +15,9 @@ from photodefect.warp import warp
 SIDE = 224
 """Width and height of every input, in pixels."""
 
+CANDIDATES = 12
+"""Random places among which the sharpest is looked for."""
+
 
 def holistic_input(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The whole photo warped to 224 x 224, whatever its aspect ratio (section 4 of the paper).
@@ -42,24 +45,43 @@ def patch_inputs(
     Args:
         pixels: (height, width, 3) sRGB.
         count: number of random patches, at least 1.
-        placement: ``random``: ``count`` patches, as in the paper; ``grid``: the nine of the authors' test script.
+        placement: ``random``: ``count`` patches, as in the paper; ``sharp``: the last of them (if there are two or
+            more) is the sharpest of :data:`CANDIDATES` other random ones; ``grid``: the nine of the
+            authors' test script.
         seed: what random places are drawn from, 0 or more; see :func:`content_seed`. A grid doesn't need it.
 
     Returns:
         (count, 224, 224, 3), or (9, 224, 224, 3) for the grid.
 
     Raises:
-        ValueError: ``count`` is under 1, or ``placement`` is neither of the two.
+        ValueError: ``count`` is under 1, or ``placement`` is none of the three.
     """
     _check(pixels)
     height, width = enlarged_size(pixels.shape[0], pixels.shape[1])
-    corners = patch_corners(height, width, count=count, placement=placement, seed=seed)
+    if placement != "sharp" or count < 2:
+        place: Placement = "random" if placement == "sharp" else placement
+        return _cut(pixels, patch_corners(height, width, count=count, placement=place, seed=seed), height, width)
+    corners = patch_corners(height, width, count=count - 1 + CANDIDATES, placement="random", seed=seed)
+    patches = _cut(pixels, corners, height, width)
+    best = count - 1 + int(np.argmax(_sharpness(patches[count - 1 :])))
+    return patches[[*range(count - 1), best]]
+
+
+def _cut(pixels: NDArray[np.uint8], corners: NDArray[np.int64], height: int, width: int) -> NDArray[np.uint8]:
+    """Patches at corners of a photo enlarged to ``height`` and ``width``."""
     if (height, width) == pixels.shape[:2]:
         return np.stack([pixels[top : top + SIDE, left : left + SIDE] for top, left in corners])
     small = Image.fromarray(pixels)
     across, down = pixels.shape[1] / width, pixels.shape[0] / height
     boxes = [(left * across, top * down, (left + SIDE) * across, (top + SIDE) * down) for top, left in corners.tolist()]
     return np.stack([np.asarray(small.resize((SIDE, SIDE), Image.Resampling.BICUBIC, box=box)) for box in boxes])
+
+
+def _sharpness(patches: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Mean square of the differences between neighbours in green, of every second row and column: (N,)."""
+    green = patches[..., 1].astype(np.float32)
+    across, down = np.diff(green[:, ::2], axis=2), np.diff(green[:, :, ::2], axis=1)
+    return np.asarray(np.square(across).mean((1, 2)) + np.square(down).mean((1, 2)), np.float64)
 
 
 def enlarged_size(height: int, width: int) -> tuple[int, int]:

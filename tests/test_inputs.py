@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from photodefect.inputs import SIDE, content_seed, enlarged_size, holistic_input, patch_corners, patch_inputs
+from photodefect.inputs import (
+    CANDIDATES,
+    SIDE,
+    content_seed,
+    enlarged_size,
+    holistic_input,
+    patch_corners,
+    patch_inputs,
+)
 from photodefect.patches import DEFAULT_PATCHES
 from photodefect.photos.decode import decode
 
@@ -179,3 +187,18 @@ def test_the_seed_is_the_contents_whatever_the_metadata_and_name(tmp_path: Path,
     assert content_seed(whole, 576, 577) != content_seed(whole, 577, 576) != seed
     whole[0, 0, 0] ^= 1
     assert content_seed(whole, 576, 576) != seed
+
+
+def test_the_sharpest_place_is_found_and_the_others_are_random() -> None:
+    rng = np.random.default_rng(0)
+    pixels = np.full((1200, 1600, 3), 128, np.uint8)
+    pixels[300:900, 200:1400] = rng.integers(0, 256, (600, 1200, 3))
+    random = patch_inputs(pixels, count=3, placement="random", seed=5)
+    sharp = patch_inputs(pixels, count=3, placement="sharp", seed=5)
+    assert sharp.shape == (3, 224, 224, 3)
+    np.testing.assert_array_equal(sharp[:2], random[:2])
+    contrasts = [float(patch.std()) for patch in patch_inputs(pixels, count=2 + CANDIDATES, seed=5)[2:]]
+    assert float(sharp[2].std()) == pytest.approx(max(contrasts))
+    np.testing.assert_array_equal(
+        patch_inputs(pixels, count=1, placement="sharp", seed=5), patch_inputs(pixels, count=1, seed=5)
+    )

@@ -84,8 +84,12 @@ def watch(
     patches: Patches = DEFAULT_PATCHES,
     patch_placement: Annotated[
         PatchPlacement,
-        typer.Option("--patch-placement", help="Random places, drawn from the photo's content, or a fixed 3x3 grid."),
-    ] = PatchPlacement.RANDOM,
+        typer.Option(
+            "--patch-placement",
+            help="Places drawn from the photo's content, one of them the sharpest of a dozen; random ones alone; or a "
+            "fixed 3x3 grid.",
+        ),
+    ] = PatchPlacement.SHARP,
     seed: Annotated[
         int | None, typer.Option("--seed", metavar="N", help="Draw other random patches than by content alone.")
     ] = None,

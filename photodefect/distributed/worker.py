@@ -8,13 +8,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from photodefect import __version__
 from photodefect.distributed.plan import Job
 from photodefect.distributed.storage import clear_copies, is_url, local_copy
 from photodefect.errors import ModelError, PhotodefectError, PhotoError
 from photodefect.network.folders import find_model, read_manifest
+from photodefect.patches import Placement
 from photodefect.records import Diagnosis, PhotoFailure
 from photodefect.verdicts import Threshold
 
@@ -122,7 +123,7 @@ def _make_diagnoser(job: Job) -> Diagnoser:
         job.model,
         device=job.device,
         patches=job.patches,
-        placement="grid" if job.placement == "grid" else "random",
+        placement=cast(Placement, job.placement),
         seed=job.seed,
         thresholds={key: Threshold(mild, severe) for key, (mild, severe) in job.thresholds.items()},
         # Ray starts a worker a core.

@@ -52,7 +52,7 @@ HOLISTIC_SHARE: Final[Mapping[str, float]] = MappingProxyType(
         "bad_white_balance": 0.5,
         "bad_saturation": 0.5,
         "noise": 0.5,
-        "haze": 0.25,
+        "haze": 0.5,
         "undesired_blur": 0.25,
         "bad_composition": 1.0,
     }

@@ -60,7 +60,7 @@ class Settings:
             "sha256": model.sha256,
             "engine": self.choice.key,
             # A grid has as many patches as it has, and nothing of it is drawn.
-            "patches": "grid" if grid else self.patches,
+            "patches": "grid" if grid else f"{self.placement} {self.patches}",
             "seed": None if grid else self.seed,
             "scoring": SCORING_VERSION,
         }
