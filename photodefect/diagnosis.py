@@ -90,7 +90,7 @@ class Diagnoser:
         engine: what computes, one of :data:`photodefect.engines.ENGINES`.
         precision: of the arithmetic, one of :data:`photodefect.engines.PRECISIONS`.
         patches: how many crops at original resolution are looked at; a grid always has nine.
-        placement: ``sharp``: random places and the sharpest of a dozen; ``random`` ones alone (the paper), or a fixed
+        placement: ``sharp``: random places and the sharpest of many; ``random`` ones alone (the paper), or a fixed
             3x3 ``grid`` (the authors' released script).
         seed: draws other patches than the photo's content alone does.
         thresholds: by defect key, where mild and severe begin; what is missing is as in

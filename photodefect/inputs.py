@@ -15,7 +15,7 @@ from photodefect.warp import warp
 SIDE = 224
 """Width and height of every input, in pixels."""
 
-CANDIDATES = 12
+CANDIDATES = 64
 """Random places among which the sharpest is looked for."""
 
 
@@ -58,13 +58,39 @@ def patch_inputs(
     """
     _check(pixels)
     height, width = enlarged_size(pixels.shape[0], pixels.shape[1])
-    if placement != "sharp" or count < 2:
-        place: Placement = "random" if placement == "sharp" else placement
-        return _cut(pixels, patch_corners(height, width, count=count, placement=place, seed=seed), height, width)
-    corners = patch_corners(height, width, count=count - 1 + CANDIDATES, placement="random", seed=seed)
-    patches = _cut(pixels, corners, height, width)
-    best = count - 1 + int(np.argmax(_sharpness(patches[count - 1 :])))
-    return patches[[*range(count - 1), best]]
+    if placement != "sharp":
+        corners = patch_corners(height, width, count=count, placement=placement, seed=seed)
+    elif count == 1:
+        corners = patch_corners(height, width, count=1, placement="random", seed=seed)
+    else:
+        drawn = patch_corners(height, width, count=count - 1 + CANDIDATES, placement="random", seed=seed)
+        random, candidates = drawn[: count - 1], drawn[count - 1 :]
+        corners = np.vstack([random, _sharpest(pixels, candidates, pixels.shape[0] / height)])
+    return _cut(pixels, corners, height, width)
+
+
+def _sharpest(pixels: NDArray[np.uint8], corners: NDArray[np.int64], scale: float) -> NDArray[np.int64]:
+    """The corner of the patch with the strongest differences between neighbours.
+
+    Green, every eighth row and column: a thousandth of the time of decoding.
+
+    Args:
+        pixels: (height, width, 3).
+        corners: (N, 2), of patches of a photo that is to be enlarged.
+        scale: pixels here for one there, 1 or less.
+    """
+    green = pixels[..., 1]
+    side = max(2, round(SIDE * scale))
+
+    def energy(corner: NDArray[np.int64]) -> float:
+        top, left = (int(place * scale) for place in corner)
+        patch = green[top : top + side, left : left + side]
+        across = np.diff(patch[::8].astype(np.float32), axis=1)
+        down = np.diff(patch[:, ::8].astype(np.float32), axis=0)
+        return sum(float(np.square(difference).mean()) for difference in (across, down) if difference.size)
+
+    chosen: NDArray[np.int64] = corners[int(np.argmax([energy(corner) for corner in corners]))]
+    return chosen
 
 
 def _cut(pixels: NDArray[np.uint8], corners: NDArray[np.int64], height: int, width: int) -> NDArray[np.uint8]:
@@ -75,13 +101,6 @@ def _cut(pixels: NDArray[np.uint8], corners: NDArray[np.int64], height: int, wid
     across, down = pixels.shape[1] / width, pixels.shape[0] / height
     boxes = [(left * across, top * down, (left + SIDE) * across, (top + SIDE) * down) for top, left in corners.tolist()]
     return np.stack([np.asarray(small.resize((SIDE, SIDE), Image.Resampling.BICUBIC, box=box)) for box in boxes])
-
-
-def _sharpness(patches: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Mean square of the differences between neighbours in green, of every second row and column: (N,)."""
-    green = patches[..., 1].astype(np.float32)
-    across, down = np.diff(green[:, ::2], axis=2), np.diff(green[:, :, ::2], axis=1)
-    return np.asarray(np.square(across).mean((1, 2)) + np.square(down).mean((1, 2)), np.float64)
 
 
 def enlarged_size(height: int, width: int) -> tuple[int, int]:

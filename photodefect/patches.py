@@ -8,7 +8,7 @@ DEFAULT_PATCHES: Final = 3
 """More no longer help: docs/speed.md has the table."""
 
 Placement = Literal["sharp", "random", "grid"]
-"""``random`` places, as in the paper; ``sharp``: one of them is the sharpest of a dozen others; a fixed 3x3 ``grid``,
+"""``random`` places, as in the paper; ``sharp``: one of them is the sharpest of many others; a fixed 3x3 ``grid``,
 as in the authors' test script."""
 
 DEFAULT_PLACEMENT: Final[Placement] = "sharp"

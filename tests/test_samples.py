@@ -17,6 +17,7 @@ from photodefect.defects import BY_KEY, DEFECTS, KEYS, PATCH_DEFECTS
 from photodefect.errors import DataError
 from photodefect.infogain import class_counts, classes_of
 from photodefect.inputs import content_seed, holistic_input, patch_inputs
+from photodefect.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
 from photodefect.sampling import SampleKind, effective_counts, sample_source
 from photodefect.training.samples import Batch, Batches, SampleReader, half_crops, shuffled
 
@@ -212,7 +213,8 @@ def test_validation_sees_what_diagnose_sees() -> None:
         patches = reader.diagnosed(0, "patches").result()
     seed = content_seed(holistic_input(random_photo(3)), 260, 300)
     assert np.array_equal(whole.inputs, holistic_input(random_photo(3))[None])
-    assert np.array_equal(patches.inputs, patch_inputs(random_photo(3), count=10, seed=seed))
+    seen = patch_inputs(random_photo(3), count=DEFAULT_PATCHES, placement=DEFAULT_PLACEMENT, seed=seed)
+    assert np.array_equal(patches.inputs, seen)
     assert np.isnan(patches.severities[COMPOSITION])
     assert not np.isnan(whole.severities).any()
 

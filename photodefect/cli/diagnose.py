@@ -98,7 +98,7 @@ def diagnose(
         PatchPlacement,
         typer.Option(
             "--patch-placement",
-            help="Places drawn from the photo's content, one of them the sharpest of a dozen; random ones alone; or a "
+            help="Places drawn from the photo's content, one of them the sharpest of many; random ones alone; or a "
             "fixed 3x3 grid.",
         ),
     ] = PatchPlacement.SHARP,

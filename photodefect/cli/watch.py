@@ -86,7 +86,7 @@ def watch(
         PatchPlacement,
         typer.Option(
             "--patch-placement",
-            help="Places drawn from the photo's content, one of them the sharpest of a dozen; random ones alone; or a "
+            help="Places drawn from the photo's content, one of them the sharpest of many; random ones alone; or a "
             "fixed 3x3 grid.",
         ),
     ] = PatchPlacement.SHARP,

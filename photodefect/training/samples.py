@@ -28,7 +28,7 @@ from photodefect.errors import DataError, PhotoError
 from photodefect.infogain import classes_of
 from photodefect.inputs import SIDE, content_seed, holistic_input, patch_inputs
 from photodefect.network.registry import Kind
-from photodefect.patches import DEFAULT_PATCHES
+from photodefect.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
 from photodefect.sampling import Sample, SampleKind, SamplePlan, SampleSource, sample_plan
 from photodefect.training.photo_sets import TrainingPhotos
 
@@ -209,6 +209,7 @@ class SampleReader:
             return Cuts(half_crops(pixels, count, np.random.default_rng(seed)), severities)
         if kind is None:
             seed = content_seed(holistic_input(pixels), pixels.shape[1], pixels.shape[0])
+            return Cuts(patch_inputs(pixels, count=count, placement=DEFAULT_PLACEMENT, seed=seed), severities)
         return Cuts(patch_inputs(pixels, count=count, seed=seed), severities)
 
 
