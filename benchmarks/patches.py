@@ -3,7 +3,8 @@
     python benchmarks/patches.py MANIFEST.csv [--model compact] [--keep SCORES.npz]
 
 Scores every photo of a benchmark's manifest (as `photodefect evaluate --benchmark` reads it) once: the whole photo,
-random patches, the grid of nine, and the sharpest and the most textured places. Every row of the table is then a choice
+random patches, the grid of nine, the sharpest of many random places ("sharp", as diagnose does), and the sharpest and
+the most textured places of a lattice. Every row of the table is then a choice
 among these scores, combined and calibrated as the model says. `--keep` stores the scores, for another table.
 
 "deviation" is the standard deviation of a photo's severity from draw to draw of the patches, averaged over photos: what
@@ -30,7 +31,7 @@ from photodefect.network.manifest import Manifest
 from photodefect.photos.decode import decode
 
 COUNTS = (1, 2, 3, 5, 10, 20)
-SOURCES = ("random", "grid", "sharpest", "textured")
+SOURCES = ("random", "grid", "sharp", "sharpest", "textured")
 KEYS = [defect.key for defect in DEFECTS]
 PATCH_KEYS = [defect.key for defect in PATCH_DEFECTS]
 Floats = NDArray[np.float64]
@@ -75,6 +76,7 @@ def score_photos(paths: Sequence[Path], model: str, pool: int, chosen: int) -> d
         inputs = {
             "random": patch_inputs(pixels, count=pool, seed=seed),
             "grid": patch_inputs(pixels, placement="grid", seed=0),
+            "sharp": patch_inputs(pixels, count=2, placement="sharp", seed=seed)[1:],
             "sharpest": best_places(pixels, sharpness, chosen),
             "textured": best_places(pixels, texture, chosen),
         }
@@ -117,12 +119,27 @@ def judge(entries: Sequence[Entry], paths: Sequence[Path], found: Sequence[Mappi
     return {key: float(np.mean(scores[key])) for key in KEYS if key in scores}
 
 
-def draws(scores: Mapping[str, Floats], source: str, count: int) -> list[Floats]:
-    """Mean scores of ``count`` patches, (photos, 6), once for each draw there is."""
-    pool = scores[source]
-    if source == "random":
-        return [pool[:, start : start + count].mean(1) for start in range(0, pool.shape[1] - count + 1, count)][:8]
-    return [pool[:, :count].mean(1)]
+def draws(scores: Mapping[str, Floats], source: str, count: int, manifest: Manifest) -> list[Floats]:
+    """Scores of ``count`` patches as the model takes them together, (photos, 6), once for each draw there is.
+
+    ``sharp`` are random ones but for the last, as ``diagnose`` places them.
+    """
+    pool = scores["random" if source == "sharp" else source]
+    size = count - 1 if source == "sharp" else count
+    starts = range(0, pool.shape[1] - size + 1, size) if source in ("random", "sharp") else (0,)
+    drawn = [pool[:, start : start + size] for start in starts][:8]
+    if source == "sharp":
+        drawn = [np.concatenate([one, scores["sharp"]], 1) for one in drawn]
+    weightings = [manifest.combination[key] for key in PATCH_KEYS]
+    return [
+        np.array(
+            [
+                [weighting.pool(of.astype(np.float32)) for weighting, of in zip(weightings, photo.T, strict=True)]
+                for photo in one
+            ]
+        )
+        for one in drawn
+    ]
 
 
 def main() -> None:
@@ -153,16 +170,17 @@ def main() -> None:
             for count in COUNTS
             if count <= scores[source].shape[1]
         ),
+        *((f"sharp, {count}", "sharp", count) for count in COUNTS if 1 < count <= scores["random"].shape[1]),
         ("grid, 9", "grid", 9),
     ]:
-        drawn = [severities(manifest, holistic, patches) for patches in draws(scores, source, count)]
+        drawn = [severities(manifest, holistic, patches) for patches in draws(scores, source, count, manifest)]
         deviation = None
         if len(drawn) > 1:
             values = np.array([[list(photo.values()) for photo in one] for one in drawn])
             deviation = float(values[..., : len(PATCH_KEYS)].std(0, ddof=1).mean())
         rows.append((name, count, deviation, [judge(entries, paths, one) for one in drawn]))
     for count in (3, 10):
-        drawn = [severities(manifest, holistic, it, "patches") for it in draws(scores, "random", count)]
+        drawn = [severities(manifest, holistic, it, "patches") for it in draws(scores, "random", count, manifest)]
         rows.append((f"patches only, random, {count}", count, None, [judge(entries, paths, one) for one in drawn]))
     keys = list(rows[0][3][0])
     print(f"{len(paths)} photos, model {manifest.name} {manifest.version}\n")

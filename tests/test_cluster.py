@@ -65,7 +65,7 @@ def cluster(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactor
 import sys, ray
 context = ray.init(
     address="local", num_cpus=2, include_dashboard=False, object_store_memory=100 * 2**20, log_to_driver=False,
-    _temp_dir={str(folder)!r},
+    _temp_dir={str(folder)!r}, _node_ip_address="127.0.0.1",
 )
 print(context.address_info["gcs_address"], flush=True)
 sys.stdin.read()

@@ -78,6 +78,8 @@ def _join(address: str, settings: dict[str, Any]) -> str:
     local = settings | {
         "include_dashboard": False,
         "object_store_memory": _LOCAL_STORE_BYTES,
+        # Nobody else on the network is asked in.
+        "_node_ip_address": "127.0.0.1",
     }
     try:
         if address != LOCAL:
