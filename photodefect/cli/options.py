@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -13,9 +14,37 @@ import typer
 from photodefect.defects import KEYS
 from photodefect.verdicts import DEFAULT_THRESHOLDS, Threshold, Verdict
 
+
+class PatchPlacement(str, Enum):
+    """What ``--patch-placement`` takes."""
+
+    SHARP = "sharp"
+    RANDOM = "random"
+    GRID = "grid"
+
+
 Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary; errors only.")]
 Patches: TypeAlias = Annotated[
     int, typer.Option("--patches", min=1, max=1000, metavar="N", help="Crops at original resolution, a photo.")
+]
+Placement: TypeAlias = Annotated[
+    PatchPlacement,
+    typer.Option(
+        "--patch-placement",
+        help="Places drawn from the photo's content, one of them the sharpest of many; random ones alone; or a "
+        "fixed 3x3 grid.",
+    ),
+]
+Seed: TypeAlias = Annotated[
+    int | None, typer.Option("--seed", metavar="N", help="Draw other random patches than by content alone.")
+]
+ThresholdTexts: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--threshold",
+        metavar="[DEFECT=][MILD:]SEVERE",
+        help="From which severity on a defect is severe (0.5) and mild (0.3). Repeatable.",
+    ),
 ]
 Verbose: TypeAlias = Annotated[
     bool, typer.Option("--verbose", "-v", help="Say on stderr what is used and how; tracebacks of unexpected errors.")

@@ -22,6 +22,7 @@ from photodefect.cli.options import (
     Patches,
     Quiet,
     Threads,
+    ThresholdTexts,
     TimeLimit,
     Verbose,
     Workers,
@@ -67,14 +68,7 @@ def report(
     model: ModelName = "compact",
     device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = Device.AUTO,
     patches: Patches = DEFAULT_PATCHES,
-    threshold: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--threshold",
-            metavar="[DEFECT=][MILD:]SEVERE",
-            help="From which severity on a defect is severe (0.5) and mild (0.3). Repeatable.",
-        ),
-    ] = None,
+    threshold: ThresholdTexts = None,
     workers: Workers = None,
     threads: Threads = None,
     time_limit: TimeLimit = None,

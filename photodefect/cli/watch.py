@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from photodefect.cli.console import complain, log_to_stderr, note
-from photodefect.cli.diagnose import Device, PatchPlacement, ReportFormat
+from photodefect.cli.diagnose import Device, ReportFormat
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.interrupts import held_interrupts
 from photodefect.cli.options import (
@@ -19,8 +19,12 @@ from photodefect.cli.options import (
     ModelName,
     NoCache,
     Patches,
+    PatchPlacement,
+    Placement,
     Quiet,
+    Seed,
     Threads,
+    ThresholdTexts,
     TimeLimit,
     Verbose,
     Workers,
@@ -82,25 +86,9 @@ def watch(
     model: ModelName = "compact",
     device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = Device.AUTO,
     patches: Patches = DEFAULT_PATCHES,
-    patch_placement: Annotated[
-        PatchPlacement,
-        typer.Option(
-            "--patch-placement",
-            help="Places drawn from the photo's content, one of them the sharpest of many; random ones alone; or a "
-            "fixed 3x3 grid.",
-        ),
-    ] = PatchPlacement.SHARP,
-    seed: Annotated[
-        int | None, typer.Option("--seed", metavar="N", help="Draw other random patches than by content alone.")
-    ] = None,
-    threshold: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--threshold",
-            metavar="[DEFECT=][MILD:]SEVERE",
-            help="From which severity on a defect is severe (0.5) and mild (0.3). Repeatable.",
-        ),
-    ] = None,
+    patch_placement: Placement = PatchPlacement.SHARP,
+    seed: Seed = None,
+    threshold: ThresholdTexts = None,
     fail_on_: Annotated[
         list[str] | None,
         typer.Option(
