@@ -81,16 +81,23 @@ def _sharpest(pixels: NDArray[np.uint8], corners: NDArray[np.int64], scale: floa
     """
     green = pixels[..., 1]
     side = max(2, round(SIDE * scale))
-
-    def energy(corner: NDArray[np.int64]) -> float:
-        top, left = (int(place * scale) for place in corner)
-        patch = green[top : top + side, left : left + side]
-        across = np.diff(patch[::8].astype(np.float32), axis=1)
-        down = np.diff(patch[:, ::8].astype(np.float32), axis=0)
-        return sum(float(np.square(difference).mean()) for difference in (across, down) if difference.size)
-
-    chosen: NDArray[np.int64] = corners[int(np.argmax([energy(corner) for corner in corners]))]
+    lowest, rightmost = (max(0, length - side) for length in green.shape)
+    places = [(min(int(top * scale), lowest), min(int(left * scale), rightmost)) for top, left in corners.tolist()]
+    patches = [green[top : top + side, left : left + side] for top, left in places]
+    across = _energy(np.stack([patch[::8] for patch in patches]), 2)
+    down = _energy(np.stack([patch[:, ::8] for patch in patches]), 1)
+    chosen: NDArray[np.int64] = corners[int(np.argmax(across + down))]
     return chosen
+
+
+def _energy(patches: NDArray[np.uint8], axis: int) -> NDArray[np.float64]:
+    """Mean square of the differences between neighbours along an axis, (N, h, w) -> (N,); 0 where there are none."""
+    differences = np.diff(patches.astype(np.int16), axis=axis)
+    if not differences.size:
+        return np.zeros(len(patches))
+    squares = np.square(differences, dtype=np.int32).sum((1, 2), dtype=np.int64)
+    means: NDArray[np.float64] = squares / differences[0].size
+    return means
 
 
 def _cut(pixels: NDArray[np.uint8], corners: NDArray[np.int64], height: int, width: int) -> NDArray[np.uint8]:

@@ -14,7 +14,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import ndimage
 
 from photodefect.synthesis.colour import Plane, lab, linear_from_pixels, luminance
 
@@ -24,6 +23,9 @@ _LIGHT: Final = 0.4
 _MOST_GAIN: Final = 8.0
 _STRONGEST_TONE: Final = 30.0
 """Mean chroma above which one colour is a subject (wood, water), no toning."""
+_STEP: Final = 3
+_CLEARLY: Final = 1.5
+"""How far beyond the limits every third pixel of every third row has to be to settle it without looking at all."""
 
 
 @dataclass(frozen=True)
@@ -67,15 +69,33 @@ def is_monochrome(pixels: NDArray[np.uint8]) -> bool:
     """
     image = Image.fromarray(pixels)
     image.thumbnail((_LONG_SIDE, _LONG_SIDE), Image.Resampling.BOX)
-    linear = linear_from_pixels(np.asarray(image))
-    # The colours of a dark photo are judged as if it were lighter, or every black frame were monochrome.
-    light = float(np.percentile(luminance(linear), 99))
-    values = lab(linear * np.float32(min(max(_LIGHT / max(light, 1e-6), 1.0), _MOST_GAIN)))
-    if float(np.hypot(values[1], values[2]).mean()) > _STRONGEST_TONE:
+    small = np.asarray(image)
+    if _has_colours(_lab_values(small[::_STEP, ::_STEP]), _CLEARLY):
         return False
-    everywhere = colour_spread(values.reshape(3, -1))
-    if everywhere.along > 2.3 or everywhere.across > 1.2 or everywhere.tail > 6.5:
+    values = _lab_values(small)
+    if float(np.hypot(values[1], values[2]).mean()) > _STRONGEST_TONE or _has_colours(values, 1.0):
         return False
-    steepness = ndimage.maximum_filter(values[0], 3) - ndimage.minimum_filter(values[0], 3)
+    steepness = _extreme(values[0], np.maximum) - _extreme(values[0], np.minimum)
     smooth = colour_spread(values[:, steepness <= np.median(steepness)])
     return smooth.along < 1.2 and smooth.across < 0.85
+
+
+def _lab_values(pixels: NDArray[np.uint8]) -> Plane:
+    """CIE Lab of pixels, (3, H, W)."""
+    linear = linear_from_pixels(pixels)
+    # The colours of a dark photo are judged as if it were lighter, or every black frame would be monochrome.
+    light = float(np.percentile(luminance(linear), 99))
+    return lab(linear * np.float32(min(max(_LIGHT / max(light, 1e-6), 1.0), _MOST_GAIN)))
+
+
+def _has_colours(values: Plane, margin: float) -> bool:
+    everywhere = colour_spread(values.reshape(3, -1))
+    return everywhere.along > 2.3 * margin or everywhere.across > 1.2 * margin or everywhere.tail > 6.5 * margin
+
+
+def _extreme(plane: Plane, most: np.ufunc) -> Plane:
+    """The most of each pixel and its eight neighbours; SciPy, which has this too, takes long to import."""
+    padded = np.pad(plane, 1, mode="edge")
+    down = most(most(padded[:-2], padded[1:-1]), padded[2:])
+    result: Plane = most(most(down[:, :-2], down[:, 1:-1]), down[:, 2:])
+    return result

@@ -388,9 +388,9 @@ def tiff_of_sub_folders(count: int) -> bytes:
     return bytes(data)
 
 
-def jpeg_of_scans(count: int, width: int, height: int) -> bytes:
-    """A progressive JPEG that goes over its pixels ``count`` times, nearly all of them for nothing."""
-    whole = saved(Image.new("L", (width, height), 128), "JPEG", progressive=True)
+def jpeg_of_scans(count: int, width: int, height: int, *, progressive: bool = True) -> bytes:
+    """A JPEG that goes over its pixels ``count`` times, nearly all of them for nothing."""
+    whole = saved(Image.new("L", (width, height), 128), "JPEG", progressive=progressive)
     last = whole.rindex(b"\xff\xda")
     return whole[:last] + whole[last:-2] * count + whole[-2:]
 
@@ -451,6 +451,7 @@ def bombs() -> Iterator[tuple[str, bytes]]:
     yield "tiff: deflated tiles larger than the photo", tiled_tiff(tag322=(4, 65536), tag323=(4, 65536), tag259=(3, 8))
     yield "tiff: huge rows", tiled_tiff(tag256=(4, 1 << 31), tag322=(4, 1 << 31), tag257=(4, 1))
     yield "jpeg: scans", jpeg_of_scans(3000, 2000, 2000)
+    yield "jpeg: whole scans", jpeg_of_scans(3000, 2000, 2000, progressive=False)
     yield "gif: frames", gif_of_frames(200_000)
     yield "png: text", png_with(*[(b"zTXt", b"key\0\0" + mega)] * 20)
     yield "png: profile", png_with((b"iCCP", b"name\0\0" + mega))

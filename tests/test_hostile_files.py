@@ -138,6 +138,9 @@ def test_a_jpeg_of_too_many_passes_is_refused_and_one_with_a_film_behind_it_is_n
     busy = outcome(tmp_path, "photo.jpg", hostile_files.jpeg_of_scans(MAX_SCANS, 8, 8))
     assert isinstance(busy, UnreadableError)
     assert "100 times" in str(busy)
+    # Nothing may follow a scan of all there is: libjpeg stops at it.
+    whole = hostile_files.jpeg_of_scans(MAX_SCANS, 8, 8, progressive=False)
+    assert isinstance(outcome(tmp_path, "photo.jpg", whole), UnreadableError)
     # Cameras append films to photos, in which any bytes occur.
     assert isinstance(outcome(tmp_path, "photo.jpg", SEEDS["jpeg-progressive"] + b"\xff\xda" * 500), Photo)
     assert isinstance(outcome(tmp_path, "photo.jpg", SEEDS["jpeg"] + SEEDS["jpeg-progressive"] * 50), Photo)

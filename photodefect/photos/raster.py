@@ -73,6 +73,11 @@ _START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
 _MARK = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 """The mark of a JPEG's segment, or of its end; not the zeros after 0xff and the restarts within a scan."""
 
+_SEQUENTIAL = frozenset((0xC0, 0xC1))
+"""Marks of the header of a JPEG whose scans are whole ones of some components, unlike a progressive one's."""
+_TABLES = frozenset((0xC4, 0xDB, 0xDD, *range(0xE0, 0xF0), 0xFE))
+"""Marks of what may come before a JPEG's first scan: tables, restart interval, other programs' data, comments."""
+
 _PNM_TOKEN = rb"(?:[ \t\r\n\v\f]|#[^\r\n]*[\r\n])+\d+"
 _PNM_HEADER = re.compile(rb"P[14](?:%b){2}|P[2356](?:%b){3}" % (_PNM_TOKEN, _PNM_TOKEN))
 _PNM_HEADER_BYTES = 64 * 1024
@@ -288,7 +293,7 @@ def _check_scans(data: bytes) -> None:
     Raises:
         UnreadableError: it does.
     """
-    if data.count(_START_OF_SCAN) <= MAX_SCANS:
+    if _has_one_scan(data) or data.count(_START_OF_SCAN) <= MAX_SCANS:
         return
     # There are that many, or bytes after the picture (a film, another picture) look like it: go from mark to mark.
     scans, at = 0, 2
@@ -299,6 +304,24 @@ def _check_scans(data: bytes) -> None:
             raise UnreadableError(
                 f"the JPEG is damaged: it goes over its pixels more than {MAX_SCANS} times, where photos do a dozen"
             )
+
+
+def _has_one_scan(data: bytes) -> bool:
+    """Whether a JPEG's header says that its first scan has all components, and whole: nearly every photo's does.
+
+    libjpeg then refuses a second one. The header is read as libjpeg does; anything unusual is left to others to judge.
+    """
+    at, components = 2, -1
+    while data[at : at + 1] == b"\xff" and len(data) >= at + 10:
+        mark, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
+        if mark in _SEQUENTIAL:
+            components = data[at + 9]
+        elif mark == _START_OF_SCAN[1]:
+            return data[at + 4] == components
+        elif mark not in _TABLES:
+            return False
+        at += 2 + length
+    return False
 
 
 def _load(image: ImageFile.ImageFile) -> Image.Image:
