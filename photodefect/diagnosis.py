@@ -27,6 +27,8 @@ from photodefect.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
 from photodefect.photos.facts import DEFAULT_MAX_PIXELS
 from photodefect.records import Diagnosis, PhotoFailure
 from photodefect.verdicts import DEFAULT_THRESHOLDS, Threshold
+from photodefect.workers.limits import available_cores, default_workers, time_limit
+from photodefect.workers.limits import memory_limit as worker_memory_limit
 from photodefect.workers.pool import ProcessWorkers, ThreadWorkers, Workers
 from photodefect.workers.tasks import Look, Outcome, Settings, Task
 
@@ -38,22 +40,13 @@ if TYPE_CHECKING:
     from photodefect.network.model import Model
     from photodefect.patches import Placement
 
-__all__ = ["DEVICES", "Diagnoser"]
+__all__ = ["DEVICES", "Diagnoser", "available_cores"]
 
 READ_AHEAD: Final = 2
 """Photos that are done and wait for their turn, beside those being worked on."""
 
-MAX_WORKERS: Final = 8
-"""Photos worked on at once, at most, unless told otherwise: each takes a few hundred megabytes."""
-
 GPU_BATCH: Final = 16
 """Photos that a GPU computes at once, at most."""
-
-TIME_LIMIT_S: Final = 60.0
-"""How long a photo may take, with a second more for each megabyte of its file and for each patch."""
-
-MOST_MEMORY: Final = 4 * 1024**3
-LEAST_MEMORY: Final = 1024**3
 
 T = TypeVar("T")
 
@@ -96,12 +89,13 @@ class Diagnoser:
         thresholds: by defect key, where mild and severe begin; what is missing is as in
             :data:`~photodefect.verdicts.DEFAULT_THRESHOLDS`.
         max_pixels: larger photos are refused.
-        workers: photos worked on at once; None for one a core.
+        workers: photos worked on at once; None for one a core, as far as there is memory
+            (:func:`~photodefect.workers.limits.default_workers`).
         threads: that compute at once for one photo; None for what the workers leave of the cores.
         isolated: work in processes of their own; else in threads of this one, where a photo that crashes a decoder
             ends the program. A model that was given loaded is never isolated.
-        time_limit: seconds that a photo may take, when isolated; None for :data:`TIME_LIMIT_S` and more for large
-            ones.
+        time_limit: seconds that a photo may take, when isolated; None for a minute and more for large
+            ones (:func:`~photodefect.workers.limits.time_limit`).
         memory_limit: bytes that a worker may use, when isolated, on Linux; None for half of the machine's memory,
             but 1 to 4 GiB.
         cache: known results, used and added to; None for none. A model that was given loaded has none.
@@ -149,23 +143,21 @@ class Diagnoser:
         self.thresholds = dict(DEFAULT_THRESHOLDS) | dict(thresholds or {})
         self._identity = self.manifest.identity
         self._isolated = isolated
-        cores = available_cores()
-        # More threads than cores only get in each other's way.
-        self._count = workers or min(max(1, cores // (threads or 1)), MAX_WORKERS)
+        self._count = workers or default_workers(threads)
         self._settings = Settings(
             choice,
             patches,
             placement,
             seed,
             max_pixels,
-            threads or max(1, cores // self._count),
+            threads or max(1, available_cores() // self._count),
             score=choice.device == "cpu",
             cache=None if self._cache is None else self._cache.file,
         )
         self._kind = self._settings.kind  # the checksum in it is computed anew each time
         self._time_limit = time_limit
         # What a GPU's driver maps counts as memory, too.
-        default = _half_of_memory() if choice.device == "cpu" else 0
+        default = worker_memory_limit() if choice.device == "cpu" else 0
         self._memory_limit = default if memory_limit is None else memory_limit
         self._workers: Workers | None = None
         self._engine: Engine | None = None
@@ -324,7 +316,8 @@ class Diagnoser:
             kind="" if finding is not None else self._kind,
             look=look.function if look is not None and to_look else None,
             look_kind=look.kind if look is not None and to_look else "",
-            limit_s=self._limit(path),
+            limit_s=time_limit(path, settings.patches) if self._time_limit is None else self._time_limit,
+            look_s=look.seconds if look is not None and to_look and self._time_limit is None else 0.0,
         )
         return _Waiting(path, known, finding, self._workers.submit(task))
 
@@ -406,27 +399,3 @@ class Diagnoser:
         if self._isolated:
             return ProcessWorkers(self._settings, self._count, self._memory_limit)
         return ThreadWorkers(self._settings, self._count, self._own_engine() if self._settings.score else None)
-
-    def _limit(self, path: str) -> float:
-        """Seconds that a photo may take."""
-        if self._time_limit is not None:
-            return self._time_limit
-        try:
-            megabytes = os.stat(path).st_size / 1e6  # noqa: PTH116  as cheap as can be
-        except (OSError, ValueError):
-            megabytes = 0.0
-        return TIME_LIMIT_S + megabytes + self._settings.patches
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _half_of_memory() -> int:
-    """Half of the machine's memory in bytes, within :data:`LEAST_MEMORY` and :data:`MOST_MEMORY`."""
-    try:
-        whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        whole = 0
-    return max(LEAST_MEMORY, min(MOST_MEMORY, whole // 2))

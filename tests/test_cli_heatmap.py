@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from importlib import import_module
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,10 @@ from typer.testing import CliRunner, Result
 
 from photodefect import cli
 from photodefect.defects import PATCH_DEFECTS
+from photodefect.workers.pool import ThreadWorkers
+from photodefect.workers.tasks import Task
+
+command = import_module("photodefect.cli.heatmap")
 
 MAPPED = [defect.key for defect in PATCH_DEFECTS]
 
@@ -46,7 +50,8 @@ class Heatmap:
 
 @pytest.fixture
 def heatmap(random_model: Path, monkeypatch: pytest.MonkeyPatch) -> Heatmap:
-    monkeypatch.setattr(cli, "COMMANDS", MappingProxyType({**cli.COMMANDS, "heatmap": "Maps."}))
+    # Threads of this process have torch already; test_hostile_decoders.py and others have processes started.
+    monkeypatch.setattr(command, "_workers", lambda settings: ThreadWorkers(settings, 1))
     return Heatmap(random_model)
 
 
@@ -248,18 +253,33 @@ def test_an_output_that_is_a_file_is_refused(heatmap: Heatmap, folder: Path, tmp
 def test_an_interrupted_run_says_how_far_it_got_and_leaves_whole_files(
     heatmap: Heatmap, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from photodefect.photos import decode  # noqa: PLC0415
+    real = ThreadWorkers.submit
 
-    real = decode.decode
-
-    def interrupting(path: Path, **options: Any) -> Any:
-        if path.parent.name == "more":
+    def interrupting(workers: ThreadWorkers, task: Task) -> Any:
+        if Path(task.path).parent.name == "more":
             raise KeyboardInterrupt
-        return real(path, **options)
+        return real(workers, task)
 
-    monkeypatch.setattr(decode, "decode", interrupting)
+    monkeypatch.setattr(ThreadWorkers, "submit", interrupting)
     result = heatmap(folder, "-o", tmp_path / "maps", "--defect", "noise", "--no-overlays")
 
     assert result.exit_code == 130
     assert "interrupted after 1 of 2 photos" in result.stderr
     assert files_in(tmp_path / "maps") == ["IMG-panel.jpg"]
+
+
+def test_what_a_killed_run_left_of_its_files_is_removed_and_nothing_else(
+    heatmap: Heatmap, folder: Path, tmp_path: Path
+) -> None:
+    maps = tmp_path / "maps"
+    maps.mkdir()
+    gone = 2**22 + 1  # more than any process number
+    (maps / f".IMG-noise.jpg.{gone}.part").write_bytes(b"half")
+    others = [f".IMG-noise.jpg.{os.getpid()}.part", f".mine.jpg.{gone}.part", ".IMG-noise.jpg.part"]
+    for name in others:
+        (maps / name).write_bytes(b"somebody's own")
+
+    result = heatmap(folder / "IMG.jpg", "-o", maps, "--defect", "haze", "--defect", "noise", "--no-panel")
+
+    assert result.exit_code == 1  # a run that is alive writes one of the files: this one's process
+    assert sorted(files_in(maps)) == sorted(others[1:])

@@ -148,7 +148,7 @@ def test_sidecars_are_written_beside_any_names_and_not_into_a_pipe(folder: Path,
 
 
 def test_a_page_of_such_names_holds_no_markup_of_theirs(folder: Path, random_model: Path, tmp_path: Path) -> None:
-    result = run("report", folder, "--output", tmp_path / "page", "--maps", "none", model=random_model)
+    result = run("report", folder, "--output", tmp_path / "page", "--no-maps", model=random_model)
     assert result.exit_code == 1
     for page in (tmp_path / "page").rglob("*.html"):
         text = page.read_text("utf-8")
@@ -205,7 +205,7 @@ def test_a_terminal_gets_no_orders_from_names(folder: Path, random_model: Path, 
         ["undo", str(tmp_path / f"{evil}.jsonl"), "--apply"],
         ["heatmap", str(folder / "plain.jpg"), str(folder / "broken plain.jpg"), str(folder / f"gone{evil}"), "-o",
          str(tmp_path / f"maps{evil}"), "--defect", "noise", "--model", str(random_model)],
-        ["report", str(folder), "-o", str(tmp_path / f"page{evil}"), "--title", evil, "--maps", "none", *judged],
+        ["report", str(folder), "-o", str(tmp_path / f"page{evil}"), "--title", evil, "--no-maps", *judged],
         ["profile", "show", str(folder)],
         ["profile", "show", str(folder / evil)],
         ["profile", "show", str(folder), "--profile", evil],

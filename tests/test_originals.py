@@ -93,7 +93,7 @@ RUNS: dict[str, Callable[[Place], list[Run]]] = {
         [at.photos, "--output", at.out / "maps", "--raw", "--force", "--format", "png", "--defect", "noise"],
     ],
     "report": lambda at: [
-        [at.photos, "--output", at.out / "report", "--maps", "all"],
+        [at.photos, "--output", at.out / "report", "--maps"],
         [at.photos, "--output", at.out / "report", "--force"],
     ],
     "rank-folder": lambda at: [

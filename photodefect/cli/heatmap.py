@@ -3,33 +3,40 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from photodefect.cli.console import complain, note
+from photodefect.cli.console import complain, log_to_stderr, note
 from photodefect.cli.diagnose import Device
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.interrupts import held_interrupts
-from photodefect.cli.options import ModelName, Quiet, Verbose, defect_key
+from photodefect.cli.options import ModelName, Quiet, TimeLimit, Verbose, defect_key
 from photodefect.cli.photo_list import PhotoList, list_photos
 from photodefect.cli.progress import ProgressLine
 from photodefect.defects import BY_KEY, PATCH_DEFECTS
-from photodefect.errors import DataError, NothingToDoError, PhotodefectError
+from photodefect.errors import DataError, NothingToDoError
+from photodefect.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
 from photodefect.printable import printable
+from photodefect.records import PhotoFailure
 
 if TYPE_CHECKING:
-    from photodefect.diagnosis import Diagnoser
-    from photodefect.heatmap.outputs import Wanted
+    from photodefect.heatmap.drawing import Draw
+    from photodefect.workers.pool import Workers
+    from photodefect.workers.tasks import Settings
 
 SCHEMA_VERSION: Final = 1
 """Of the records that ``--json`` prints."""
+
+_log = logging.getLogger(__name__)
 
 
 class PictureFormat(str, Enum):
@@ -37,17 +44,6 @@ class PictureFormat(str, Enum):
 
     JPEG = "jpeg"
     PNG = "png"
-
-
-@dataclass(frozen=True)
-class _Task:
-    """What is wanted of every photo."""
-
-    wanted: Wanted
-    scale: float | None
-    full: bool
-    window: int | None
-    force: bool
 
 
 def heatmap(
@@ -104,6 +100,7 @@ def heatmap(
     ] = False,
     model: ModelName = "compact",
     device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = Device.AUTO,
+    time_limit: TimeLimit = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -113,7 +110,8 @@ def heatmap(
     and haze are mapped on a reduced photo, noise and blur at original resolution: everywhere in a photo of up to
     3 megapixels or with --full, else at places spread over the frame. The panel and the records say which.
 
-    Prints the names of the files that it wrote. Without --force nothing is replaced; photos never are.
+    Prints the names of the files that it wrote: all of a photo's, or none. Without --force nothing is replaced; photos
+    never are.
 
     Exit codes: 0 all done; 1 done, but some photos failed; 2 wrong usage; 3 no photos; 4 the model can't be used;
     130 interrupted.
@@ -134,23 +132,31 @@ def heatmap(
     listed = list_photos(paths or [], files_from, null_separated=null)
     photos = _without_own_output(listed, paths or [], output)
 
-    # Torch takes a second to import: not before everything that a person may have mistyped was checked.
-    from photodefect.diagnosis import Diagnoser  # noqa: PLC0415
+    # Decoders take a while to import: not before everything that a person may have mistyped was checked.
+    from photodefect.engines import choose_engine  # noqa: PLC0415
+    from photodefect.heatmap.drawing import Draw  # noqa: PLC0415
     from photodefect.heatmap.outputs import Wanted, base_names  # noqa: PLC0415
+    from photodefect.parts import clear_leftovers  # noqa: PLC0415
+    from photodefect.workers.limits import available_cores  # noqa: PLC0415
+    from photodefect.workers.tasks import Settings  # noqa: PLC0415
 
-    diagnoser = Diagnoser(model, device=device.value)
+    choice = choose_engine(model, device=device.value)
+    settings = Settings(choice, DEFAULT_PATCHES, DEFAULT_PLACEMENT, threads=available_cores())
     if verbose:
-        note(diagnoser.describe())
-    task = _Task(Wanted(keys, overlays, panel, raw, picture_format.value), scale, full, window, force)
+        log_to_stderr()
+        note(f"model {choice.manifest.name} {choice.manifest.version}, {choice.describe()}")
+    wanted = Wanted(keys, overlays, panel, raw, picture_format.value)
     bases = [output / name for name in base_names(photos)]
+    clear_leftovers(file for base in bases for file in wanted.files(base).values())
     done, failed = 0, len(listed.problems)
     for problem in listed.problems:
         if problem.error is not None:
-            _tell(_failure(problem.path, problem.error.type, problem.error.message), as_json=as_json)
+            _tell(_failure(problem.path, problem.error), as_json=as_json)
     try:
-        with ProgressLine(len(photos), enabled=not quiet) as progress:
+        with closing(_workers(settings)) as workers, ProgressLine(len(photos), enabled=not quiet) as progress:
             for photo, base in zip(photos, bases, strict=True):
-                record = _map_photo(diagnoser, photo, base, task, photos)
+                draw = Draw(photo, settings, wanted, wanted.files(base), scale, full, window)
+                record = _map_photo(workers, draw, photos, time_limit, force=force)
                 done, failed = done + (record["error"] is None), failed + (record["error"] is not None)
                 with held_interrupts():
                     progress.hide()
@@ -187,60 +193,85 @@ def _without_own_output(listed: PhotoList, paths: Sequence[str], output: Path) -
     return photos
 
 
-def _map_photo(diagnoser: Diagnoser, photo: str, base: Path, task: _Task, originals: Sequence[str]) -> dict[str, Any]:
-    """Make and write the maps of one photo.
+def _workers(settings: Settings) -> Workers:
+    """A process that decodes and maps, with all cores, one photo after the other: one that breaks it is one error."""
+    from photodefect.workers.limits import lone_memory_limit  # noqa: PLC0415
+    from photodefect.workers.pool import ProcessWorkers  # noqa: PLC0415
+
+    # What a GPU's driver maps counts as memory, too.
+    return ProcessWorkers(settings, 1, lone_memory_limit() if settings.choice.device == "cpu" else 0)
+
+
+def _map_photo(
+    workers: Workers, draw: Draw, originals: Sequence[str], time_limit: float | None, *, force: bool
+) -> dict[str, Any]:
+    """Have the maps of one photo made, and give its files their names when all of them are written.
+
+    Args:
+        workers: who makes them.
+        draw: what is wanted of it.
+        originals: all photos.
+        time_limit: seconds that it may take; None for what is usual.
+        force: replace files that are there.
 
     Returns:
         Its record; what can't be done is told there.
     """
-    from photodefect.diagnosis import available_cores  # noqa: PLC0415
-    from photodefect.heatmap import heatmaps  # noqa: PLC0415
-    from photodefect.heatmap.outputs import check_files, write_files  # noqa: PLC0415
-    from photodefect.heatmap.panel import panel  # noqa: PLC0415
-    from photodefect.photos.decode import decode  # noqa: PLC0415
+    from photodefect.heatmap.drawing import Drawn  # noqa: PLC0415
+    from photodefect.heatmap.outputs import check_files, publish  # noqa: PLC0415
+    from photodefect.parts import part_of  # noqa: PLC0415
+    from photodefect.workers.limits import MAPPING_S  # noqa: PLC0415
+    from photodefect.workers.limits import time_limit as usual_limit  # noqa: PLC0415
+    from photodefect.workers.tasks import Task  # noqa: PLC0415
 
-    wanted, cores = task.wanted, available_cores()
-    files = wanted.files(base)
-    severity: Mapping[str, float] | None = None
-    picture = None
+    photo, files = draw.photo, draw.files
+    parts = {what: part_of(path) for what, path in files.items()}
+    under_way = False
     try:
-        check_files(files.values(), originals, force=task.force)
-        pixels = decode(Path(photo)).pixels
-        made = heatmaps(
-            diagnoser.model,
-            pixels,
-            wanted.defects,
-            scale=task.scale,
-            full=task.full,
-            window=task.window,
-            threads=cores,
+        check_files(files.values(), originals, force=force)
+        for folder in {path.parent for path in files.values()}:
+            folder.mkdir(parents=True, exist_ok=True)
+        task = Task(
+            photo,
+            look=replace(draw, files=parts),
+            limit_s=usual_limit(photo, draw.settings.patches) if time_limit is None else time_limit,
+            look_s=MAPPING_S if time_limit is None else 0.0,
         )
-        if wanted.panel:
-            severity = diagnoser.diagnose_pixels(pixels, photo).severity
-            size = f"{made.width} x {made.height} pixels, model {made.model.name}"
-            picture = panel(pixels, made, severity, title=Path(photo).name, note=size)
-        write_files(wanted, files, pixels, made, picture, photo=photo, force=task.force, threads=cores)
-    except (PhotodefectError, OSError) as error:
-        return _failure(photo, type(error).__name__, str(error))
-    # One file that nobody foresaw must not end a run over thousands; its record tells.
-    except Exception as error:  # noqa: BLE001
-        return _failure(photo, "InternalError", f"{type(error).__name__}: {error}")
+        under_way = True
+        outcome = workers.submit(task).result()
+        under_way = False
+        if outcome.fatal is not None:
+            raise outcome.fatal
+        if outcome.traceback:
+            _log.debug("unexpected error at %s\n%s", photo, outcome.traceback)
+        drawn = outcome.seen
+        if not isinstance(drawn, Drawn):
+            return _failure(photo, outcome.failure or drawn)
+        with held_interrupts():
+            for what, path in files.items():
+                publish(parts[what], path, force=force)
+    except (DataError, OSError) as error:
+        return _failure(photo, PhotoFailure(type(error).__name__, str(error)))
+    finally:
+        if under_way:  # Ctrl-C: whoever writes stops before what is written is taken away
+            workers.close()
+        for part in parts.values():
+            part.unlink(missing_ok=True)
     return {
         "schema_version": SCHEMA_VERSION,
         "path": photo,
-        "width": made.width,
-        "height": made.height,
-        "severity": None if severity is None else dict(severity),
-        "maps": {key: heat.facts() for key, heat in made.maps.items()},
+        "width": drawn.width,
+        "height": drawn.height,
+        "severity": drawn.severity,
+        "maps": drawn.maps,
         "files": {what: str(path) for what, path in files.items()},
-        "model": vars(made.model),
+        "model": drawn.model,
         "error": None,
     }
 
 
-def _failure(photo: str, kind: str, message: str) -> dict[str, Any]:
-    error = {"type": kind, "message": message}
-    return {"schema_version": SCHEMA_VERSION, "path": photo, "error": error}
+def _failure(photo: str, failure: PhotoFailure) -> dict[str, Any]:
+    return {"schema_version": SCHEMA_VERSION, "path": photo, "error": vars(failure)}
 
 
 def _tell(record: dict[str, Any], *, as_json: bool) -> None:

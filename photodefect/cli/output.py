@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 from photodefect.errors import DataError
+from photodefect.parts import clear_leftovers, lock, part_of
 
 STDOUT = Path("-")
 
@@ -46,11 +46,11 @@ def open_output(path: Path | None, *, force: bool, errors: str, encoding: str = 
     check_output(path, force=force)
     # A link given as the target stays a link; the file that it points to is replaced.
     target = path.resolve()
-    _clear_leftovers(target)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    clear_leftovers([target])
+    part = part_of(target)
     stream = part.open("x", encoding=encoding, errors=errors, newline="")
     try:
-        _lock(stream)
+        lock(stream)
         with stream:
             if target.exists():
                 part.chmod(target.stat().st_mode & 0o7777)
@@ -65,40 +65,6 @@ def open_output(path: Path | None, *, force: bool, errors: str, encoding: str = 
         raise
     finally:
         part.unlink(missing_ok=True)
-
-
-def _lock(stream: TextIO) -> bool:
-    """Show other runs that the file is being written; false if one of them writes it, or the system can't tell."""
-    try:
-        import fcntl  # noqa: PLC0415  POSIX has it
-
-        fcntl.flock(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (ImportError, OSError):
-        return False
-    return True
-
-
-def _clear_leftovers(target: Path) -> None:
-    """Remove what runs have left that were killed while they wrote the same target."""
-    name = re.compile(rf"\.{re.escape(target.name)}\.(\d+)\.part")
-    for part in target.parent.iterdir():
-        match = name.fullmatch(part.name)
-        if match is None or _runs(int(match[1])):
-            continue
-        with suppress(OSError), part.open("r+") as stream:
-            if _lock(stream):
-                part.unlink()
-
-
-def _runs(process: int) -> bool:
-    """Whether there is a process of that number on this machine."""
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except OSError:
-        return True
-    return True
 
 
 @contextmanager

@@ -102,10 +102,13 @@ def report(
     check_folder(output, force=force, originals=photos)
 
     from photodefect.reports.html.illustrate import illustrate  # noqa: PLC0415
+    from photodefect.workers.limits import MAPPING_MEMORY, default_workers  # noqa: PLC0415
 
     tally = Tally()
     replaces = is_report(output)
-    work = Work(workers, threads, time_limit, cache, no_cache)
+    # A worker that makes maps takes three times as much, so that there is room for fewer.
+    count = workers or (default_workers(threads, memory=MAPPING_MEMORY, budget=None) if maps else None)
+    work = Work(count, threads, time_limit, cache, no_cache)
     settings = {"device": device.value, "patches": patches, "thresholds": limits}
     with diagnosing(model, work, photos, **settings) as diagnoser, ReportFolder(output) as folder:
         if verbose:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import re
@@ -10,16 +9,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from photodefect.errors import DataError
-from photodefect.heatmap.maps import HeatMap, HeatMaps
-from photodefect.heatmap.overlay import overlay
 from photodefect.printable import UNPRINTABLE
+
+if TYPE_CHECKING:
+    from photodefect.heatmap.maps import HeatMap, HeatMaps
 
 ImageFormat: TypeAlias = Literal["jpeg", "png"]
 
@@ -134,116 +134,106 @@ def write_files(
     panel: Image.Image | None,
     *,
     photo: str,
-    force: bool = False,
     threads: int = 1,
 ) -> None:
     """Write what is wanted of one photo.
 
     Args:
         wanted: which files.
-        files: where they go, from :meth:`Wanted.files`.
+        files: where they go; of the keys of :meth:`Wanted.files`. None of them is there.
         pixels: (H, W, 3) uint8 sRGB, the photo.
         made: its maps.
         panel: its panel, if one is wanted.
         photo: its path, as it was given.
-        force: replace files that are there.
         threads: pictures drawn at the same time; one for a large photo, to spare memory.
 
     Raises:
         DataError: as :func:`write_picture`.
         OSError: a file can't be written.
     """
+    from photodefect.heatmap.overlay import overlay  # noqa: PLC0415  imports torch, which names of files do without
+
     if panel is not None:
-        write_picture(files["panel"], panel, wanted.image_format, force=force)
+        write_picture(files["panel"], panel, wanted.image_format)
 
     def write(heatmap: HeatMap) -> None:
         if wanted.raw:
-            write_raw(files, heatmap, made, photo, force=force)
+            write_raw(files, heatmap, made, photo)
         if wanted.overlays:
-            picture = Image.fromarray(overlay(pixels, heatmap))
-            write_picture(files[heatmap.key], picture, wanted.image_format, force=force)
+            write_picture(files[heatmap.key], Image.fromarray(overlay(pixels, heatmap)), wanted.image_format)
 
     with ThreadPoolExecutor(1 if made.width * made.height > LARGE else threads, "picture") as pool:
         list(pool.map(write, made.maps.values()))
 
 
-def write_picture(path: Path, picture: Image.Image, image_format: ImageFormat, *, force: bool = False) -> None:
+def write_picture(path: Path, picture: Image.Image, image_format: ImageFormat) -> None:
     """Write a picture.
 
     Args:
-        path: of the file; its folder is made.
+        path: of the file, which is not there.
         picture: RGB.
         image_format: of the file.
-        force: replace a file that is there.
 
     Raises:
-        DataError: the file is there already, or the picture is too large for the format.
+        DataError: the picture is too large for the format.
         OSError: it can't be written.
     """
     if image_format == "jpeg" and max(picture.size) > JPEG_SIDE:
-        raise DataError(f"{path}: a side of more than {JPEG_SIDE:,} pixels doesn't fit into a JPEG; take --format png")
-    encoded = io.BytesIO()
-    if image_format == "jpeg":
-        picture.save(encoded, "JPEG", quality=JPEG_QUALITY)
-    else:
-        # Beyond level 1 it takes twice the time to save a tenth.
-        picture.save(encoded, "PNG", compress_level=1)
-    write_bytes(path, encoded.getbuffer(), force=force)
+        raise DataError(f"a side of more than {JPEG_SIDE:,} pixels doesn't fit into a JPEG; take --format png")
+    with path.open("xb") as stream:
+        if image_format == "jpeg":
+            picture.save(stream, "JPEG", quality=JPEG_QUALITY)
+        else:
+            # Beyond level 1 it takes twice the time to save a tenth.
+            picture.save(stream, "PNG", compress_level=1)
 
 
-def write_raw(files: Mapping[str, Path], heatmap: HeatMap, made: HeatMaps, photo: str, *, force: bool = False) -> None:
+def write_raw(files: Mapping[str, Path], heatmap: HeatMap, made: HeatMaps, photo: str) -> None:
     """Write a map's values as ``.npy``, and what they mean as ``.json``.
 
     Args:
-        files: from :meth:`Wanted.files`.
+        files: as of :func:`write_files`.
         heatmap: the map.
         made: the maps that it is one of.
         photo: path of the photo, as it was given.
-        force: replace files that are there.
 
     Raises:
-        DataError: a file is there already.
-        OSError: it can't be written.
+        OSError: a file can't be written.
     """
-    values = io.BytesIO()
-    np.save(values, np.ascontiguousarray(heatmap.severity, dtype=np.float32))
-    write_bytes(files[f"{heatmap.key}.npy"], values.getbuffer(), force=force)
+    with files[f"{heatmap.key}.npy"].open("xb") as stream:
+        np.save(stream, np.ascontiguousarray(heatmap.severity, dtype=np.float32))
     model = {"name": made.model.name, "sha256": made.model.sha256}
     facts = {"schema_version": SCHEMA_VERSION, "photo": photo} | heatmap.facts() | {"model": model}
-    text = json.dumps(facts, indent=1) + "\n"
-    write_bytes(files[f"{heatmap.key}.json"], text.encode("ascii"), force=force)
+    with files[f"{heatmap.key}.json"].open("x", encoding="ascii", newline="\n") as text:
+        text.write(json.dumps(facts, indent=1) + "\n")
 
 
-def write_bytes(path: Path, data: bytes | memoryview, *, force: bool = False) -> None:
-    """Write a file that is whole or not there; its folder is made.
+def publish(part: Path, target: Path, *, force: bool = False) -> None:
+    """Give a file that is written its name.
+
+    Args:
+        part: the file, beside its target.
+        target: its name.
+        force: replace a file that is there.
 
     Raises:
         DataError: it is there already and ``force`` is not set.
-        OSError: it can't be written.
+        OSError: it can't be renamed.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        with part.open("xb") as stream:
-            stream.write(data)
-        if force:
-            part.replace(path)
-        else:
-            _rename_to_new(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _rename_to_new(part: Path, path: Path) -> None:
+    if force:
+        part.replace(target)
+        return
     try:
         # Unlike a rename, a link never replaces what is there.
-        os.link(part, path)
+        os.link(part, target)
     except FileExistsError as error:
-        raise DataError(_is_there(path)) from error
+        raise DataError(_is_there(target)) from error
     except OSError:  # a file system without links
-        if os.path.lexists(path):
-            raise DataError(_is_there(path)) from None
-        part.replace(path)
+        if os.path.lexists(target):
+            raise DataError(_is_there(target)) from None
+        part.replace(target)
+    else:
+        part.unlink()
 
 
 def _is_there(path: Path) -> str:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from photodefect.cache import CacheReader, Stamp, content_key
 from photodefect.errors import ModelError, PhotoError, TooLargeError
 from photodefect.findings import known_finding
 from photodefect.photos.files import read_photo
 from photodefect.records import PhotoFailure
-from photodefect.workers.tasks import Outcome, Settings, Task
+from photodefect.workers.tasks import Outcome, Prepared, Settings, Task
 
 if TYPE_CHECKING:
     from photodefect.engines import Engine
+
+_TOO_LARGE: Final = PhotoFailure(
+    TooLargeError.__name__, "reading it takes more memory than there is, or than the limit of a worker allows"
+)
 
 
 class Examiner:
@@ -24,11 +30,12 @@ class Examiner:
     Args:
         settings: how photos are looked at.
         engine: computes the scores; None to open the one that the settings name.
-        working: called before a photo is decoded, when all that takes long the first time is done.
+        working: called with the seconds that what comes next may take: before a photo is decoded, when all that takes
+            long the first time is done, and before its look if that has a time of its own.
     """
 
     def __init__(
-        self, settings: Settings, engine: Engine | None = None, working: Callable[[], None] = lambda: None
+        self, settings: Settings, engine: Engine | None = None, working: Callable[[float], None] = lambda _: None
     ) -> None:
         self._settings = settings
         self._engine = engine
@@ -44,12 +51,13 @@ class Examiner:
         except ModelError as error:
             return Outcome(fatal=error)
         except MemoryError:
-            message = "reading it takes more memory than there is, or than the limit of a worker allows"
-            return Outcome(failure=PhotoFailure(TooLargeError.__name__, message))
+            return Outcome(failure=_TOO_LARGE)
         # The one place that takes any exception: decoders and metadata readers meet files that nobody foresaw, and a
         # run over a thousand photos must not end at the one that finds a bug. It is never silent: the photo's record
         # says so and the log has the traceback.
         except Exception as error:  # noqa: BLE001
+            if "can't allocate memory" in str(error):  # torch's way of saying so
+                return Outcome(failure=_TOO_LARGE)
             message = f"{type(error).__name__}: {error}"
             return Outcome(failure=PhotoFailure("InternalError", message), traceback=traceback.format_exc())
 
@@ -78,7 +86,10 @@ class Examiner:
 
             if self._settings.score and self._engine is None:
                 self._engine = self._settings.choice.open(self._settings.threads)
-        self._working()
+                _give_back_memory()
+        if to_look and isinstance(task.look, Prepared):
+            task.look.prepare()
+        self._working(task.limit_s)
         capture = read_capture(data)
         photo = decode_bytes(data, path.suffix, max_pixels=self._settings.max_pixels)
         del data
@@ -92,7 +103,11 @@ class Examiner:
                 capture=capture,
                 provenance=photo.provenance,
             )
-        seen = task.look(photo.pixels) if to_look and task.look is not None else None
+        seen = None
+        if to_look and task.look is not None:
+            if task.look_s:
+                self._working(task.longest(photo.width * photo.height))
+            seen = task.look(photo.pixels)
         del photo  # the largest thing that there is
         if inputs is not None and self._engine is not None:
             (finding,) = score(self._engine, self._settings.choice.manifest, [inputs])
@@ -105,3 +120,9 @@ def _stamp(path: Path) -> Stamp | None:
         return Stamp.of(path.stat())
     except (OSError, ValueError):
         return None
+
+
+def _give_back_memory() -> None:
+    """Give the system what was only needed while networks were loaded: fifty megabytes, which glibc would keep."""
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)

@@ -151,16 +151,16 @@ class WorkerProcess:
 
     def _try(self, task: Task) -> Outcome | str:
         """Have a task done; how the process ended, if it did so before it began with the photo."""
-        loaded = False
+        limit_s = None
         try:
             process = self._started()
             _send(process, task)
             message = self._answer(process, LOADING_LIMIT_S)
-            if isinstance(message, Working):
-                loaded = True
-                message = self._answer(process, task.limit_s)
+            while isinstance(message, Working):
+                limit_s = message.limit_s
+                message = self._answer(process, limit_s)
         except (OSError, EOFError, pickle.UnpicklingError):
-            return self._autopsy(task, loaded=loaded)
+            return self._autopsy(limit_s)
         if not isinstance(message, Outcome):
             raise TypeError(f"a worker answered {message!r}")
         return message
@@ -194,19 +194,19 @@ class WorkerProcess:
             with contextlib.suppress(OSError):
                 self._process.kill()
 
-    def _autopsy(self, task: Task, *, loaded: bool) -> Outcome | str:
-        """Why there is no answer; how the process ended, if it hadn't begun with the photo."""
+    def _autopsy(self, limit_s: float | None) -> Outcome | str:
+        """Why there is no answer; how the process ended, if it hadn't begun with the photo and had no limit yet."""
         with self._lock:
             process, self._process = self._process, None
             late = self._late
         if process is None:
             return Outcome(failure=PhotoFailure(DecoderDiedError.__name__, "the run was ended"))
         code = _bury(process)
-        if late and loaded:
-            message = f"it was not done after {task.limit_s:.0f} seconds; --time-limit allows more"
+        if late and limit_s is not None:
+            message = f"it was not done after {limit_s:.0f} seconds; --time-limit allows more"
             return Outcome(failure=PhotoFailure(TimedOutError.__name__, message))
         how = _how_it_ended(code)
-        if not loaded:
+        if limit_s is None:
             return how
         message = f"the process that read it {how}; the file is damaged, or there was too little memory"
         return Outcome(failure=PhotoFailure(DecoderDiedError.__name__, message))

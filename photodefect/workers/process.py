@@ -48,7 +48,13 @@ class Setup:
 
 @dataclass(frozen=True)
 class Working:
-    """Sent before an outcome: from now on the time limit counts."""
+    """Sent before an outcome, once or more: from now on a time limit counts.
+
+    Attributes:
+        limit_s: how long it may take until the next message.
+    """
+
+    limit_s: float
 
 
 def main() -> None:
@@ -60,11 +66,10 @@ def main() -> None:
     setup: Setup = pickle.load(tasks)
     threading.Thread(target=_leave_with, args=(setup.parent,), daemon=True).start()
     _limit(setup.memory_bytes)
-    limit_s = 0.0
 
-    def working() -> None:
+    def working(limit_s: float) -> None:
         _alarm(limit_s)
-        _send(answers, Working())
+        _send(answers, Working(limit_s))
 
     examiner = Examiner(setup.settings, working=working)
     while True:
@@ -72,7 +77,6 @@ def main() -> None:
             task: Task = pickle.load(tasks)
         except EOFError:
             return
-        limit_s = task.limit_s
         outcome = examiner.examine(task)
         _alarm(0)
         _send(answers, outcome)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from photodefect.findings import SCORING_VERSION, Finding
 from photodefect.photos.facts import DEFAULT_MAX_PIXELS
@@ -77,12 +77,23 @@ class Look(Generic[T]):
         kind: what the cache keeps the results as; it names function and version. Empty if they aren't kept.
         encode: a result as text, for the cache.
         decode: the inverse.
+        seconds: that it may take for each megapixel, and a minute, beside the time for the photo itself; 0 if it is
+            done within that.
     """
 
     function: Callable[[NDArray[np.uint8]], T]
     kind: str = ""
     encode: Callable[[T], str] = json.dumps
     decode: Callable[[str], T] = json.loads
+    seconds: float = 0.0
+
+
+@runtime_checkable
+class Prepared(Protocol):
+    """What a look's function may be that takes long the first time, which shall not count as the photo's time."""
+
+    def prepare(self) -> None:
+        """Load whatever the next calls need; called before each."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +106,7 @@ class Task:
         look: the function of a :class:`Look`, or None.
         look_kind: its kind.
         limit_s: how long the work may take once the networks are loaded.
+        look_s: seconds of the :class:`Look`; 0 if it is done within ``limit_s``.
     """
 
     path: str
@@ -102,6 +114,11 @@ class Task:
     look: Callable[[Any], Any] | None = None
     look_kind: str = ""
     limit_s: float = 0.0
+    look_s: float = 0.0
+
+    def longest(self, pixels: int) -> float:
+        """Seconds that the work may take from when a photo of so many pixels is decoded."""
+        return self.limit_s + (60 + self.look_s * pixels / 1e6 if self.look_s else 0)
 
 
 @dataclass(frozen=True)

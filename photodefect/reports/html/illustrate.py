@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from photodefect.records import Diagnosis
 from photodefect.reports.html.pictures import Pictures, make_pictures
+from photodefect.workers.limits import MAPPING_S
 from photodefect.workers.tasks import Look
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def illustrate(
         A record a path, and its pictures unless it failed. A photo whose pictures can't be made has failed.
     """
     model = (diagnoser.folder or diagnoser.model) if maps else None
-    yield from diagnoser.look_at(paths, Look(Draw(model, diagnoser.device)))
+    yield from diagnoser.look_at(paths, Look(Draw(model, diagnoser.device), seconds=MAPPING_S if maps else 0.0))
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,11 @@ class Draw:
 
     model: Path | Model | None
     device: str
+
+    def prepare(self) -> None:
+        """Load the model."""
+        if isinstance(self.model, Path):
+            _model(self.model, self.device)
 
     def __call__(self, pixels: NDArray[np.uint8]) -> Pictures:
         """Make them, of (height, width, 3) sRGB."""
