@@ -62,7 +62,7 @@ Workers: TypeAlias = Annotated[
         min=1,
         max=256,
         metavar="N",
-        help="Photos worked on at once, each in a process of its own; if left out, one a core as far as there is memory.",
+        help="Photos worked on at once, each in its own process; if left out, one a core as far as there is memory.",
         rich_help_panel=_WORK,
     ),
 ]
