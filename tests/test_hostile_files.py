@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import struct
 import subprocess
@@ -230,3 +231,30 @@ def test_a_large_photo_of_floating_point_numbers_is_scaled_alike_in_all_its_rows
     photo = outcome(tmp_path, "photo.tif", saved(Image.fromarray(np.tile(ramp, (2000, 1))), "TIFF"), 10_000_000)
     assert isinstance(photo, Photo)
     assert (photo.pixels[:, :, 0] == np.rint(ramp * 255)).all()
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="looks into /proc")
+@pytest.mark.parametrize(
+    ("start", "gib", "message"),
+    [
+        (b"\xff\xd8\xff\xe0", 4, "the file has 4.0 GiB, more than any JPEG photo"),
+        (b"\xff\xd8\xff\xe0", 1.5, "the file has 1.5 GiB, more than any JPEG photo"),
+        (b"II*\0\x08\0\0\0", 3, "the file has 3.0 GiB, more than any TIFF photo"),
+        (b"\0\0\0\0", 4, "it starts with zeros"),
+    ],
+)
+def test_a_file_larger_than_any_photo_is_refused_without_reading_it(
+    start: bytes, gib: float, message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.jpg"
+    path.write_bytes(start)
+    os.truncate(path, int(gib * 1024**3))  # a hole takes no room on the disk
+    before = bytes_read()
+    with pytest.raises(PhotoError, match=message):
+        decode(path)
+    assert bytes_read() - before < 2**20
+
+
+def bytes_read() -> int:
+    """By this process so far."""
+    return int(Path("/proc/self/io").read_text().split()[1])

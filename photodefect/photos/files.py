@@ -8,10 +8,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 from photodefect.errors import TooLargeError, UnreadableError, UnsupportedError
-from photodefect.photos.formats import HEAD_BYTES, PHOTO_SUFFIXES, sniff
+from photodefect.photos.formats import HEAD_BYTES, PHOTO_SUFFIXES, Format, sniff
 
-MAX_FILE_BYTES = 4 * 1024**3
-"""No photo within the pixel limit is larger; a disk image with a photo's first bytes may be."""
+MAX_FILE_BYTES = 2 * 1024**3
+"""No photo within the pixel limit is larger (four channels of 16 bits); a disk image that starts like one may be."""
+
+MAX_COMPRESSED_BYTES = 1024**3
+"""Likewise of formats that are there to be small."""
+
+_COMPRESSED = frozenset(
+    (Format.JPEG, Format.GIF, Format.WEBP, Format.JPEG2000, Format.AVIF, Format.HEIF, Format.JPEGXL)
+)
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -49,15 +56,15 @@ def read_photo(path: Path) -> bytes:
     Raises:
         UnreadableError: it can't be read, or is empty.
         UnsupportedError: its first bytes are not those of a known photo format.
-        TooLargeError: it is larger than :data:`MAX_FILE_BYTES`.
+        TooLargeError: it is larger than :data:`MAX_FILE_BYTES` or :data:`MAX_COMPRESSED_BYTES`; it is not read then.
     """
     with open_regular(path) as file:
         try:
             head = file.read(HEAD_BYTES)
-            _refuse_unknown(head, path.suffix.lower())
+            kind = _known_kind(head, path.suffix.lower())
             size = os.fstat(file.fileno()).st_size
-            if size > MAX_FILE_BYTES:
-                raise TooLargeError(f"the file has {size / 1024**3:.1f} GiB, more than any photo")
+            if size > (MAX_COMPRESSED_BYTES if kind in _COMPRESSED else MAX_FILE_BYTES):
+                raise TooLargeError(f"the file has {size / 1024**3:.1f} GiB, more than any {kind.value} photo")
             file.seek(0)
             return file.read()
         except MemoryError as error:
@@ -72,14 +79,16 @@ def _refuse_irregular(mode: int) -> None:
         raise UnreadableError(f"this is {kind}, not a file")
 
 
-def _refuse_unknown(head: bytes, suffix: str) -> None:
+def _known_kind(head: bytes, suffix: str) -> Format:
     if not head:
         raise UnreadableError("the file is empty")
-    if sniff(head) is None:
+    kind = sniff(head)
+    if kind is None:
         if not any(head):
             raise UnreadableError("the file is damaged: it starts with zeros instead of a photo")
         hint = f" in spite of its ending {suffix}" if suffix in PHOTO_SUFFIXES else ""
         raise UnsupportedError(f"this is not a photo: its content is of no known photo format{hint}")
+    return kind
 
 
 def _explain(error: OSError | ValueError) -> str:
