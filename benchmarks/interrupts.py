@@ -5,9 +5,9 @@
     python benchmarks/interrupts.py --command heatmap            another command
 
 Each run starts the command in a process of its own and sends it SIGINT at a moment drawn between its start and the time
-that it takes to get well under way. Whole means: every line of NDJSON is a record, every row of CSV has all its columns, every
-picture opens, no file of half a name is left, and no process. Prints the median and the longest time from the
-signal to the end of the command; ends with code 1 if anything wasn't whole. Needs /proc (Linux) to look for processes.
+of --longest. Whole means: every line of NDJSON is a record, every row of CSV has all its columns, every picture opens,
+no file of half a name is left, and no process. Prints the median and the longest time from the signal to the end of the
+command; ends with code 1 if anything wasn't whole. Needs /proc (Linux) to look for processes.
 """
 
 from __future__ import annotations

@@ -137,11 +137,15 @@ class WorkerProcess:
             return Outcome(fatal=PhotodefectError(f"a worker process {ending} before it looked at a photo; {advice}"))
         return ending
 
-    def end(self) -> None:
-        """Kill the process, for good."""
+    def kill(self) -> None:
+        """Have the process end, for good; :meth:`end` waits for that."""
         with self._lock:
             self._closed = True
             self._kill()
+
+    def end(self) -> None:
+        """Kill the process, for good."""
+        self.kill()
         # Whoever waits for its answer gets none now, and lets go of it.
         if self._busy.acquire(timeout=1):
             if self._process is not None:
@@ -300,6 +304,9 @@ def _dismiss(tasks: queue.SimpleQueue[tuple[Task, Future[Outcome]] | None], coun
 
 
 def _end_all(processes: list[WorkerProcess]) -> None:
+    # All at the same time: the system takes a while to free the memory of each.
+    for worker in processes:
+        worker.kill()
     for worker in processes:
         worker.end()
 
