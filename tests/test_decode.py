@@ -23,7 +23,7 @@ from PIL import Image
 from tiff_bytes import bayer_dng, rgb16_tiff
 
 from photodefect.errors import PhotoError, TooLargeError, UnreadableError, UnsupportedError
-from photodefect.photos.decode import Photo, decode
+from photodefect.photos.decode import Memory, Photo, decode, decode_bytes
 from photodefect.photos.formats import Format, sniff
 
 ORIENTATION = 274
@@ -730,3 +730,31 @@ def test_threads_decode_alike_and_leave_pillow_as_it_was(tmp_path: Path, samples
 )
 def test_first_bytes_tell_the_format(head: bytes, kind: Format | None) -> None:
     assert sniff(head) is kind
+
+
+def test_memory_of_the_photo_before_is_used_again_and_changes_no_pixel(
+    samples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("lake-sherburne.jpg", "dog.jpg", "city.jpg", "dog.jpg")  # larger and smaller ones in turn
+    memory = Memory()
+    kept = []
+    for name in names:
+        data = (samples / name).read_bytes()
+        photo = decode_bytes(data, memory=memory)
+        fresh = decode_bytes(data)
+        np.testing.assert_array_equal(photo.pixels, fresh.pixels)
+        assert photo.pixels.flags.c_contiguous
+        assert photo.pixels.flags.writeable
+        assert not np.shares_memory(photo.pixels, fresh.pixels)
+        kept.append(photo.pixels)
+    assert np.shares_memory(kept[1], kept[3])
+    monkeypatch.setattr(Memory, "MOST", 1000)
+    first, second = (decode_bytes((samples / "dog.jpg").read_bytes(), memory=memory).pixels for _ in range(2))
+    assert not np.shares_memory(first, second)
+
+
+def test_a_cut_photo_leaves_nothing_of_the_one_before(samples: Path) -> None:
+    memory = Memory()
+    decode_bytes((samples / "city.jpg").read_bytes(), memory=memory)
+    with pytest.raises(UnreadableError, match="cut short"):
+        decode_bytes((samples / "dog.jpg").read_bytes()[:20000], memory=memory)

@@ -8,11 +8,11 @@ from photodefect.errors import UnsupportedError
 from photodefect.photos.facts import DEFAULT_MAX_PIXELS, Provenance
 from photodefect.photos.files import read_photo
 from photodefect.photos.formats import RAW_SUFFIXES, Format, sniff
-from photodefect.photos.photo import Photo
+from photodefect.photos.photo import Memory, Photo
 from photodefect.photos.raster import decode_raster
 from photodefect.photos.raw import decode_raw, has_raw_tags
 
-__all__ = ["DEFAULT_MAX_PIXELS", "Photo", "Provenance", "decode", "decode_bytes"]
+__all__ = ["DEFAULT_MAX_PIXELS", "Memory", "Photo", "Provenance", "decode", "decode_bytes"]
 
 
 def decode(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo:
@@ -35,8 +35,16 @@ def decode(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo:
     return decode_bytes(read_photo(path), path.suffix, max_pixels=max_pixels)
 
 
-def decode_bytes(data: bytes, suffix: str = "", *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo:
+def decode_bytes(
+    data: bytes, suffix: str = "", *, max_pixels: int = DEFAULT_MAX_PIXELS, memory: Memory | None = None
+) -> Photo:
     """As :func:`decode`, from the bytes of a file and the ending of its name.
+
+    Args:
+        data: the file.
+        suffix: the ending of its name.
+        max_pixels: as in :func:`decode`.
+        memory: where its pixels may be put, in place of those of the photo before.
 
     Raises:
         UnreadableError: truncated or damaged.
@@ -54,4 +62,4 @@ def decode_bytes(data: bytes, suffix: str = "", *, max_pixels: int = DEFAULT_MAX
             return photo
     if tagged_raw:
         raise UnsupportedError("this kind of raw photo is not known to LibRaw; convert it to DNG or JPEG")
-    return decode_raster(data, kind, max_pixels)
+    return decode_raster(data, kind, max_pixels, memory)

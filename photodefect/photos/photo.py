@@ -34,6 +34,28 @@ class Photo:
         return int(self.pixels.shape[0])
 
 
+class Memory:
+    """Where the pixels of one photo after the other are put: the system has to clear new memory each time.
+
+    A photo that was decoded into it is gone when the next one is.
+    """
+
+    MOST = 128 * 1024**2
+    """Bytes that are kept; larger photos are rare, and get memory of their own."""
+
+    def __init__(self) -> None:
+        self._kept = np.empty(0, np.uint8)
+
+    def of(self, size: int) -> NDArray[np.uint8] | None:
+        """So many bytes, or more; None if that is more than is kept."""
+        if size > self.MOST:
+            return None
+        if self._kept.size < size:
+            self._kept = np.empty(0, np.uint8)  # before more is taken
+            self._kept = np.empty(size, np.uint8)
+        return self._kept
+
+
 def check_size(width: int, height: int, max_pixels: int) -> None:
     """Refuse a photo before its pixels are decoded.
 

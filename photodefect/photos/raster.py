@@ -35,7 +35,7 @@ from photodefect.errors import PhotoError, TooLargeError, UnreadableError, Unsup
 from photodefect.photos.colour import adobe_rgb_profile, describe, is_srgb, to_srgb
 from photodefect.photos.facts import DEFAULT_MAX_PIXELS, Provenance
 from photodefect.photos.formats import Format
-from photodefect.photos.photo import Photo, check_size, orient
+from photodefect.photos.photo import Memory, Photo, check_size, orient
 from photodefect.printable import printable
 
 # Without a handler, what Pillow logs about damaged files would be printed among our own messages.
@@ -89,8 +89,14 @@ _UNKNOWN_KIND = re.compile(
 """What decoders say of a file that may be whole, but is of a kind that they don't know."""
 
 
-def decode_raster(data: bytes, kind: Format, max_pixels: int) -> Photo:
+def decode_raster(data: bytes, kind: Format, max_pixels: int, memory: Memory | None = None) -> Photo:
     """Decode what Pillow or one of its plugins knows: every format but raw.
+
+    Args:
+        data: the file.
+        kind: its format.
+        max_pixels: that a photo may have.
+        memory: where to put the pixels, if they fit.
 
     Raises:
         TooLargeError: more than ``max_pixels`` pixels by the header, or more than fit into memory.
@@ -110,7 +116,9 @@ def decode_raster(data: bytes, kind: Format, max_pixels: int) -> Photo:
             image.load()
         orientation = _orientation(image)
         icc = image.info.get("icc_profile") or _implied_profile(image, kind)
-        pixels = _decode_jpeg(data) if kind is Format.JPEG and image.mode in ("RGB", "L") else None
+        pixels = None
+        if kind is Format.JPEG and image.mode in ("RGB", "L"):
+            pixels = _decode_jpeg(data, None if memory is None else memory.of(image.width * image.height * 3))
         if pixels is None:
             pixels = np.array(to_srgb(_load(image), icc))
         elif icc is not None and not is_srgb(icc):
@@ -273,14 +281,18 @@ def _count_folders(image: ImageFile.ImageFile) -> int:
     return count
 
 
-def _decode_jpeg(data: bytes) -> NDArray[np.uint8] | None:
+def _decode_jpeg(data: bytes, memory: NDArray[np.uint8] | None) -> NDArray[np.uint8] | None:
     """(height, width, 3) pixels as stored, or None if only the more lenient way may succeed.
+
+    Args:
+        data: the file.
+        memory: holds the pixels afterwards; None to take some.
 
     Raises:
         UnreadableError: the data ends too early; libjpeg would fill up with grey.
     """
     try:
-        return cast(NDArray[np.uint8], simplejpeg.decode_jpeg(data, "RGB"))
+        return cast(NDArray[np.uint8], simplejpeg.decode_jpeg(data, "RGB", buffer=memory))
     except ValueError as error:
         if "premature end" in str(error).lower():
             raise UnreadableError("the JPEG is cut short: its lower part is missing") from error

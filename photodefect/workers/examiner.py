@@ -18,6 +18,7 @@ from photodefect.workers.tasks import Outcome, Prepared, Settings, Task
 
 if TYPE_CHECKING:
     from photodefect.engines import Engine
+    from photodefect.photos.photo import Memory
 
 _TOO_LARGE: Final = PhotoFailure(
     TooLargeError.__name__, "reading it takes more memory than there is, or than the limit of a worker allows"
@@ -32,15 +33,24 @@ class Examiner:
         engine: computes the scores; None to open the one that the settings name.
         working: called with the seconds that what comes next may take: before a photo is decoded, when all that takes
             long the first time is done, and before its look if that has a time of its own.
+        reuse_memory: put a photo's pixels where those of the one before were. What a look makes of them must not be
+            used any more by then.
     """
 
     def __init__(
-        self, settings: Settings, engine: Engine | None = None, working: Callable[[float], None] = lambda _: None
+        self,
+        settings: Settings,
+        engine: Engine | None = None,
+        working: Callable[[float], None] = lambda _: None,
+        *,
+        reuse_memory: bool = False,
     ) -> None:
         self._settings = settings
         self._engine = engine
         self._working = working
         self._cache = None if settings.cache is None else CacheReader(settings.cache)
+        self._reuse_memory = reuse_memory
+        self._memory: Memory | None = None
 
     def examine(self, task: Task) -> Outcome:
         """Do a task. What goes wrong is in the outcome, never raised."""
@@ -78,7 +88,7 @@ class Examiner:
             return Outcome(known=known, content=content, stamp=stamp)
 
         # Takes half a second or more, once.
-        from photodefect.photos.decode import decode_bytes  # noqa: PLC0415
+        from photodefect.photos.decode import Memory, decode_bytes  # noqa: PLC0415
         from photodefect.photos.exif import read_capture  # noqa: PLC0415
 
         if to_score:
@@ -89,9 +99,11 @@ class Examiner:
                 _give_back_memory()
         if to_look and isinstance(task.look, Prepared):
             task.look.prepare()
+        if self._reuse_memory and self._memory is None:
+            self._memory = Memory()
         self._working(task.limit_s)
         capture = read_capture(data)
-        photo = decode_bytes(data, path.suffix, max_pixels=self._settings.max_pixels)
+        photo = decode_bytes(data, path.suffix, max_pixels=self._settings.max_pixels, memory=self._memory)
         del data
         inputs = finding = None
         if to_score:

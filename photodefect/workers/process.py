@@ -71,7 +71,8 @@ def main() -> None:
         _alarm(limit_s)
         _send(answers, Working(limit_s))
 
-    examiner = Examiner(setup.settings, working=working)
+    # An outcome is sent before the next photo is decoded.
+    examiner = Examiner(setup.settings, working=working, reuse_memory=True)
     while True:
         try:
             task: Task = pickle.load(tasks)
