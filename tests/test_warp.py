@@ -16,7 +16,7 @@ SIDE = 224
 
 
 def pillows(pixels: np.ndarray) -> np.ndarray:
-    return np.asarray(Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
+    return np.array(Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
 
 
 def distance(pixels: np.ndarray) -> np.ndarray:
@@ -24,7 +24,8 @@ def distance(pixels: np.ndarray) -> np.ndarray:
     warped = warp(pixels, SIDE)
     assert warped.shape == (SIDE, SIDE, 3)
     assert warped.dtype == np.uint8
-    return np.abs(warped.astype(int) - pillows(pixels))
+    apart: np.ndarray = np.abs(warped.astype(int) - pillows(pixels))
+    return apart
 
 
 @pytest.mark.parametrize(
