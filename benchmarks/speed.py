@@ -11,7 +11,9 @@ cache. Rounds go over all ways in turn, so that a machine that slows down slows 
 cleanvision (dark, light, blurry), BRISQUE (the package brisque) and imagededup (its perceptual hash) are measured where
 they can be imported, by this Python or by the one given by `--rivals`: they pin versions that don't go with ours.
 
-    python -m venv /tmp/rivals && /tmp/rivals/bin/pip install cleanvision imagededup brisque
+    python -m venv /tmp/rivals
+    /tmp/rivals/bin/pip install torch cleanvision brisque opencv-python-headless PyWavelets "numpy<2.3"
+    /tmp/rivals/bin/pip install --no-deps imagededup
 """
 
 from __future__ import annotations
@@ -28,14 +30,19 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from unittest.mock import MagicMock
 
 ROOT = Path(__file__).resolve().parents[1]
 RIVALS = {"cleanvision": "cleanvision", "BRISQUE": "brisque", "imagededup": "imagededup"}
 SIZES = {6: (3000, 2000), 12: (4240, 2832), 24: (6000, 4000), 50: (8660, 5774)}
 
 
-def make_photos(folder: Path, count: int, size: tuple[int, int] = SIZES[24]) -> Path:
-    """Write ``count`` different JPEGs, width and height as given."""
+def make_photos(folder: Path, count: int, size: tuple[int, int] = SIZES[24], *, light: bool = False) -> Path:
+    """Write ``count`` different JPEGs, width and height as given.
+
+    They have 2.6 bits a pixel and half of the colours' columns, as cameras' finest JPEGs at their lightest; ``light``
+    ones 1.7 bits and a quarter of the colours' pixels, as phones and cameras' lesser settings.
+    """
     import numpy as np  # noqa: PLC0415
     from PIL import Image  # noqa: PLC0415
 
@@ -49,7 +56,8 @@ def make_photos(folder: Path, count: int, size: tuple[int, int] = SIZES[24]) -> 
             large = large.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         noise = generator.standard_normal((size[1], size[0], 1), dtype=np.float32) * 3
         pixels = (np.asarray(large) + noise).clip(0, 255).astype(np.uint8)
-        Image.fromarray(pixels).save(folder / f"{number:05}.jpg", quality=92)
+        quality, subsampling = (92, "4:2:0") if light else (95, "4:2:2")
+        Image.fromarray(pixels).save(folder / f"{number:05}.jpg", quality=quality, subsampling=subsampling)
     return folder
 
 
@@ -105,6 +113,9 @@ def clean_vision(folder: Path) -> None:
 
 
 def image_dedup(folder: Path) -> None:
+    # Its other methods import torchvision, for whose builds torch's have to be the right ones; hashing needs neither.
+    for name in ("", ".models", ".models.vision_transformer", ".transforms"):
+        sys.modules[f"torchvision{name}"] = MagicMock()
     from imagededup.methods import PHash  # type: ignore[import-not-found]  # noqa: PLC0415
 
     PHash(verbose=False).encode_images(image_dir=str(folder), num_enc_workers=cores())
@@ -281,6 +292,10 @@ def main() -> None:
             photos = copies(distinct, Path(scratch) / f"{megapixels}", 2 * fewer)
             sizes[f"{megapixels} megapixels, decode only"] = (task("simplejpeg", photos, sys.executable), 2 * fewer)
             sizes[f"{megapixels} megapixels, default"] = (diagnose(photos), 2 * fewer)
+        distinct = make_photos(Path(scratch) / "light distinct", min(8, fewer), light=True)
+        photos = copies(distinct, Path(scratch) / "light", 2 * fewer)
+        sizes["24 megapixels in light files, decode only"] = (task("simplejpeg", photos, sys.executable), 2 * fewer)
+        sizes["24 megapixels in light files, default"] = (diagnose(photos), 2 * fewer)
         table("size (ratios to the first row)", sizes, arguments.runs)
         numbers = {}
         originals = make_photos(Path(scratch) / "originals", min(16, fewer), SIZES[6])
