@@ -149,3 +149,5 @@ def test_a_photo_or_another_file_is_never_taken_for_a_cache(random_model: Path, 
     assert call("diagnose", "--model", random_model, "--cache", photo, folder).exit_code == 2
     assert call("cache", "clear", "--cache", photo).exit_code == 2
     assert photo.read_bytes() == before
+    os.mkfifo(folder / "pipe")
+    assert call("diagnose", "--model", random_model, "--cache", folder / "pipe", photo).exit_code == 2

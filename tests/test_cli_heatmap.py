@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -283,3 +284,22 @@ def test_what_a_killed_run_left_of_its_files_is_removed_and_nothing_else(
 
     assert result.exit_code == 1  # a run that is alive writes one of the files: this one's process
     assert sorted(files_in(maps)) == sorted(others[1:])
+
+
+def test_a_full_disk_is_one_clear_error_and_leaves_no_half_files(
+    heatmap: Heatmap, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+
+    def full(path: Path, *_: object) -> None:
+        path.write_bytes(b"half")
+        written.append(path)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("photodefect.heatmap.outputs.write_picture", full)
+    result = heatmap(folder, "-o", tmp_path / "maps", "--defect", "noise")
+
+    assert result.exit_code == 1
+    assert result.stderr == f"photodefect: {tmp_path}/maps: No space left on device\n"
+    assert len(written) == 1
+    assert files_in(tmp_path / "maps") == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -35,6 +36,19 @@ def test_doing_nothing_leaves_no_journal(path: Path) -> None:
     with Journal(path) as log:
         assert not log.begun
     assert not path.parent.exists()
+
+
+def test_a_full_disk_leaves_no_empty_journal(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk, Journal(path) as log:
+        disk.setattr("photodefect.files.journal.os.fsync", full)
+        disk.setattr("photodefect.files.journal.sync_folder", lambda _: None)
+        with pytest.raises(TransferError, match="No space left on device"):
+            log.begin("folder", tmp_path)
+        assert not log.begun
+    assert not path.exists()
 
 
 def test_a_journal_is_never_overwritten(path: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION: Final = 1
 """Of the records that ``--json`` prints."""
+
+_NO_MORE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""A disk that takes no more from this photo takes none from the next ones: that is one error, not thousands."""
 
 _log = logging.getLogger(__name__)
 
@@ -216,6 +220,9 @@ def _map_photo(
 
     Returns:
         Its record; what can't be done is told there.
+
+    Raises:
+        OSError: the disk takes no more.
     """
     from photodefect.heatmap.drawing import Drawn  # noqa: PLC0415
     from photodefect.heatmap.outputs import check_files, publish  # noqa: PLC0415
@@ -245,12 +252,16 @@ def _map_photo(
         if outcome.traceback:
             _log.debug("unexpected error at %s\n%s", photo, outcome.traceback)
         drawn = outcome.seen
+        if isinstance(drawn, OSError):
+            raise drawn
         if not isinstance(drawn, Drawn):
             return _failure(photo, outcome.failure or drawn)
         with held_interrupts():
             for what, path in files.items():
                 publish(parts[what], path, force=force)
     except (DataError, OSError) as error:
+        if isinstance(error, OSError) and error.errno in _NO_MORE:
+            raise OSError(error.errno, error.strerror, str(files[next(iter(files))].parent)) from error
         return _failure(photo, PhotoFailure(type(error).__name__, str(error)))
     finally:
         if under_way:  # Ctrl-C: whoever writes stops before what is written is taken away

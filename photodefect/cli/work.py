@@ -80,6 +80,8 @@ def _open_cache(work: Work, originals: Sequence[str]) -> Iterator[Cache | None]:
         return
     if file is not None and file.is_dir():
         raise DataError(f"{file} is a folder; --cache takes a file")
+    if file is not None and file.exists() and not file.is_file():  # a pipe would be waited for without end
+        raise DataError(f"{file} is a pipe or a device; --cache takes a file")
     if file is not None and file.is_file() and any(Path(it).exists() and file.samefile(it) for it in originals):
         raise DataError(f"{file} is one of the photos; originals are never written to")
     from photodefect.cache import Cache  # noqa: PLC0415

@@ -218,6 +218,7 @@ class Journal:
                 self._append(self._stream, _line(header | {"photodefect": __version__}))
             self._append(self._stream, _line(event))
         except OSError as error:
+            self._drop_if_empty()
             raise _unwritable(self.path, error) from error
 
     def _append(self, stream: FileIO, line: bytes) -> None:
@@ -232,6 +233,14 @@ class Journal:
                 self._cut()
             raise
         self._end += len(line)
+
+    def _drop_if_empty(self) -> None:
+        """Take away the file that was just made if not a line of it could be written, e.g. to a full disk."""
+        if self._stream is not None and self.path is not None and self._end == 0:
+            with suppress(OSError):
+                self._stream.close()
+                self.path.unlink()
+            self._stream = None
 
     def _cut(self) -> None:
         """Drop what follows the last whole line."""

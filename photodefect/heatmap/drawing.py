@@ -73,8 +73,8 @@ class Draw:
         if self.wanted.panel:
             _engine(choice, self.settings.threads)
 
-    def __call__(self, pixels: NDArray[np.uint8]) -> Drawn | PhotoFailure:
-        """Do it, of (height, width, 3) sRGB; a failure if a file can't be written."""
+    def __call__(self, pixels: NDArray[np.uint8]) -> Drawn | PhotoFailure | OSError:
+        """Do it, of (height, width, 3) sRGB; what is in the way if a file can't be written."""
         # They import torch.
         from photodefect.heatmap.maps import heatmaps  # noqa: PLC0415
         from photodefect.heatmap.outputs import write_files  # noqa: PLC0415
@@ -97,8 +97,10 @@ class Draw:
             picture = panel(pixels, made, severity, title=Path(self.photo).name, note=size)
         try:
             write_files(wanted, self.files, pixels, made, picture, photo=self.photo, threads=settings.threads)
-        except (DataError, OSError) as error:
+        except DataError as error:
             return PhotoFailure(type(error).__name__, str(error))
+        except OSError as error:
+            return error
         maps = {key: heat.facts() for key, heat in made.maps.items()}
         return Drawn(made.width, made.height, severity, maps, vars(made.model))
 
