@@ -12,8 +12,11 @@ from photodefect.network.manifest import Calibration
 LEAST_GOOD = 20
 """Fewer good photos than this say nothing about false alarms."""
 
-ALARMS = ((0.5, 0.07), (0.94, 0.29), (0.98, 0.49))
-"""At most this severity (second) at these quantiles (first) of good photos: 6 % may look mild, 2 % severe."""
+ALARMS = ((0.5, 0.07), (0.95, 0.29), (0.98, 0.49))
+"""At most this severity (second) at these quantiles (first) of good photos: 5 % may look mild, 2 % severe."""
+
+NOISE_ALARMS = ((0.5, 0.07), (0.9, 0.29), (0.95, 0.49))
+"""The same for noise: good photos of the synthesis are as noisy as a good camera's at dusk, real ones less."""
 
 FREE = 0.1
 """So far above the scores of good photos no severity is held back any more."""
@@ -46,7 +49,8 @@ def fit_calibration(
     for side in sides:
         clean = raw[known & good] * side
         knots = _side(raw[known] * side, severities[known] * side)
-        halves.append(_capped(knots, clean[clean > 0] if defect.signed else clean))
+        alarms = NOISE_ALARMS if defect.key == "noise" else ALARMS
+        halves.append(_capped(knots, clean[clean > 0] if defect.signed else clean, alarms))
     if not defect.signed:
         xs, ys = _ascending([(0.0, 0.0), *halves[0], (1.0, 1.0)])
     else:
@@ -55,11 +59,13 @@ def fit_calibration(
     return Calibration(xs, ys)
 
 
-def _capped(knots: list[tuple[float, float]], clean: NDArray[np.float32]) -> list[tuple[float, float]]:
+def _capped(
+    knots: list[tuple[float, float]], clean: NDArray[np.float32], alarms: tuple[tuple[float, float], ...]
+) -> list[tuple[float, float]]:
     """Lower the knots to what the scores of good photos allow."""
     limits = [(0.0, 0.0)]
     if len(clean) >= LEAST_GOOD:
-        limits += [(float(np.quantile(clean, share)), limit) for share, limit in ALARMS]
+        limits += [(float(np.quantile(clean, share)), limit) for share, limit in alarms]
     # Above the scores of good photos nothing is held back.
     limits += [(limits[-1][0] + FREE, 1.0), (limits[-1][0] + FREE + 1.0, 1.0)]
     scores, allowed = np.array(limits).T

@@ -79,7 +79,8 @@ class CompactSettings:
 
     Attributes:
         cache: what is cached of each photo.
-        holistic: how the columns of the holistic network are trained.
+        holistic: how the columns of the holistic network are trained; briefly, for what they learn of synthetic
+            defects after that makes them worse on real ones.
         patches: how those of the patch network are trained.
         holistic_share: weight of the holistic score by defect.
         validation: one of so many photos is held out for calibration.
@@ -87,7 +88,7 @@ class CompactSettings:
     """
 
     cache: CacheSettings = field(default_factory=CacheSettings)
-    holistic: ColumnRecipe = field(default_factory=lambda: ColumnRecipe(epochs=8, batch=256))
+    holistic: ColumnRecipe = field(default_factory=lambda: ColumnRecipe(epochs=4, batch=256))
     patches: ColumnRecipe = field(default_factory=lambda: ColumnRecipe(epochs=4, batch=512))
     holistic_share: Mapping[str, float] = field(default_factory=lambda: HOLISTIC_SHARE)
     validation: int = 10
