@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from photodefect.defects import BY_KEY
-from photodefect.training.calibration import ALARMS, fit_calibration
+from photodefect.training.calibration import ALARMS, NOISE_ALARMS, fit_calibration
 
 
 def compressed(seed: int, spread: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -24,11 +25,14 @@ def test_typical_scores_of_a_clear_defect_are_sent_to_their_severity() -> None:
         assert abs(np.median(calibrated[near]) - severity) < 0.06
 
 
-def test_good_photos_stay_below_the_allowed_severities_even_if_scores_are_poor() -> None:
+@pytest.mark.parametrize(("key", "alarms"), [("haze", ALARMS), ("noise", NOISE_ALARMS)])
+def test_good_photos_stay_below_the_allowed_severities_even_if_scores_are_poor(
+    key: str, alarms: tuple[tuple[float, float], ...]
+) -> None:
     raw, severities, good = compressed(1, spread=0.4)
-    calibration = fit_calibration(BY_KEY["noise"], raw, severities, good)
+    calibration = fit_calibration(BY_KEY[key], raw, severities, good)
     calibrated = np.interp(raw[good], calibration.raw, calibration.severity)
-    for share, limit in ALARMS:
+    for share, limit in alarms:
         assert np.quantile(calibrated, share) <= limit + 0.02
 
 
