@@ -20,7 +20,7 @@ import pytest
 import photodefect
 
 ROOT = Path(photodefect.__file__).parents[1]
-PHOTOS = 8
+PHOTOS = 60
 MARK = "PHOTODEFECT_TEST_RUN"
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
