@@ -39,7 +39,7 @@ class Run:
         self.mark = uuid.uuid4().hex
         for number in range(PHOTOS):
             photo = (samples / "bulb.jpg").read_bytes() + bytes([number])  # what follows a JPEG's end is no part of it
-            (self.folder / f"{number}.jpg").write_bytes(photo)
+            (self.folder / f"{number:02}.jpg").write_bytes(photo)
 
     def start(self, *arguments: str | Path, stdout: Any = subprocess.PIPE) -> subprocess.Popen[bytes]:
         options = ["--model", self.model, "--patches", "1", "--cache", self.caches / "cache.sqlite"]
@@ -106,7 +106,7 @@ def test_runs_that_are_killed_at_any_moment_leave_nothing_but_what_the_next_one_
         output, errors = process.communicate()
     assert (process.returncode, output) == (0, b""), errors
     records = [json.loads(line) for line in run.report.read_text().splitlines()]
-    assert [record["path"] for record in records] == [str(run.folder / f"{number}.jpg") for number in range(PHOTOS)]
+    assert [record["path"] for record in records] == [str(run.folder / f"{number:02}.jpg") for number in range(PHOTOS)]
     assert all(record["error"] is None for record in records)
     assert run.photos() == before
     assert sorted(it.name for it in run.folder.iterdir()) == [*sorted(before), "report.ndjson"]
