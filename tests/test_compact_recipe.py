@@ -13,7 +13,8 @@ from PIL import Image
 from photodefect import Diagnoser
 from photodefect.defects import KEYS
 from photodefect.errors import DataError
-from photodefect.network.compact import CompactTrunk
+from photodefect.network.compact import Layout
+from photodefect.network.statistics import DIRECTIONS
 from photodefect.photos.decode import decode
 from photodefect.training import features
 from photodefect.training.columns import ColumnRecipe
@@ -104,8 +105,8 @@ def test_the_mean_over_all_regions_is_the_mean_over_all_cells() -> None:
 def test_a_window_is_the_mean_over_its_own_regions() -> None:
     regions = np.zeros((9, 4 * 2 + 60), np.float32)
     regions[4] = 1.0  # the centre, 9 of 49 cells
-    whole = window_descriptors(regions, (0, 3, 0, 3), tapped=4)
-    centre = window_descriptors(regions, (1, 2, 1, 2), tapped=4)
+    whole = window_descriptors(regions, (0, 3, 0, 3), Layout(4, DIRECTIONS))
+    centre = window_descriptors(regions, (1, 2, 1, 2), Layout(4, DIRECTIONS))
     assert float(whole[0]) == pytest.approx(9 / 49, abs=1e-3)
     assert float(centre[0]) == 1.0
 
@@ -145,7 +146,7 @@ def test_reduced_photos_teach_patches_no_noise_no_blur_and_parts_no_exposure(cle
     settings = replace(SMALL, validation=5)
     list(cache_features(clean, tmp_path / "cache", settings.cache, workers=1))
     shards = sorted((tmp_path / "cache").glob("*.npz"))
-    samples = load_samples(shards, settings, CompactTrunk().tapped)
+    samples = load_samples(shards, settings)
     whole, zooms, smears = (0, 4), (4, 6), (6, 7)
     for shard in range(int((~samples.held).sum()) // 7):
         labels = samples.holistic_severities[~samples.held][7 * shard : 7 * shard + 7]

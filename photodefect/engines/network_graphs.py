@@ -16,7 +16,6 @@ from photodefect.engines.statistics_graph import statistics
 from photodefect.network import compact, googlenet
 from photodefect.network.lite0 import Block
 from photodefect.network.multicolumn import INPUT_SIDE, Column, MultiColumnNetwork
-from photodefect.network.statistics import DIRECTIONS
 
 
 class NetworkGraph(NamedTuple):
@@ -115,10 +114,13 @@ def _compact_descriptors(graph: Graph, trunk: compact.CompactTrunk, normalized: 
     mean, square = graph("Concat", *means, axis=1), graph("Concat", *squares, axis=1)
     variance = graph("Relu", graph("Sub", square, graph("Mul", mean, mean)))
     deviation = graph("Sqrt", graph("Add", variance, graph.constant(1e-6)))
-    low_level = statistics(graph, INPUT, rgb)
-    sizes = [1, DIRECTIONS - 1, trunk.statistics.count - DIRECTIONS]
-    weight, directions, others = graph.many("Split", [low_level, graph.constant(sizes, np.int64)], 3, axis=1)
-    shares = graph("Div", directions, graph("Add", weight, graph.constant(0.2)))
+    low_level = statistics(graph, trunk.statistics.groups, INPUT, rgb)
+    directions = trunk.layout.directions
+    if not directions:
+        return graph("Concat", mean, deviation, low_level, axis=1)
+    sizes = [1, directions - 1, trunk.statistics.count - directions]
+    weight, weighted, others = graph.many("Split", [low_level, graph.constant(sizes, np.int64)], 3, axis=1)
+    shares = graph("Div", weighted, graph("Add", weight, graph.constant(0.2)))
     return graph("Concat", mean, deviation, weight, shares, others, axis=1)
 
 

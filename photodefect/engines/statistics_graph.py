@@ -7,7 +7,8 @@ in one pass over the pixels, and what is linear is done after the averaging.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,18 +25,19 @@ _PLANES = np.stack([_LUMA, [1, -1, 0], [0, -1, 1]])
 """Luma, red - green, blue - green."""
 
 
-def statistics(graph: Graph, pixels: Value, rgb: Value) -> Value:
-    """All statistics of an input.
+def statistics(graph: Graph, groups: Sequence[named.Group], pixels: Value, rgb: Value) -> Value:
+    """Statistics of an input.
 
     Args:
         graph: that the nodes are added to.
+        groups: which.
         pixels: (N, 224, 224, 3), uint8.
         rgb: the same as float, (N, 3, 224, 224).
 
     Returns:
         (N, S, 1, 1), in the order of :class:`photodefect.network.statistics.Statistics`.
     """
-    return graph("Concat", *_Statistics(graph, pixels, rgb).all(), axis=1)
+    return graph("Concat", *_Statistics(graph, pixels, rgb).of(groups), axis=1)
 
 
 def _lanes(count: int) -> int:
@@ -48,13 +50,27 @@ class _Statistics:
         self.graph = graph
         self.pixels = pixels
         self.rgb = rgb
-        half = self.average(rgb, 2)
-        self.quarter = self.average(half, 2)
-        self.filtered = {scale: self.filters(image) for scale, image in ((1, rgb), (2, half), (4, self.quarter))}
-        self.luma, self.quarter_luma = (self.channels(self.filtered[scale], 5, 6) for scale in (1, 4))
+        self.half = self.average(rgb, 2)
+        self.quarter = self.average(self.half, 2)
 
-    def all(self) -> list[Value]:
-        return [*self.gradients(), *self.tones(), *self.colours(), *self.residuals(), *self.veil_and_contrast()]
+    def of(self, groups: Sequence[named.Group]) -> list[Value]:
+        work: dict[named.Group, Callable[[], list[Value]]] = {
+            "gradients": self.gradients,
+            "tones": self.tones,
+            "colours": self.colours,
+            "residuals": self.residuals,
+            "veil_and_contrast": self.veil_and_contrast,
+        }
+        return [value for group in groups for value in work[group]()]
+
+    @cached_property
+    def filtered(self) -> dict[int, Value]:
+        """By scale: see :meth:`filters`."""
+        return {scale: self.filters(image) for scale, image in ((1, self.rgb), (2, self.half), (4, self.quarter))}
+
+    @property
+    def luma(self) -> Value:
+        return self.channels(self.filtered[1], 5, 6)
 
     # -- arithmetic --
 
@@ -182,7 +198,7 @@ class _Statistics:
         top = self.graph("Max", *split)
         chroma = self.less(top, self.graph("Min", *split))
         saturation = self.over(chroma, self.add(top, named._EPS))
-        tone = self.times(self.quarter_luma, 1 / 255)
+        tone = self.times(self.mix(rgb, _LUMA[np.newaxis]), 1 / 255)
         parts = [*self.above(chroma, named.CHROMA_LEVELS), *self.above(saturation, named.SATURATION_LEVELS, tone)]
         logs = self.graph("Log", self.add(rgb, named._EPS))
         red, green, blue = self.graph.many("Split", [logs], 3, axis=1)

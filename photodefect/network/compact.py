@@ -3,13 +3,16 @@
 Built as the paper's: a shared trunk, then one column a defect. Noise, blur and exposure live in early and middle
 layers, composition in late ones, so the trunk gives every tap's mean and mean square in each cell of 32 pixels,
 and the statistics of :mod:`photodefect.network.statistics`. A column averages them over its window, turns mean
-squares into deviations, and classifies.
+squares into deviations, and classifies. The patch network, which sees several inputs of a photo and no composition,
+has the early and middle layers, and the statistics of tones and colours.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,11 +21,19 @@ from torch.nn import functional
 from photodefect.defects import DEFECTS, PATCH_DEFECTS, Defect
 from photodefect.network.lite0 import Lite0
 from photodefect.network.multicolumn import Column
+from photodefect.network.registry import Kind
 from photodefect.network.stages import StageOutput, TrunkStage
-from photodefect.network.statistics import CELL, DIRECTIONS, Statistics
+from photodefect.network.statistics import CELL, DIRECTIONS, GROUPS, Group, Statistics
 
-TAPS: Final = (0, 2, 4, 7, 10, 14, 15)
-"""Blocks whose output the columns see, from fine to coarse."""
+TAPS: Final[Mapping[Kind, tuple[int, ...]]] = MappingProxyType(
+    {"holistic": (0, 2, 4, 7, 10, 14, 15), "patches": (0, 2, 4, 7, 10)}
+)
+"""Blocks whose output the columns see, from fine to coarse. Those of patches are the first of the others."""
+
+STATISTICS: Final[Mapping[Kind, tuple[Group, ...]]] = MappingProxyType(
+    {"holistic": GROUPS, "patches": ("tones", "colours")}
+)
+"""Which statistics the columns see; docs/speed.md says what the others and the late blocks would cost patches."""
 
 HIDDEN: Final = 128
 """Neurons of a column's hidden layer, as in the paper."""
@@ -40,34 +51,54 @@ STAGES: Final = ((0, 5, 416), (5, 11, 1184), (11, 16, 2048))
 """Where the blocks are cut for large photos: first block, the one after the last, side of a tile in pixels."""
 
 
+class Layout(NamedTuple):
+    """What lies where in the trunk's features: 2T + S channels.
+
+    Attributes:
+        tapped: T: so many means of taps' channels, then as many mean squares; then come statistics.
+        directions: so many statistics, the first ones, are an edges' weight and directions weighted by it; or none.
+    """
+
+    tapped: int
+    directions: int
+
+
 class CompactTrunk(nn.Module):
     """Lite0 and the statistics, in cells of 32 pixels.
 
     Gives (N, 2T + S, H/32, W/32): the T means of the taps' channels, their T mean squares, S statistics.
+
+    Args:
+        kind: "holistic" or "patches".
     """
 
     takes_rgb = True
 
-    def __init__(self) -> None:
+    def __init__(self, kind: Kind) -> None:
         super().__init__()
-        self.lite0 = Lite0(TAPS)
-        self.statistics = Statistics()
-        self.tapped = sum(self.lite0.channels[tap] for tap in TAPS)
-        self.outputs = 2 * self.tapped + self.statistics.count
+        self.lite0 = Lite0(TAPS[kind])
+        self.statistics = Statistics(STATISTICS[kind])
+        tapped = sum(self.lite0.channels[tap] for tap in self.lite0.taps)
+        self.layout = Layout(tapped, DIRECTIONS if "gradients" in self.statistics.groups else 0)
+        self.outputs = 2 * tapped + self.statistics.count
 
     def forward(self, normalized: Tensor, rgb: Tensor) -> Tensor:
         """(N, 3, H, W) normalized and as RGB in 0..255 -> (N, 2T + S, H/32, W/32)."""
         maps = self.lite0(normalized)
-        cells = [self._cells(tap, tap_map) for tap, tap_map in zip(TAPS, maps, strict=True)]
-        squares = [self._cells(tap, tap_map.square()) for tap, tap_map in zip(TAPS, maps, strict=True)]
-        return torch.cat([*cells, *squares, self.statistics(rgb)], 1)
+        taps = self.lite0.taps
+        parts = [self._cells(tap, tap_map) for tap, tap_map in zip(taps, maps, strict=True)]
+        parts += [self._cells(tap, tap_map.square()) for tap, tap_map in zip(taps, maps, strict=True)]
+        return torch.cat([*parts, self.statistics(rgb)], 1)
 
     def stages(self) -> tuple[TrunkStage, ...]:
         """The statistics and the blocks down to stride 8, those to stride 16, the rest."""
         stages = []
+        blocks = len(self.lite0.blocks)
         for start, stop, side in STAGES:
+            if start >= blocks:
+                break
             run = partial(self._stage, start, stop)
-            carries = self.lite0.channels[stop - 1] if stop < len(self.lite0.blocks) else 0
+            carries = self.lite0.channels[stop - 1] if stop < blocks else 0
             source_stride = self.lite0.strides[start - 1] if start else 1
             stages.append(TrunkStage(run, carries, source_stride, self.lite0.reach(start, stop), side))
         return tuple(stages)
@@ -76,12 +107,12 @@ class CompactTrunk(nn.Module):
         x, maps = self.lite0.part(x, start, stop)
         features = {}
         for tap, tap_map in maps.items():
-            first = sum(self.lite0.channels[before] for before in TAPS if before < tap)
+            first = sum(self.lite0.channels[before] for before in self.lite0.taps if before < tap)
             features[first] = self._cells(tap, tap_map)
-            features[self.tapped + first] = self._cells(tap, tap_map.square())
+            features[self.layout.tapped + first] = self._cells(tap, tap_map.square())
         if rgb is not None:
             # They see fewer of the surrounding pixels than the blocks: see Statistics.reach.
-            features[2 * self.tapped] = self.statistics(rgb)
+            features[2 * self.layout.tapped] = self.statistics(rgb)
         return StageOutput(x if stop < len(self.lite0.blocks) else None, features)
 
     def _cells(self, tap: int, tap_map: Tensor) -> Tensor:
@@ -89,21 +120,22 @@ class CompactTrunk(nn.Module):
         return functional.avg_pool2d(tap_map, side) if side > 1 else tap_map
 
 
-def describe(pooled: Tensor, tapped: int) -> Tensor:
+def describe(pooled: Tensor, layout: Layout) -> Tensor:
     """Window averages -> descriptors: means, deviations, statistics with edge directions as shares.
 
     Args:
         pooled: (N, 2T + S, h, w), averages over a window of the trunk's cells.
-        tapped: T.
+        layout: of its channels.
 
     Returns:
         The same shape.
     """
+    tapped, directions = layout
     means, squares, statistics = pooled[:, :tapped], pooled[:, tapped : 2 * tapped], pooled[:, 2 * tapped :]
     deviations = ((squares - means.square()).clamp(min=0) + 1e-6).sqrt()
-    weight = statistics[:, :1]
-    shares = statistics[:, 1:DIRECTIONS] / (weight + 0.2)
-    return torch.cat([means, deviations, weight, shares, statistics[:, DIRECTIONS:]], 1)
+    weight = statistics[:, : min(1, directions)]
+    shares = statistics[:, 1:directions] / (weight + 0.2)
+    return torch.cat([means, deviations, weight, shares, statistics[:, directions:]], 1)
 
 
 class CompactColumn(Column):
@@ -111,14 +143,14 @@ class CompactColumn(Column):
 
     Args:
         defect: what the column predicts.
-        tapped: number of the trunk's tapped channels T.
+        layout: of the trunk's features.
         inputs: number of descriptors, 2T + S.
     """
 
-    def __init__(self, defect: Defect, tapped: int, inputs: int) -> None:
+    def __init__(self, defect: Defect, layout: Layout, inputs: int) -> None:
         super().__init__()
         self.map_window = FINE_MAP_WINDOW if defect.fine else COARSE_MAP_WINDOW
-        self.tapped = tapped
+        self.layout = layout
         self.centre: Tensor
         self.deviation: Tensor
         self.register_buffer("centre", torch.zeros(1, inputs, 1, 1))
@@ -134,7 +166,7 @@ class CompactColumn(Column):
 
     def classify(self, pooled: Tensor) -> Tensor:
         """(N, 2T + S, h, w) -> class logits (N, K, h, w)."""
-        return self.classify_descriptors(describe(pooled, self.tapped))
+        return self.classify_descriptors(describe(pooled, self.layout))
 
     def classify_descriptors(self, descriptors: Tensor) -> Tensor:
         """(N, 2T + S, h, w), from :func:`describe` -> class logits (N, K, h, w)."""
@@ -149,13 +181,13 @@ class CompactColumn(Column):
         return result
 
 
-def build(kind: str) -> tuple[CompactTrunk, dict[str, Column]]:
+def build(kind: Kind) -> tuple[CompactTrunk, dict[str, Column]]:
     """Trunk and columns, with random weights.
 
     Args:
         kind: "holistic" (all defects) or "patches" (without composition).
     """
-    trunk = CompactTrunk()
+    trunk = CompactTrunk(kind)
     defects = DEFECTS if kind == "holistic" else PATCH_DEFECTS
-    columns: dict[str, Column] = {defect.key: CompactColumn(defect, trunk.tapped, trunk.outputs) for defect in defects}
+    columns: dict[str, Column] = {defect.key: CompactColumn(defect, trunk.layout, trunk.outputs) for defect in defects}
     return trunk, columns

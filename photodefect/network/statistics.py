@@ -7,7 +7,8 @@ ImageNet has learnt to ignore much of what matters here (brightness, colour cast
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, Literal, TypeAlias, get_args
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +32,13 @@ DARK_LEVELS: Final = (4, 10, 20, 32, 48, 66, 88, 114, 145, 185)
 TILT_DEGREES: Final = tuple(range(-20, 21, 2))
 
 DIRECTIONS: Final = 1 + 2 * len(TILT_DEGREES)
-"""The first maps: the weight of all edges, then weighted counts of their directions. Divide these by it."""
+"""The first maps of the gradients: the weight of all edges, then weighted counts of their directions. Divide these by
+it."""
+
+Group: TypeAlias = Literal["gradients", "tones", "colours", "residuals", "veil_and_contrast"]
+
+GROUPS: Final[tuple[Group, ...]] = get_args(Group)
+"""All groups of statistics, in the order of their maps."""
 
 _LUMA: Final = (0.299, 0.587, 0.114)
 _EPS: Final = 6.0
@@ -73,10 +80,15 @@ def _cells(maps: Tensor, stride: int) -> Tensor:
 
 
 class Statistics(nn.Module):
-    """RGB (N, 3, H, W) in 0..255, sides multiples of 32 -> (N, :attr:`count`, H/32, W/32)."""
+    """RGB (N, 3, H, W) in 0..255, sides multiples of 32 -> (N, :attr:`count`, H/32, W/32).
 
-    def __init__(self) -> None:
+    Args:
+        groups: which, in the order of :data:`GROUPS`.
+    """
+
+    def __init__(self, groups: Sequence[Group] = GROUPS) -> None:
         super().__init__()
+        self.groups = tuple(groups)
         for name, values in {
             "luma_levels": LUMA_LEVELS,
             "clip_levels": CLIP_LEVELS,
@@ -95,7 +107,9 @@ class Statistics(nn.Module):
         tangents = torch.tan(torch.deg2rad(torch.tensor(TILT_DEGREES, dtype=torch.float32)))
         self.register_buffer("tilt_tangents", tangents, persistent=False)
         with torch.no_grad():
-            self.count: int = self.forward(torch.zeros(1, 3, CELL * 2, CELL * 2)).shape[1]
+            maps = self._maps(torch.zeros(1, 3, CELL * 2, CELL * 2))
+        self.counts: dict[Group, int] = {group: sum(part.shape[1] for part in parts) for group, parts in maps.items()}
+        self.count = sum(self.counts.values())
 
     @property
     def reach(self) -> Reach:
@@ -112,15 +126,18 @@ class Statistics(nn.Module):
 
     def forward(self, rgb: Tensor) -> Tensor:
         """See the class."""
+        return torch.cat([part for parts in self._maps(rgb).values() for part in parts], 1)
+
+    def _maps(self, rgb: Tensor) -> dict[Group, list[Tensor]]:
         luma = (rgb * torch.tensor(_LUMA, device=rgb.device).reshape(1, 3, 1, 1)).sum(1, keepdim=True)
-        parts = [
-            *self._gradients(luma),
-            *self._tones(rgb[:, :, ::2, ::2], luma[:, :, ::2, ::2]),
-            *self._colours(functional.avg_pool2d(rgb, 4), functional.avg_pool2d(luma, 4)),
-            *self._residuals(rgb, luma),
-            *self._veil_and_contrast(rgb, luma),
-        ]
-        return torch.cat(parts, 1)
+        work: dict[Group, Callable[[], list[Tensor]]] = {
+            "gradients": lambda: self._gradients(luma),
+            "tones": lambda: self._tones(rgb[:, :, ::2, ::2], luma[:, :, ::2, ::2]),
+            "colours": lambda: self._colours(functional.avg_pool2d(rgb, 4), functional.avg_pool2d(luma, 4)),
+            "residuals": lambda: self._residuals(rgb, luma),
+            "veil_and_contrast": lambda: self._veil_and_contrast(rgb, luma),
+        }
+        return {group: work[group]() for group in self.groups}
 
     def _tones(self, rgb: Tensor, luma: Tensor) -> list[Tensor]:
         """Brightness and clipping. Every second pixel is enough; no averaging, which would hide clipping."""

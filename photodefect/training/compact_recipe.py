@@ -21,11 +21,11 @@ from torch import Tensor
 
 from photodefect.defects import DEFECTS, KEYS
 from photodefect.errors import DataError
-from photodefect.network.compact import CompactTrunk, describe
+from photodefect.network.compact import CompactTrunk, Layout, describe
 from photodefect.network.manifest import Calibration, Manifest, Normalization, Weighting
 from photodefect.network.model import save_model
 from photodefect.network.multicolumn import MultiColumnNetwork, expected_severity
-from photodefect.network.registry import NETWORKS, Kind, build_network
+from photodefect.network.registry import KINDS, NETWORKS, Kind, build_network
 from photodefect.training.calibration import fit_calibration
 from photodefect.training.columns import ColumnRecipe, compact_column, fit_columns
 from photodefect.training.features import AREAS, CacheSettings, cache_features, missing_shards
@@ -52,7 +52,7 @@ HOLISTIC_SHARE: Final[Mapping[str, float]] = MappingProxyType(
         "bad_white_balance": 0.5,
         "bad_saturation": 0.5,
         "noise": 0.5,
-        "haze": 0.5,
+        "haze": 0.75,
         "undesired_blur": 0.25,
         "bad_composition": 1.0,
     }
@@ -100,11 +100,11 @@ class Samples:
     """Descriptors and severities of cached features.
 
     Attributes:
-        holistic: (N, D), whole photos and zoomed parts, float16.
+        holistic: (N, C), whole photos and zoomed parts, float16.
         holistic_severities: (N, 7), NaN where unknown.
         held: (N,), whether the photo is held out.
-        pieces: (K, D), what the patch network learns from: crops, parts of crops, and reduced photos and parts of them;
-            none of a photo held out.
+        pieces: (K, D), what the patch network learns from: crops, parts of crops, and reduced photos and parts of them,
+            in the channels that it has; none of a photo held out.
         piece_severities: (K, 7), of the pieces; noise and blur of reduced photos are unknown to them.
         patches: (M, P, D), crops of variants of photos held out.
         severities: (M, 7), of the photos of these.
@@ -128,18 +128,20 @@ def is_held_out(photo: str, validation: int) -> bool:
     return zlib.crc32(photo.encode()) % validation == 0
 
 
-def load_samples(shards: Sequence[Path], settings: CompactSettings, tapped: int) -> Samples:
+def load_samples(shards: Sequence[Path], settings: CompactSettings) -> Samples:
     """Read cached features.
 
     Args:
         shards: the files of :func:`photodefect.training.features.cache_features`.
         settings: says which photos are held out.
-        tapped: channels that the trunk taps.
 
     Raises:
         DataError: no photo was clean enough to be used.
     """
     rng = np.random.default_rng(settings.cache.seed)
+    trunks = {kind: CompactTrunk(kind) for kind in KINDS}
+    layouts = {kind: trunk.layout for kind, trunk in trunks.items()}
+    shared = shared_channels(trunks["holistic"], trunks["patches"])
     whole: list[Tensor] = []
     whole_labels: list[NDArray[np.float32]] = []
     held: list[bool] = []
@@ -163,16 +165,16 @@ def load_samples(shards: Sequence[Path], settings: CompactSettings, tapped: int)
             if prefix == "zoomed_":
                 # The dark corner of a well exposed photo is no badly exposed photo.
                 severities[:, KEYS.index("bad_exposure")] = np.nan
-            whole.append(window_descriptors(frames, WINDOWS_WHOLE, tapped))
+            whole.append(window_descriptors(frames, WINDOWS_WHOLE, layouts["holistic"]))
             whole_labels.append(severities)
             held += [out] * len(frames)
             if not out:
-                pieces.append(_windows(crops.reshape(-1, *crops.shape[2:]), 1, rng, tapped))
+                pieces.append(_windows(crops.reshape(-1, *crops.shape[2:]), 1, rng, layouts["patches"]))
                 piece_labels.append(np.tile(np.repeat(severities[: len(crops)], crops.shape[1], axis=0), (2, 1)))
-                pieces.append(_windows(frames, WINDOWS_OF_FRAMES, rng, tapped))
+                pieces.append(_windows(frames[..., shared], WINDOWS_OF_FRAMES, rng, layouts["patches"]))
                 piece_labels.append(np.tile(_coarse(severities), (1 + WINDOWS_OF_FRAMES, 1)))
             elif not prefix:
-                patches.append(window_descriptors(crops, WINDOWS_WHOLE, tapped))
+                patches.append(window_descriptors(crops, WINDOWS_WHOLE, layouts["patches"]))
                 labels.append(severities[: len(crops)])
                 scene += range(start, start + len(crops))
                 natural += [index >= settings.cache.rebalanced * len(crops) for index in range(len(crops))]
@@ -197,17 +199,32 @@ def load_samples(shards: Sequence[Path], settings: CompactSettings, tapped: int)
     )
 
 
-def _windows(regions: NDArray[np.float32], count: int, rng: np.random.Generator, tapped: int) -> Tensor:
+def shared_channels(whole: CompactTrunk, part: CompactTrunk) -> NDArray[np.int64]:
+    """Which channels of the features of ``whole`` those of ``part`` are.
+
+    Taps of ``part`` must be the first ones of ``whole``, and its statistics of the latter's without directions.
+    """
+    means = np.arange(part.layout.tapped)
+    channels = [means, whole.layout.tapped + means]
+    start = 2 * whole.layout.tapped
+    for group, count in whole.statistics.counts.items():
+        if group in part.statistics.counts:
+            channels.append(np.arange(start, start + count))
+        start += count
+    return np.concatenate(channels)
+
+
+def _windows(regions: NDArray[np.float32], count: int, rng: np.random.Generator, layout: Layout) -> Tensor:
     """Region means (N, 9, C) -> descriptors ((1 + count) * N, D): of the whole inputs, then of random parts of each.
 
     Heat maps look through smaller windows than a patch.
     """
-    seen = [window_descriptors(regions, WINDOWS_WHOLE, tapped)]
+    seen = [window_descriptors(regions, WINDOWS_WHOLE, layout)]
     for _ in range(count):
         chosen = rng.integers(len(WINDOWS), size=len(regions))
         seen.append(
             torch.stack(
-                [window_descriptors(one, WINDOWS[int(i)], tapped) for one, i in zip(regions, chosen, strict=True)]
+                [window_descriptors(one, WINDOWS[int(i)], layout) for one, i in zip(regions, chosen, strict=True)]
             )
         )
     return torch.cat(seen)
@@ -220,14 +237,14 @@ def _coarse(severities: NDArray[np.float32]) -> NDArray[np.float32]:
     return known
 
 
-def window_descriptors(regions: NDArray[np.float32], window: tuple[int, int, int, int], tapped: int) -> Tensor:
+def window_descriptors(regions: NDArray[np.float32], window: tuple[int, int, int, int], layout: Layout) -> Tensor:
     """Region means (..., 9, C) -> descriptors (..., C) of a window of whole regions, float16."""
     top, bottom, left, right = window
     inside = [3 * row + column for row in range(top, bottom) for column in range(left, right)]
     areas = np.array([AREAS[index] for index in inside], np.float32)
     pooled = torch.from_numpy(np.einsum("...rc,r->...c", regions[..., inside, :], areas / areas.sum()))
     flat = pooled.reshape(-1, pooled.shape[-1], 1, 1)
-    return describe(flat, tapped).reshape(pooled.shape).half()
+    return describe(flat, layout).reshape(pooled.shape).half()
 
 
 def scores(network: MultiColumnNetwork, descriptors: Tensor) -> dict[str, NDArray[np.float32]]:
@@ -277,9 +294,9 @@ def train_compact(
         report(f"features of {source.name} are cached", already + done)
     shards = sorted(path for path in cache_folder.glob("*.npz") if not path.name.endswith(".partial.npz"))
     networks: dict[Kind, MultiColumnNetwork] = {}
-    samples = load_samples(shards, settings, CompactTrunk().tapped)
+    samples = load_samples(shards, settings)
     report(f"{len(samples.held)} variants, {int(samples.held.sum())} of them held out", None)
-    for kind in ("holistic", "patches"):
+    for kind in KINDS:
         networks[kind] = train_columns(kind, samples, settings, report)
     manifest = calibrated_manifest(networks, samples, settings, name, version)
     return save_model(model_folder, manifest, networks["holistic"], networks["patches"], half_precision=True)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from photodefect.defects import BY_KEY, KEYS
 from photodefect.inputs import holistic_input, patch_inputs
 from photodefect.network.layers import fold_batch_norms
 from photodefect.network.multicolumn import WINDOW, MultiColumnNetwork
-from photodefect.network.registry import build_network
+from photodefect.network.registry import KINDS, Kind, build_network
 from photodefect.photos.decode import decode
 from photodefect.synthesis.blur import smear, visible_share
 from photodefect.synthesis.degrade import Degraded, degrade
@@ -90,19 +90,26 @@ def region_means(features: Tensor) -> Tensor:
     return torch.stack(regions, 1)
 
 
-def frozen_network() -> MultiColumnNetwork:
-    """The compact network with its ImageNet trunk, folded, for feature extraction on one thread."""
-    network = build_network("lite0", "holistic")
-    load_imagenet_trunk(network.trunk.lite0)  # type: ignore[arg-type]
-    network.eval()
-    fold_batch_norms(network)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+Trunks: TypeAlias = Mapping[Kind, MultiColumnNetwork]
+"""The frozen networks by kind."""
 
 
-def cache_shard(source: Path, shard: Path, settings: CacheSettings, network: MultiColumnNetwork) -> None:
+def frozen_trunks() -> Trunks:
+    """The compact networks with their ImageNet trunks, folded, for feature extraction on one thread."""
+    trunks: dict[Kind, MultiColumnNetwork] = {}
+    for kind in KINDS:
+        network = build_network("lite0", kind)
+        load_imagenet_trunk(network.trunk.lite0)  # type: ignore[arg-type]
+        network.eval()
+        fold_batch_norms(network)
+        trunks[kind] = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return trunks
+
+
+def cache_shard(source: Path, shard: Path, settings: CacheSettings, trunks: Trunks) -> None:
     """Degrade one source photo in several ways and store the features of each.
 
-    The shard is an ``.npz`` with ``holistic`` (V + F, 9, C) and ``patches`` (V, P, 9, C) in float32, ``severities``
+    The shard is an ``.npz`` with ``holistic`` (V + F, 9, C) and ``patches`` (V, P, 9, D) in float32, ``severities``
     (V + F, 7) with NaN where a severity is unknown; likewise of zoomed parts as ``zoomed_holistic``,
     ``zoomed_patches`` and ``zoomed_severities``, and of smeared photos as ``smeared_holistic`` and so on. All are
     empty for a photo that isn't clean.
@@ -115,7 +122,7 @@ def cache_shard(source: Path, shard: Path, settings: CacheSettings, network: Mul
         wanted = _wanted(rng, variant, settings)
         degraded = degrade(pixels, wanted, rng)
         crops = settings.patches if variant < settings.variants else 0
-        whole, parts, labels = _seen(degraded, crops, rng, network)
+        whole, parts, labels = _seen(degraded, crops, rng, trunks)
         holistic.append(whole)
         if crops:
             patches.append(parts)
@@ -129,7 +136,7 @@ def cache_shard(source: Path, shard: Path, settings: CacheSettings, network: Mul
         wanted = _wanted_zoomed(rng, variant)
         if part is None:
             continue
-        whole, parts, labels = _seen(degrade(part, wanted, rng), settings.zoom_patches, rng, network)
+        whole, parts, labels = _seen(degrade(part, wanted, rng), settings.zoom_patches, rng, trunks)
         zoomed_holistic.append(whole)
         zoomed_patches.append(parts)
         # What a part of a photo shows is nobody's composition.
@@ -141,7 +148,7 @@ def cache_shard(source: Path, shard: Path, settings: CacheSettings, network: Mul
         wanted = draw_severities(rng, rebalanced=False) | {"undesired_blur": 0.0, "bad_composition": 0.0}
         degraded = degrade(smear(pixels, float(np.exp(rng.uniform(*np.log(SMEARED)))), rng), wanted, rng)
         degraded.severities["undesired_blur"] = visible_share(pixels)
-        whole, parts, labels = _seen(degraded, settings.patches, rng, network)
+        whole, parts, labels = _seen(degraded, settings.patches, rng, trunks)
         smeared_holistic.append(whole)
         smeared_patches.append(parts)
         labels["bad_composition"] = math.nan
@@ -163,16 +170,18 @@ def cache_shard(source: Path, shard: Path, settings: CacheSettings, network: Mul
 
 
 def _seen(
-    degraded: Degraded, crops: int, rng: np.random.Generator, network: MultiColumnNetwork
+    degraded: Degraded, crops: int, rng: np.random.Generator, trunks: Trunks
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], dict[str, float]]:
-    """Region means of the whole (9, C) and of crops (P, 9, C), and the labels as people see them."""
-    whole = holistic_input(degraded.pixels)[None]
+    """Region means of the whole (9, C) and of crops (P, 9, D), and the labels as people see them."""
+    whole = holistic_input(degraded.pixels)
     seed = int(rng.integers(2**31))
-    inputs = np.concatenate([whole, patch_inputs(degraded.pixels, count=crops, seed=seed)]) if crops else whole
-    means = region_features(network, inputs)
+    means = region_features(trunks["holistic"], whole[None])[0]
+    parts = np.empty((0, *means.shape), np.float32)
+    if crops:
+        parts = region_features(trunks["patches"], patch_inputs(degraded.pixels, count=crops, seed=seed))
     labels = dict(degraded.severities)
     labels["bad_exposure"] = seen_exposure(labels["bad_exposure"], whole)
-    return means[0], means[1:], labels
+    return means, parts, labels
 
 
 def zoomed(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8] | None:
@@ -247,19 +256,19 @@ def region_features(network: MultiColumnNetwork, inputs: NDArray[np.uint8]) -> N
     return means
 
 
-_worker_network: MultiColumnNetwork | None = None
+_worker_trunks: Trunks | None = None
 
 
 def _start_worker() -> None:
-    global _worker_network  # noqa: PLW0603 - one network a worker process, built once
+    global _worker_trunks  # noqa: PLW0603 - built once a worker process
     torch.set_num_threads(1)
-    _worker_network = frozen_network()
+    _worker_trunks = frozen_trunks()
 
 
 def _run(source: Path, shard: Path, settings: CacheSettings) -> None:
-    if _worker_network is None:
-        raise RuntimeError("the worker has no network")
-    cache_shard(source, shard, settings, _worker_network)
+    if _worker_trunks is None:
+        raise RuntimeError("the worker has no networks")
+    cache_shard(source, shard, settings, _worker_trunks)
 
 
 def missing_shards(sources: Sequence[Path], folder: Path) -> dict[Path, Path]:
