@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
@@ -12,11 +16,15 @@ from photodefect.network.manifest import Calibration
 LEAST_GOOD = 20
 """Fewer good photos than this say nothing about false alarms."""
 
-ALARMS = ((0.5, 0.07), (0.95, 0.29), (0.98, 0.49))
-"""At most this severity (second) at these quantiles (first) of good photos: 5 % may look mild, 2 % severe."""
+Alarms: TypeAlias = tuple[tuple[float, float], ...]
+"""At most this severity (second) at these quantiles (first) of good photos."""
 
-NOISE_ALARMS = ((0.5, 0.07), (0.9, 0.29), (0.95, 0.49))
-"""The same for noise: good photos of the synthesis are as noisy as a good camera's at dusk, real ones less."""
+ALARMS: Final[Alarms] = ((0.5, 0.07), (0.95, 0.29), (0.98, 0.49))
+"""5 % of good photos may look mild, 2 % severe."""
+
+OTHER_ALARMS: Final[Mapping[str, Alarms]] = MappingProxyType({"noise": ((0.5, 0.07), (0.9, 0.29), (0.95, 0.49))})
+"""Where others hold, by defect key: good photos of the synthesis are as noisy as a good camera's at dusk, real ones
+less."""
 
 FREE = 0.1
 """So far above the scores of good photos no severity is held back any more."""
@@ -49,7 +57,7 @@ def fit_calibration(
     for side in sides:
         clean = raw[known & good] * side
         knots = _side(raw[known] * side, severities[known] * side)
-        alarms = NOISE_ALARMS if defect.key == "noise" else ALARMS
+        alarms = OTHER_ALARMS.get(defect.key, ALARMS)
         halves.append(_capped(knots, clean[clean > 0] if defect.signed else clean, alarms))
     if not defect.signed:
         xs, ys = _ascending([(0.0, 0.0), *halves[0], (1.0, 1.0)])
@@ -59,9 +67,7 @@ def fit_calibration(
     return Calibration(xs, ys)
 
 
-def _capped(
-    knots: list[tuple[float, float]], clean: NDArray[np.float32], alarms: tuple[tuple[float, float], ...]
-) -> list[tuple[float, float]]:
+def _capped(knots: list[tuple[float, float]], clean: NDArray[np.float32], alarms: Alarms) -> list[tuple[float, float]]:
     """Lower the knots to what the scores of good photos allow."""
     limits = [(0.0, 0.0)]
     if len(clean) >= LEAST_GOOD:
