@@ -27,7 +27,7 @@ from photodefect.network.manifest import Calibration, Manifest, Normalization
 from photodefect.network.model import Model
 from photodefect.network.multicolumn import MultiColumnNetwork
 from photodefect.network.reach import Reach
-from photodefect.network.registry import NETWORKS, build_network
+from photodefect.network.registry import NETWORKS, Kind, build_network
 from photodefect.network.stages import network_stages
 from photodefect.network.statistics import CELL, Statistics
 
@@ -136,11 +136,16 @@ def reached(result: Tensor) -> tuple[list[bool], list[bool]]:
 
 
 @pytest.mark.parametrize(
-    ("name", "index"), [("googlenet", 0), ("googlenet", 1), ("lite0", 0), ("lite0", 1), ("lite0", 2)]
+    ("name", "kind", "index"),
+    [
+        *(("googlenet", "patches", index) for index in range(2)),
+        *(("lite0", "patches", index) for index in range(2)),
+        ("lite0", "holistic", 2),
+    ],
 )
 @torch.inference_mode()
-def test_a_stage_sees_exactly_as_far_as_it_says(name: str, index: int) -> None:
-    chain = network_stages(network(name)).chain
+def test_a_stage_sees_exactly_as_far_as_it_says(name: str, kind: Kind, index: int) -> None:
+    chain = network_stages(build_network(name, kind).eval()).chain
     stage, stride = chain[index], chain[index].source_stride
     channels = 3 if index == 0 else chain[index - 1].carries
     side = 640 // stride if index == 0 else 1024 // stride
@@ -151,10 +156,14 @@ def test_a_stage_sees_exactly_as_far_as_it_says(name: str, index: int) -> None:
 
     result = stage.run(source)
 
-    final = result.carried if result.carried is not None else result.features[max(result.features)]
+    final, reach = result.carried, stage.reach
+    if final is None:
+        # A cell is the mean of the positions inside it.
+        final = result.features[max(result.features)]
+        reach = Reach(CELL, reach.before, reach.after + CELL - reach.stride)
     rows, columns = reached(final)
-    assert rows == seen(stage.reach, range(row * stride, (row + 1) * stride), len(rows))
-    assert columns == seen(stage.reach, range(column * stride, (column + 1) * stride), len(columns))
+    assert rows == seen(reach, range(row * stride, (row + 1) * stride), len(rows))
+    assert columns == seen(reach, range(column * stride, (column + 1) * stride), len(columns))
     for features in result.features.values():
         lost_rows, _ = reached(features)
         within = seen(
@@ -181,9 +190,10 @@ def test_the_statistics_see_no_further_than_they_say(row: int) -> None:
 
 def test_the_compact_networks_reach_is_the_one_worked_out_by_hand() -> None:
     # Through the stem (3x3, stride 2, padded after), kernels 3 3s 3 5s 5 3s 3 3 5 5 5 5s 5 5 5 3 at strides 2 to 32.
-    trunk = build_network("lite0", "patches").trunk
+    patches, holistic = (build_network("lite0", kind).trunk.lite0 for kind in ("patches", "holistic"))  # type: ignore[arg-type, union-attr]
 
-    assert trunk.lite0.reach(0, 16) == Reach(stride=32, before=394, after=456)  # type: ignore[union-attr, operator]
+    assert patches.reach(0, 11) == Reach(stride=16, before=154, after=184)  # type: ignore[union-attr, operator]
+    assert holistic.reach(0, 16) == Reach(stride=32, before=394, after=456)  # type: ignore[union-attr, operator]
 
 
 @given(st.integers(1, 90), st.integers(1, 400), st.integers(0, 300), st.integers(0, 300))
