@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -83,6 +84,27 @@ def test_photos_that_are_not_clean_give_empty_shards_and_a_clear_error(tmp_path:
             report=lambda _line, _done: None,
         )
     assert not (tmp_path / "model").exists()
+
+
+def test_a_damaged_photo_is_left_out_and_named_and_the_others_are_used(clean: list[Path], tmp_path: Path) -> None:
+    damaged = tmp_path / "clean" / "damaged.jpg"
+    damaged.write_bytes(b"\xff\xd8\xff\xe0 no photo")
+    seen = {done.source: done.failure for done in cache_features([*clean[:2], damaged], tmp_path / "c", SMALL.cache)}
+    assert set(seen) == {*clean[:2], damaged}
+    assert [source for source, failure in seen.items() if failure is not None] == [damaged]
+    assert "cut short" in seen[damaged].message  # type: ignore[union-attr]
+    assert sorted(path.name for path in (tmp_path / "c").iterdir()) == ["clean__dog.npz", "clean__flowers.npz"]
+
+
+def test_a_photo_that_takes_too_long_is_left_out(clean: list[Path], tmp_path: Path) -> None:
+    with (
+        patch("photodefect.training.features.time_limit", return_value=1e-3),
+        patch("photodefect.training.features.VARIANT_S", 0.0),
+    ):
+        (done,) = cache_features(clean[:1], tmp_path / "c", SMALL.cache, workers=1)
+    assert done.failure is not None
+    assert done.failure.type == "TimedOutError"
+    assert not list((tmp_path / "c").glob("*.npz"))
 
 
 def test_the_same_photo_gives_the_same_shard(clean: list[Path], tmp_path: Path) -> None:

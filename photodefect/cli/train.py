@@ -212,7 +212,7 @@ def train(
             workers=workers,
             quiet=quiet,
         )
-        _name_photos("not found", dict.fromkeys(unusable, ""))
+        _name_photos("unusable", unusable)
         raise typer.Exit(ExitCode.SOME_FAILED if unusable else ExitCode.DONE)
     try:
         with joined_team() as team:

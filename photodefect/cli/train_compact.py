@@ -15,14 +15,14 @@ FEATURES_FOLDER = "training/features"
 
 def train_compact_recipe(
     folder: Path, output: Path, *, name: str, variants: int, rebalanced: float, seed: int, workers: int, quiet: bool
-) -> list[str]:
+) -> dict[str, str]:
     """Train the compact network on degraded variants of the photos in a folder.
 
     Features that an earlier run cached in the same output folder are used, so the same command goes on where it
     stopped.
 
     Returns:
-        Paths that were named but can't be used.
+        Paths that can't be used, and why.
 
     Raises:
         DataError: no photo is clean enough to learn from.
@@ -62,12 +62,13 @@ def train_compact_recipe(
             elif not quiet:
                 note(line)
 
-        train_compact(
+        failed = train_compact(
             sources, output / FEATURES_FOLDER, output, settings, name=name, version=__version__, report=report
         )
     if not quiet:
         note(f"the model is in {output}: photodefect diagnose --model {output} PHOTOS")
-    return [problem.path for problem in listed.problems]
+    unusable = {it.path: it.error.message if it.error else "" for it in listed.problems}
+    return unusable | {str(path): failure.message for path, failure in failed.items()}
 
 
 def refuse_options(given: dict[str, object]) -> None:

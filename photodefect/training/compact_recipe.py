@@ -26,6 +26,7 @@ from photodefect.network.manifest import Calibration, Manifest, Normalization, W
 from photodefect.network.model import save_model
 from photodefect.network.multicolumn import MultiColumnNetwork, expected_severity
 from photodefect.network.registry import KINDS, NETWORKS, Kind, build_network
+from photodefect.records import PhotoFailure
 from photodefect.training.calibration import fit_calibration
 from photodefect.training.columns import ColumnRecipe, compact_column, fit_columns
 from photodefect.training.features import AREAS, CacheSettings, cache_features, missing_shards
@@ -270,7 +271,7 @@ def train_compact(
     name: str,
     version: str,
     report: Report,
-) -> Manifest:
+) -> dict[Path, PhotoFailure]:
     """Train the compact network from clean photographs and save it.
 
     Args:
@@ -283,15 +284,20 @@ def train_compact(
         report: told what is going on, line by line, and how many photos are cached while that goes on.
 
     Returns:
-        The manifest as saved.
+        The photos that couldn't be used, and why.
 
     Raises:
         DataError: nothing to learn from.
         ModelError: the ImageNet weights are missing.
     """
+    unusable: dict[Path, PhotoFailure] = {}
     already = len(sources) - len(missing_shards(sources, cache_folder))
-    for done, source in enumerate(cache_features(sources, cache_folder, settings.cache, workers=settings.workers), 1):
-        report(f"features of {source.name} are cached", already + done)
+    for done, cached in enumerate(cache_features(sources, cache_folder, settings.cache, workers=settings.workers), 1):
+        if cached.failure is None:
+            report(f"features of {cached.source.name} are cached", already + done)
+        else:
+            unusable[cached.source] = cached.failure
+            report(f"{cached.source} is left out: {cached.failure.message}", already + done)
     shards = sorted(path for path in cache_folder.glob("*.npz") if not path.name.endswith(".partial.npz"))
     networks: dict[Kind, MultiColumnNetwork] = {}
     samples = load_samples(shards, settings)
@@ -299,7 +305,8 @@ def train_compact(
     for kind in KINDS:
         networks[kind] = train_columns(kind, samples, settings, report)
     manifest = calibrated_manifest(networks, samples, settings, name, version)
-    return save_model(model_folder, manifest, networks["holistic"], networks["patches"], half_precision=True)
+    save_model(model_folder, manifest, networks["holistic"], networks["patches"], half_precision=True)
+    return unusable
 
 
 def train_columns(kind: Kind, samples: Samples, settings: CompactSettings, report: Report) -> MultiColumnNetwork:

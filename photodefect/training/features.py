@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
+from functools import cache
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -22,16 +22,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from photodefect.defects import BY_KEY, KEYS
+from photodefect.engines import choose_engine
 from photodefect.inputs import holistic_input, patch_inputs
 from photodefect.network.layers import fold_batch_norms
 from photodefect.network.multicolumn import WINDOW, MultiColumnNetwork
 from photodefect.network.registry import KINDS, Kind, build_network
-from photodefect.photos.decode import decode
+from photodefect.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
+from photodefect.records import PhotoFailure
 from photodefect.synthesis.blur import smear, visible_share
 from photodefect.synthesis.degrade import Degraded, degrade
 from photodefect.synthesis.severities import draw_severities
 from photodefect.synthesis.sources import is_clean, source_quality
 from photodefect.training.imagenet import load_imagenet_trunk
+from photodefect.workers.limits import memory_limit, time_limit
+from photodefect.workers.pool import ProcessWorkers
+from photodefect.workers.tasks import Settings, Task
 
 EDGES: Final = (0, 2, 5, WINDOW)
 """Cells at which the window is cut, along each side."""
@@ -52,6 +57,9 @@ MISLED: Final = ("bad_white_balance", "bad_exposure", "bad_white_balance", "bad_
 
 SMEARED: Final = (6.0, 30.0)
 """Deviations in pixels of a point spread function that leaves nothing sharp at original resolution."""
+
+VARIANT_S: Final = 2.0
+"""Seconds that a variant may take for each megapixel of its photo: ten times what one takes on a slow machine."""
 
 ORDINARY: Final = 45.0
 """Mean CIE L* of ordinary good photographs."""
@@ -106,15 +114,14 @@ def frozen_trunks() -> Trunks:
     return trunks
 
 
-def cache_shard(source: Path, shard: Path, settings: CacheSettings, trunks: Trunks) -> None:
-    """Degrade one source photo in several ways and store the features of each.
+def cache_shard(pixels: NDArray[np.uint8], source: Path, shard: Path, settings: CacheSettings, trunks: Trunks) -> None:
+    """Degrade one source photo, (H, W, 3) sRGB, in several ways and store the features of each.
 
     The shard is an ``.npz`` with ``holistic`` (V + F, 9, C) and ``patches`` (V, P, 9, D) in float32, ``severities``
     (V + F, 7) with NaN where a severity is unknown; likewise of zoomed parts as ``zoomed_holistic``,
     ``zoomed_patches`` and ``zoomed_severities``, and of smeared photos as ``smeared_holistic`` and so on. All are
     empty for a photo that isn't clean.
     """
-    pixels = decode(source).pixels
     kept = is_clean(source_quality(pixels))
     rng = np.random.default_rng([settings.seed, zlib.crc32(source.name.encode())])
     holistic, patches, severities = [], [], []
@@ -256,19 +263,48 @@ def region_features(network: MultiColumnNetwork, inputs: NDArray[np.uint8]) -> N
     return means
 
 
-_worker_trunks: Trunks | None = None
+@dataclass(frozen=True)
+class Cached:
+    """A source photo that is done.
+
+    Attributes:
+        source: the photo.
+        failure: why there are no features of it; None if there are.
+    """
+
+    source: Path
+    failure: PhotoFailure | None = None
 
 
-def _start_worker() -> None:
-    global _worker_trunks  # noqa: PLW0603 - built once a worker process
+@dataclass(frozen=True)
+class _CacheFeatures:
+    """What becomes of a source photo where it is decoded: its shard."""
+
+    source: Path
+    shard: Path
+    settings: CacheSettings
+
+    def prepare(self) -> None:
+        """Build the networks.
+
+        Raises:
+            ModelError: the ImageNet weights are missing.
+        """
+        _worker_trunks()
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> OSError | None:
+        """Write the shard of (H, W, 3) sRGB; what is in the way if it can't be written."""
+        try:
+            cache_shard(pixels, self.source, self.shard, self.settings, _worker_trunks())
+        except OSError as error:
+            return error
+        return None
+
+
+@cache
+def _worker_trunks() -> Trunks:
     torch.set_num_threads(1)
-    _worker_trunks = frozen_trunks()
-
-
-def _run(source: Path, shard: Path, settings: CacheSettings) -> None:
-    if _worker_trunks is None:
-        raise RuntimeError("the worker has no networks")
-    cache_shard(source, shard, settings, _worker_trunks)
+    return frozen_trunks()
 
 
 def missing_shards(sources: Sequence[Path], folder: Path) -> dict[Path, Path]:
@@ -279,8 +315,10 @@ def missing_shards(sources: Sequence[Path], folder: Path) -> dict[Path, Path]:
 
 def cache_features(
     sources: Sequence[Path], folder: Path, settings: CacheSettings, *, workers: int = 2
-) -> Iterator[Path]:
+) -> Iterator[Cached]:
     """Cache the features of many source photos, one process a core; shards that exist already are kept.
+
+    A photo that can't be decoded, or that takes its process with it, costs nothing but itself.
 
     Args:
         sources: clean photos.
@@ -289,12 +327,29 @@ def cache_features(
         workers: processes.
 
     Yields:
-        Each source as its shard is complete.
+        Each source as it is done.
+
+    Raises:
+        ModelError: the ImageNet weights are missing.
+        OSError: a shard can't be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    missing = missing_shards(sources, folder)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker) as pool:
-        futures = {pool.submit(_run, source, shard, settings): source for source, shard in missing.items()}
+    seconds = VARIANT_S * (settings.variants + settings.frames + settings.zooms + settings.smears)
+    # No severities are wanted, so that the model that is named is never loaded.
+    looked_at = Settings(choose_engine(), DEFAULT_PATCHES, DEFAULT_PLACEMENT)
+    pool = ProcessWorkers(looked_at, workers, memory_limit())
+    try:
+        futures = {}
+        for source, shard in missing_shards(sources, folder).items():
+            look = _CacheFeatures(source, shard, settings)
+            task = Task(str(source), look=look, limit_s=time_limit(str(source), 0), look_s=seconds)
+            futures[pool.submit(task)] = source
         for future in as_completed(futures):
-            future.result()
-            yield futures[future]
+            outcome = future.result()
+            if outcome.fatal is not None:
+                raise outcome.fatal
+            if isinstance(outcome.seen, OSError):
+                raise outcome.seen
+            yield Cached(futures[future], outcome.failure)
+    finally:
+        pool.close()
