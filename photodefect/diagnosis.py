@@ -15,6 +15,7 @@ import os
 from collections import deque
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -210,8 +211,10 @@ class Diagnoser:
         Raises:
             ModelError: the model's files turn out to be damaged when the first photo needs them.
         """
-        for diagnosis, _ in self._run(paths, None):
-            yield diagnosis
+        # Closed, not left to be collected: an interrupt in the meantime would be ignored, with a traceback.
+        with closing(self._run(paths, None)) as run:
+            for diagnosis, _ in run:
+                yield diagnosis
 
     def look_at(
         self, paths: Iterable[str | os.PathLike[str]], look: Look[T]
