@@ -68,7 +68,7 @@ class _Statistics:
         """By scale: see :meth:`filters`."""
         return {scale: self.filters(image) for scale, image in ((1, self.rgb), (2, self.half), (4, self.quarter))}
 
-    @property
+    @cached_property
     def luma(self) -> Value:
         return self.channels(self.filtered[1], 5, 6)
 
