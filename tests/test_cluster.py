@@ -235,7 +235,7 @@ def test_a_photo_that_always_takes_its_worker_with_it_is_a_record_and_the_others
     cluster: str, environment: dict[str, str], random_model: Path, tmp_path: Path
 ) -> None:
     script = f"""
-import os, sys
+import os, time
 from photodefect.cli.cluster import _job
 from photodefect.distributed.cluster import joined
 from photodefect.distributed.plan import make_plan
@@ -249,16 +249,17 @@ class Fragile(PhotoWorker):
 
     def diagnose(self, names):
         if "poison.jpg" in names:
+            time.sleep(0.5)  # until others would wait behind it
             os._exit(1)
         return [Diagnosis(name) for name in names]
 
 job = _job({str(random_model)!r}, device="cpu", patches=1, placement="random", seed=None, limits={{}}, time_limit=None)
 with joined({cluster!r}):
     from photodefect.distributed.run import run
-    names = ["00.jpg", "poison.jpg", "01.jpg"]
-    plan = make_plan(ResultsFolder({str(tmp_path / "results")!r}), map(os.fsencode, names), [], job, part_size=3)
+    names = ["poison.jpg", *(f"{{number:02}}.jpg" for number in range(8))]
+    plan = make_plan(ResultsFolder({str(tmp_path / "results")!r}), map(os.fsencode, names), [], job, part_size=9)
     told = []
-    for diagnosis in run(plan, job, 2, worker=Fragile):
+    for diagnosis in run(plan, job, 1, worker=Fragile):
         told.append((diagnosis.path, diagnosis.error and diagnosis.error.type))
 print(sorted(told))
 """
@@ -266,6 +267,7 @@ print(sorted(told))
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_S
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "[('00.jpg', None), ('01.jpg', None), ('poison.jpg', 'WorkerLostError')]\n"
+    others = [(f"{number:02}.jpg", None) for number in range(8)]
+    assert done.stdout == f"{[*others, ('poison.jpg', 'WorkerLostError')]}\n"
     rows = pq.read_table(tmp_path / "results" / "part-000000.parquet")
-    assert rows.column("error_type").to_pylist() == [None, "WorkerLostError", None]
+    assert rows.column("error_type").to_pylist() == ["WorkerLostError", *[None] * 8]

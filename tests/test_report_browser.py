@@ -313,6 +313,20 @@ def test_the_keyboard_is_enough(page: Page, small: Path) -> None:
     assert page.names() == ["IMG_9.jpg"]
 
 
+def test_a_key_that_comes_right_after_the_viewer_was_closed_is_not_taken_back(page: Page, small: Path) -> None:
+    page.open(small)
+    page.one("#grid .card").click()
+    page.press(Keys.ARROW_RIGHT)
+    page.script(
+        "const viewer = document.getElementById('viewer');"
+        "viewer.addEventListener('close', () => { document.title = 'told'; });"
+        "viewer.close();"
+        "document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key: 'End', bubbles: true }));"
+    )
+    page.wait(lambda: page.driver.title == "told")
+    assert page.focused().find_element(By.CLASS_NAME, "name").text == "bytes \\xff.jpg"
+
+
 def test_arrow_keys_still_work_after_a_click_on_the_photo(page: Page, small: Path) -> None:
     page.open(small)
     page.all("#grid .card")[0].click()

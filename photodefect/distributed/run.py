@@ -155,7 +155,10 @@ def _pass(
             batch_size=None,
             batch_format="pyarrow",
             zero_copy_batch=True,
-            compute=ray.data.ActorPoolStrategy(size=min(workers, len(tasks))),
+            # Photos that are tried one by one must not wait at a worker: it would take them with it.
+            compute=ray.data.ActorPoolStrategy(
+                size=min(workers, len(tasks)), max_tasks_in_flight_per_actor=1 if chunk == 1 else None
+            ),
             max_restarts=-1,
             max_task_retries=RETRIES,
             **_needs(job),

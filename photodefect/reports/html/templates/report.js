@@ -304,6 +304,7 @@
     const step = steps[event.key];
     if (step === undefined) return;
     event.preventDefault();
+    leaveViewer();
     goTo(state.active + step);
   });
   const placeOf = (target) => {
@@ -525,11 +526,14 @@
   find("strength").addEventListener("input", (event) => {
     find("frame").style.setProperty("--strength", String(event.target.value / 100));
   });
-  viewer.addEventListener("close", () => {
+  // The browser tells that the viewer was closed a moment after it has given the focus back; a key may come between.
+  function leaveViewer() {
+    if (viewer.open || state.open < 0) return;
     document.documentElement.style.overflow = "";
     goTo(state.open);
     state.open = -1;
-  });
+  }
+  viewer.addEventListener("close", leaveViewer);
   // On the whole page: after a click on the photo nothing in the viewer has the focus.
   addEventListener("keydown", (event) => {
     if (!viewer.open || event.altKey || event.ctrlKey || event.metaKey || event.target.type === "range") return;
