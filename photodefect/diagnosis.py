@@ -31,7 +31,7 @@ from photodefect.verdicts import DEFAULT_THRESHOLDS, Threshold
 from photodefect.workers.limits import available_cores, default_workers, time_limit
 from photodefect.workers.limits import memory_limit as worker_memory_limit
 from photodefect.workers.pool import ProcessWorkers, ThreadWorkers, Workers
-from photodefect.workers.tasks import Look, Outcome, Settings, Task
+from photodefect.workers.tasks import TIME_LIMIT_OPTION, Look, Outcome, Settings, Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -150,8 +150,8 @@ class Diagnoser:
             patches,
             placement,
             seed,
-            max_pixels,
-            threads or max(1, available_cores() // self._count),
+            max_pixels=max_pixels,
+            threads=threads or max(1, available_cores() // self._count),
             score=choice.device == "cpu",
             cache=None if self._cache is None else self._cache.file,
         )
@@ -321,6 +321,7 @@ class Diagnoser:
             look_kind=look.kind if look is not None and to_look else "",
             limit_s=time_limit(path, settings.patches) if self._time_limit is None else self._time_limit,
             look_s=look.seconds if look is not None and to_look and self._time_limit is None else 0.0,
+            remedy=TIME_LIMIT_OPTION,
         )
         return _Waiting(path, known, finding, self._workers.submit(task))
 

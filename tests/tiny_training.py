@@ -15,6 +15,7 @@ from photodefect.defects import DEFECTS, PATCH_DEFECTS, Defect
 from photodefect.errors import UnreadableError
 from photodefect.network.multicolumn import Column, InputNormalization, MultiColumnNetwork
 from photodefect.network.registry import Kind, NetworkBuilder
+from photodefect.photos.decode import Decoder, decode_pixels
 from photodefect.training.photo_sets import TrainingPhoto
 
 
@@ -73,7 +74,7 @@ class MemoryPhotos:
     def votes(self, defect: Defect) -> list[Sequence[float]] | None:
         return self.given.get(defect.key)
 
-    def load(self, index: int) -> TrainingPhoto:
+    def load(self, index: int, decoder: Decoder = decode_pixels) -> TrainingPhoto:  # noqa: ARG002
         self.loads.append(index)
         pixels = self.photos[index]
         if pixels is None:

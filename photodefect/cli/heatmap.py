@@ -229,7 +229,7 @@ def _map_photo(
     from photodefect.parts import part_of  # noqa: PLC0415
     from photodefect.workers.limits import MAPPING_S  # noqa: PLC0415
     from photodefect.workers.limits import time_limit as usual_limit  # noqa: PLC0415
-    from photodefect.workers.tasks import Task  # noqa: PLC0415
+    from photodefect.workers.tasks import TIME_LIMIT_OPTION, Task  # noqa: PLC0415
 
     photo, files = draw.photo, draw.files
     parts = {what: part_of(path) for what, path in files.items()}
@@ -243,6 +243,7 @@ def _map_photo(
             look=replace(draw, files=parts),
             limit_s=usual_limit(photo, draw.settings.patches) if time_limit is None else time_limit,
             look_s=MAPPING_S if time_limit is None else 0.0,
+            remedy=TIME_LIMIT_OPTION,
         )
         under_way = True
         outcome = workers.submit(task).result()

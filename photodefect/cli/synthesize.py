@@ -15,9 +15,12 @@ from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.options import Quiet
 from photodefect.defects import KEYS
 from photodefect.errors import DataError, NothingToDoError
+from photodefect.photos.decode import Decoder
 from photodefect.photos.find import find_photos
 from photodefect.synthesis.contact_sheet import contact_sheet
 from photodefect.synthesis.labelled_set import LABELS, check_new_folder, examine, load_source, new_folder, write_set
+from photodefect.workers.isolated import IsolatedDecoder
+from photodefect.workers.limits import default_workers
 
 T = TypeVar("T")
 
@@ -60,25 +63,30 @@ def synthesize(  # noqa: PLR0917 - a command has as many parameters as it has op
         raise NothingToDoError(f"no photo in {folder}")
     clean: list[Path] = []
     unreadable = unclean = 0
-    for source in _progress(examine(paths, size), len(paths), "choosing sources", quiet=quiet):
-        if source.unreadable:
-            unreadable += 1
-            complain(source.problem or "")
-        elif source.problem and not any_source:
-            unclean += 1
-        else:
-            clean.append(source.path)
-    if not clean:
-        raise NothingToDoError(
-            f"none of {len(paths)} photos in {folder} is a clean source"
-            f"{'' if any_source else '; --any-source takes them as they are'}"
+    threads = default_workers()
+    with IsolatedDecoder(threads) as decoder:
+        examined = examine(paths, size, decoder, threads=threads)
+        for source in _progress(examined, len(paths), "choosing sources", quiet=quiet):
+            if source.unreadable:
+                unreadable += 1
+                complain(source.problem or "")
+            elif source.problem and not any_source:
+                unclean += 1
+            else:
+                clean.append(source.path)
+        if not clean:
+            raise NothingToDoError(
+                f"none of {len(paths)} photos in {folder} is a clean source"
+                f"{'' if any_source else '; --any-source takes them as they are'}"
+            )
+        new_folder(output)
+        written = write_set(
+            clean, output, count=count, seed=seed, rebalanced=rebalanced, long_side=size, decoder=decoder
         )
-    new_folder(output)
-    written = write_set(clean, output, count=count, seed=seed, rebalanced=rebalanced, long_side=size)
-    for _ in _progress(written, count, "degrading", quiet=quiet):
-        pass
-    if sheets:
-        _write_sheets(clean, output / _SHEETS, seed=seed, size=size, quiet=quiet)
+        for _ in _progress(written, count, "degrading", quiet=quiet):
+            pass
+        if sheets:
+            _write_sheets(clean, output / _SHEETS, decoder, seed=seed, size=size, quiet=quiet)
     if not quiet:
         left_out = f", {unclean} left out as not clean" if unclean else ""
         note(f"{count} pictures from {len(clean)} photos{left_out}: {output / LABELS}")
@@ -86,9 +94,9 @@ def synthesize(  # noqa: PLR0917 - a command has as many parameters as it has op
         raise typer.Exit(ExitCode.SOME_FAILED)
 
 
-def _write_sheets(clean: list[Path], folder: Path, *, seed: int, size: int, quiet: bool) -> None:
+def _write_sheets(clean: list[Path], folder: Path, decoder: Decoder, *, seed: int, size: int, quiet: bool) -> None:
     folder.mkdir()
-    photos = [load_source(clean[row % len(clean)], size) for row in range(_SHEET_ROWS)]
+    photos = [load_source(clean[row % len(clean)], size, decoder) for row in range(_SHEET_ROWS)]
     for index, key in enumerate(_progress(iter(KEYS), len(KEYS), "contact sheets", quiet=quiet)):
         sheet = contact_sheet(key, photos, seed=seed + index)
         with (folder / f"{key}.jpg").open("xb") as stream:

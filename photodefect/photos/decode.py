@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from photodefect.errors import UnsupportedError
 from photodefect.photos.facts import DEFAULT_MAX_PIXELS, Provenance
@@ -12,7 +17,16 @@ from photodefect.photos.photo import Memory, Photo
 from photodefect.photos.raster import decode_raster
 from photodefect.photos.raw import decode_raw, has_raw_tags
 
-__all__ = ["DEFAULT_MAX_PIXELS", "Memory", "Photo", "Provenance", "decode", "decode_bytes"]
+__all__ = [
+    "DEFAULT_MAX_PIXELS",
+    "Decoder",
+    "Memory",
+    "Photo",
+    "Provenance",
+    "decode",
+    "decode_bytes",
+    "decode_pixels",
+]
 
 
 def decode(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo:
@@ -33,6 +47,15 @@ def decode(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo:
     The messages don't name the file: a record or report that holds them does.
     """
     return decode_bytes(read_photo(path), path.suffix, max_pixels=max_pixels)
+
+
+Decoder: TypeAlias = Callable[[Path], NDArray[np.uint8]]
+"""Reads a photo's pixels, (height, width, 3) sRGB, upright; what it can't read is a :class:`PhotoError`."""
+
+
+def decode_pixels(path: Path) -> NDArray[np.uint8]:
+    """The pixels that :func:`decode` reads: the :data:`Decoder` of whoever isn't afraid of broken photos."""
+    return decode(path).pixels
 
 
 def decode_bytes(

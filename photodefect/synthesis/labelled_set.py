@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,7 +15,7 @@ from PIL import Image
 
 from photodefect.defects import KEYS
 from photodefect.errors import DataError, PhotoError
-from photodefect.photos.decode import decode
+from photodefect.photos.decode import Decoder, decode_pixels
 from photodefect.synthesis.colour import Pixels
 from photodefect.synthesis.degrade import degrade
 from photodefect.synthesis.severities import draw_severities
@@ -41,14 +42,19 @@ class Source:
     unreadable: bool = False
 
 
-def load_source(path: Path, long_side: int) -> Pixels:
+def load_source(path: Path, long_side: int, decoder: Decoder = decode_pixels) -> Pixels:
     """Decode a photograph and reduce it to a long side of at most ``long_side``: (H, W, 3) uint8.
+
+    Args:
+        path: of the photograph.
+        long_side: in pixels.
+        decoder: reads it.
 
     Raises:
         PhotoError: it can't be decoded, or is too small; the message names it.
     """
     try:
-        image = Image.fromarray(decode(path).pixels)
+        image = Image.fromarray(decoder(path))
     except PhotoError as error:
         raise type(error)(f"{path}: {error}") from error
     image.thumbnail((long_side, long_side), Image.Resampling.LANCZOS)
@@ -57,15 +63,32 @@ def load_source(path: Path, long_side: int) -> Pixels:
     return np.asarray(image)
 
 
-def examine(paths: Sequence[Path], long_side: int) -> Iterator[Source]:
-    """Look at photographs one by one: which are clean enough to be sources?"""
-    for path in paths:
+def examine(
+    paths: Sequence[Path], long_side: int, decoder: Decoder = decode_pixels, *, threads: int = 1
+) -> Iterator[Source]:
+    """Look at photographs: which are clean enough to be sources?
+
+    Args:
+        paths: of the photographs.
+        long_side: as in :func:`load_source`.
+        decoder: likewise; called by the threads.
+        threads: that look at so many at once.
+
+    Yields:
+        What is to be said of each, in the order given.
+    """
+
+    def look(path: Path) -> Source:
         try:
-            reason = why_not_clean(source_quality(load_source(path, long_side)))
+            return Source(path, why_not_clean(source_quality(load_source(path, long_side, decoder))))
         except PhotoError as error:
-            yield Source(path, str(error), unreadable=True)
-        else:
-            yield Source(path, reason)
+            return Source(path, str(error), unreadable=True)
+
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="sources")
+    try:
+        yield from pool.map(look, paths)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # after Ctrl-C they end when the decoder does
 
 
 def check_new_folder(folder: Path) -> None:
@@ -92,7 +115,14 @@ def new_folder(folder: Path) -> None:
 
 
 def write_set(
-    sources: Sequence[Path], folder: Path, *, count: int, seed: int, rebalanced: float, long_side: int
+    sources: Sequence[Path],
+    folder: Path,
+    *,
+    count: int,
+    seed: int,
+    rebalanced: float,
+    long_side: int,
+    decoder: Decoder = decode_pixels,
 ) -> Iterator[Path]:
     """Write ``count`` degraded photographs and ``labels.csv`` into an empty folder.
 
@@ -107,6 +137,7 @@ def write_set(
         rebalanced: share of pictures with one defect drawn evenly over its range, 0..1; the others have severities
             as people's photographs have them.
         long_side: photographs are reduced to this first, in pixels.
+        decoder: reads them.
 
     Yields:
         Each picture as it is written.
@@ -124,7 +155,7 @@ def write_set(
         for index in range(count):
             rng = np.random.default_rng([seed, index])
             wanted = draw_severities(rng, rebalanced=bool(rng.random() < rebalanced))
-            degraded = degrade(load_source(sources[index % len(sources)], long_side), wanted, rng)
+            degraded = degrade(load_source(sources[index % len(sources)], long_side, decoder), wanted, rng)
             path = images / f"{index:0{digits}d}.jpg"
             with path.open("xb") as image:
                 Image.fromarray(degraded.pixels).save(image, "JPEG", quality=_QUALITY, subsampling=0)

@@ -22,12 +22,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from photodefect.defects import BY_KEY, KEYS
-from photodefect.engines import choose_engine
 from photodefect.inputs import holistic_input, patch_inputs
 from photodefect.network.layers import fold_batch_norms
 from photodefect.network.multicolumn import WINDOW, MultiColumnNetwork
 from photodefect.network.registry import KINDS, Kind, build_network
-from photodefect.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
 from photodefect.records import PhotoFailure
 from photodefect.synthesis.blur import smear, visible_share
 from photodefect.synthesis.degrade import Degraded, degrade
@@ -36,7 +34,7 @@ from photodefect.synthesis.sources import is_clean, source_quality
 from photodefect.training.imagenet import load_imagenet_trunk
 from photodefect.workers.limits import memory_limit, time_limit
 from photodefect.workers.pool import ProcessWorkers
-from photodefect.workers.tasks import Settings, Task
+from photodefect.workers.tasks import Decoding, Task
 
 EDGES: Final = (0, 2, 5, WINDOW)
 """Cells at which the window is cut, along each side."""
@@ -335,9 +333,7 @@ def cache_features(
     """
     folder.mkdir(parents=True, exist_ok=True)
     seconds = VARIANT_S * (settings.variants + settings.frames + settings.zooms + settings.smears)
-    # No severities are wanted, so that the model that is named is never loaded.
-    looked_at = Settings(choose_engine(), DEFAULT_PATCHES, DEFAULT_PLACEMENT)
-    pool = ProcessWorkers(looked_at, workers, memory_limit())
+    pool = ProcessWorkers(Decoding(), workers, memory_limit())
     try:
         futures = {}
         for source, shard in missing_shards(sources, folder).items():

@@ -17,7 +17,7 @@ from PIL import Image
 from photodefect.defects import KEYS, Defect
 from photodefect.labels import LabelledSet
 from photodefect.monochrome import is_monochrome
-from photodefect.photos.decode import decode
+from photodefect.photos.decode import Decoder, decode_pixels
 from photodefect.synthesis.degrade import degrade
 from photodefect.synthesis.severities import draw_severities
 from photodefect.synthesis.sources import source_quality, why_not_clean
@@ -83,8 +83,12 @@ class TrainingPhotos(Protocol):
         """Single votes of each item, (N,); None if there are none for this defect."""
         ...
 
-    def load(self, index: int) -> TrainingPhoto:
+    def load(self, index: int, decoder: Decoder = decode_pixels) -> TrainingPhoto:
         """Decode an item.
+
+        Args:
+            index: of the item.
+            decoder: reads its file.
 
         Raises:
             PhotoError: its file can't be decoded.
@@ -123,9 +127,9 @@ class LabelledPhotos:
         given = [(photo.votes or {}).get(defect.key, ()) for photo in self._photos]
         return [*given] if any(not math.isnan(vote) for votes in given for vote in votes) else None
 
-    def load(self, index: int) -> TrainingPhoto:
+    def load(self, index: int, decoder: Decoder = decode_pixels) -> TrainingPhoto:
         """See :class:`TrainingPhotos`."""
-        return TrainingPhoto(decode(self._photos[index].path).pixels, self.severities[index])
+        return TrainingPhoto(decoder(self._photos[index].path), self.severities[index])
 
 
 class SyntheticPhotos:
@@ -172,10 +176,10 @@ class SyntheticPhotos:
         """See :class:`TrainingPhotos`."""
         return None
 
-    def load(self, index: int) -> TrainingPhoto:
+    def load(self, index: int, decoder: Decoder = decode_pixels) -> TrainingPhoto:
         """See :class:`TrainingPhotos`."""
         path = self.path(index)
-        pixels = decode(path).pixels
+        pixels = decoder(path)
         unknown = np.full(len(KEYS), math.nan)
         if path not in self._unfit:
             self._unfit[path] = self._why_unfit(pixels)

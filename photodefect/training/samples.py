@@ -31,6 +31,8 @@ from photodefect.network.registry import Kind
 from photodefect.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
 from photodefect.sampling import Sample, SampleKind, SamplePlan, SampleSource, sample_plan
 from photodefect.training.photo_sets import TrainingPhotos
+from photodefect.workers.isolated import IsolatedDecoder
+from photodefect.workers.limits import available_cores
 
 READ_AHEAD: Final = 2
 """Batches that are made while the network works on the one before them."""
@@ -137,10 +139,12 @@ def shuffled(source: SampleSource, seed: int, epoch: int, window: int) -> NDArra
 class SampleReader:
     """Cuts samples from photos in a few threads, and keeps them until the memory is needed.
 
+    Files are decoded in processes, so that a photo that hangs or kills its decoder is left out as a damaged one is.
+
     Args:
         photos: where from.
         seed: of the places of cuts.
-        workers: threads.
+        workers: threads, and processes unless there are fewer cores.
         cache_mb: memory for cuts, in megabytes. How much there is changes nothing but the time.
     """
 
@@ -152,6 +156,7 @@ class SampleReader:
         self._used = 0
         self._cache: OrderedDict[tuple[object, ...], tuple[Future[Cuts], int]] = OrderedDict()
         self._pool = ThreadPoolExecutor(max(1, workers), thread_name_prefix="samples")
+        self._decoder = IsolatedDecoder(min(max(1, workers), available_cores()))
 
     def __enter__(self) -> SampleReader:
         return self
@@ -159,6 +164,7 @@ class SampleReader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._decoder.close()  # or those who wait for a photo would be waited for
         self._pool.shutdown(cancel_futures=True)
 
     def whole(self, photo: int) -> Future[Cuts]:
@@ -194,7 +200,7 @@ class SampleReader:
         path = str(self.photos.path(index))
         nothing = Cuts(np.empty((0, SIDE, SIDE, 3), np.uint8), np.full(len(KEYS), np.nan))
         try:
-            photo = self.photos.load(index)
+            photo = self.photos.load(index, self._decoder)
         except PhotoError as error:
             self.left_out.unreadable[path] = str(error)
             return nothing

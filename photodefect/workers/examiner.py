@@ -14,7 +14,7 @@ from photodefect.errors import ModelError, PhotoError, TooLargeError
 from photodefect.findings import known_finding
 from photodefect.photos.files import read_photo
 from photodefect.records import PhotoFailure
-from photodefect.workers.tasks import Outcome, Prepared, Settings, Task
+from photodefect.workers.tasks import Decoding, Outcome, Prepared, Settings, Task
 
 if TYPE_CHECKING:
     from photodefect.engines import Engine
@@ -29,7 +29,7 @@ class Examiner:
     """Works on photos, one after the other. Decoders and networks are loaded when the first photo needs them.
 
     Args:
-        settings: how photos are looked at.
+        settings: how photos are looked at. Findings can only be made with :class:`Settings`, which name a model.
         engine: computes the scores; None to open the one that the settings name.
         working: called with the seconds that what comes next may take: before a photo is decoded, when all that takes
             long the first time is done, and before its look if that has a time of its own.
@@ -39,13 +39,14 @@ class Examiner:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: Decoding,
         engine: Engine | None = None,
         working: Callable[[float], None] = lambda _: None,
         *,
         reuse_memory: bool = False,
     ) -> None:
         self._settings = settings
+        self._scoring = settings if isinstance(settings, Settings) else None
         self._engine = engine
         self._working = working
         self._cache = None if settings.cache is None else CacheReader(settings.cache)
@@ -83,6 +84,9 @@ class Examiner:
         if task.kind and known_finding(known.get(task.kind), self._settings.max_pixels) is None:
             known.pop(task.kind, None)
         to_score = bool(task.kind) and task.kind not in known
+        scoring = self._scoring if to_score else None
+        if to_score and scoring is None:
+            raise TypeError("a finding is wanted of a worker that has no model")
         to_look = task.look is not None and task.look_kind not in known
         if not (to_score or to_look):
             return Outcome(known=known, content=content, stamp=stamp)
@@ -91,27 +95,27 @@ class Examiner:
         from photodefect.photos.decode import Memory, decode_bytes  # noqa: PLC0415
         from photodefect.photos.exif import read_capture  # noqa: PLC0415
 
-        if to_score:
+        if scoring is not None:
             from photodefect.scoring import make_inputs, score  # noqa: PLC0415
 
-            if self._settings.score and self._engine is None:
-                self._engine = self._settings.choice.open(self._settings.threads)
+            if scoring.score and self._engine is None:
+                self._engine = scoring.choice.open(scoring.threads)
                 _give_back_memory()
         if to_look and isinstance(task.look, Prepared):
             task.look.prepare()
         if self._reuse_memory and self._memory is None:
             self._memory = Memory()
         self._working(task.limit_s)
-        capture = read_capture(data)
+        capture = None if scoring is None else read_capture(data)
         photo = decode_bytes(data, path.suffix, max_pixels=self._settings.max_pixels, memory=self._memory)
         del data
         inputs = finding = None
-        if to_score:
+        if scoring is not None:
             inputs = make_inputs(
                 photo.pixels,
-                patches=self._settings.patches,
-                placement=self._settings.placement,
-                seed=self._settings.seed,
+                patches=scoring.patches,
+                placement=scoring.placement,
+                seed=scoring.seed,
                 capture=capture,
                 provenance=photo.provenance,
             )
@@ -121,8 +125,8 @@ class Examiner:
                 self._working(task.longest(photo.width * photo.height))
             seen = task.look(photo.pixels)
         del photo  # the largest thing that there is
-        if inputs is not None and self._engine is not None:
-            (finding,) = score(self._engine, self._settings.choice.manifest, [inputs])
+        if inputs is not None and scoring is not None and self._engine is not None:
+            (finding,) = score(self._engine, scoring.choice.manifest, [inputs])
             inputs = None
         return Outcome(finding, inputs, seen, known, content, stamp)
 

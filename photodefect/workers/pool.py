@@ -20,7 +20,7 @@ from photodefect.engines import Engine
 from photodefect.errors import DecoderDiedError, PhotodefectError, TimedOutError
 from photodefect.records import PhotoFailure
 from photodefect.workers.process import Setup, Working
-from photodefect.workers.tasks import Outcome, Settings, Task
+from photodefect.workers.tasks import Decoding, Outcome, Settings, Task
 
 LOADING_LIMIT_S: Final = 600.0
 """How long loading may take: a model, and making its graphs at first use on a slow machine."""
@@ -71,12 +71,12 @@ class ProcessWorkers:
     A process that dies, or that takes longer than a task may, costs its photo alone: the next task gets a new one.
 
     Args:
-        settings: how photos are looked at.
+        settings: how photos are looked at, or only decoded.
         count: of processes.
         memory_bytes: that each may use, where the system can limit it; 0 for no limit.
     """
 
-    def __init__(self, settings: Settings, count: int, memory_bytes: int) -> None:
+    def __init__(self, settings: Decoding, count: int, memory_bytes: int) -> None:
         processes: list[WorkerProcess] = []
 
         def make() -> WorkerProcess:
@@ -164,7 +164,7 @@ class WorkerProcess:
                 limit_s = message.limit_s
                 message = self._answer(process, limit_s)
         except (OSError, EOFError, pickle.UnpicklingError):
-            return self._autopsy(limit_s)
+            return self._autopsy(limit_s, task.remedy)
         if not isinstance(message, Outcome):
             raise TypeError(f"a worker answered {message!r}")
         return message
@@ -198,7 +198,7 @@ class WorkerProcess:
             with contextlib.suppress(OSError):
                 self._process.kill()
 
-    def _autopsy(self, limit_s: float | None) -> Outcome | str:
+    def _autopsy(self, limit_s: float | None, remedy: str) -> Outcome | str:
         """Why there is no answer; how the process ended, if it hadn't begun with the photo and had no limit yet."""
         with self._lock:
             process, self._process = self._process, None
@@ -207,7 +207,7 @@ class WorkerProcess:
             return Outcome(failure=PhotoFailure(DecoderDiedError.__name__, "the run was ended"))
         code = _bury(process)
         if late and limit_s is not None:
-            message = f"it was not done after {limit_s:.0f} seconds; --time-limit allows more"
+            message = f"it was not done after {limit_s:.0f} seconds" + (f"; {remedy}" if remedy else "")
             return Outcome(failure=PhotoFailure(TimedOutError.__name__, message))
         how = _how_it_ended(code)
         if limit_s is None:

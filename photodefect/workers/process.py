@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from photodefect.workers.examiner import Examiner
-from photodefect.workers.tasks import Settings, Task
+from photodefect.workers.tasks import Decoding, Task
 
 PARENT_CHECK_S: Final = 0.5
 """How often a worker looks whether its parent is still there."""
@@ -36,12 +36,12 @@ class Setup:
     """What a worker is told once.
 
     Attributes:
-        settings: how photos are looked at.
+        settings: how photos are looked at, or only decoded.
         parent: the parent's process id.
         memory_bytes: data that a worker may hold at once, where the system can limit it; 0 for no limit.
     """
 
-    settings: Settings
+    settings: Decoding
     parent: int
     memory_bytes: int
 

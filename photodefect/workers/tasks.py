@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar, runtime_checkable
 
 from photodefect.findings import SCORING_VERSION, Finding
 from photodefect.photos.facts import DEFAULT_MAX_PIXELS
@@ -25,9 +25,27 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+TIME_LIMIT_OPTION: Final = "--time-limit allows more"
+"""What to do about a photo that takes too long, with a command that has this option."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decoding:
+    """How photos are decoded: enough for workers that only do a task's look, and need no model.
+
+    Attributes:
+        max_pixels: larger photos are refused.
+        threads: that compute at once for one photo.
+        cache: the file of known results, or None.
+    """
+
+    max_pixels: int = DEFAULT_MAX_PIXELS
+    threads: int = 1
+    cache: Path | None = None
+
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(Decoding):
     """How photos are looked at.
 
     Attributes:
@@ -35,20 +53,14 @@ class Settings:
         patches: crops a photo.
         placement: where they are.
         seed: mixed into the photo's own.
-        max_pixels: larger photos are refused.
-        threads: that compute at once for one photo.
         score: compute scores where the photo is decoded; else the networks' inputs come back.
-        cache: the file of known results, or None.
     """
 
     choice: EngineChoice
     patches: int
     placement: Placement
     seed: int | None = None
-    max_pixels: int = DEFAULT_MAX_PIXELS
-    threads: int = 1
     score: bool = True
-    cache: Path | None = None
 
     @property
     def kind(self) -> str:
@@ -107,6 +119,7 @@ class Task:
         look_kind: its kind.
         limit_s: how long the work may take once the networks are loaded.
         look_s: seconds of the :class:`Look`; 0 if it is done within ``limit_s``.
+        remedy: what a person can do about a photo that takes longer; empty if there is nothing.
     """
 
     path: str
@@ -115,6 +128,7 @@ class Task:
     look_kind: str = ""
     limit_s: float = 0.0
     look_s: float = 0.0
+    remedy: str = ""
 
     def longest(self, pixels: int) -> float:
         """Seconds that the work may take from when a photo of so many pixels is decoded."""
