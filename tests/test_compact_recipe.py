@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from typer.testing import CliRunner
 
 from photodefect import Diagnoser
+from photodefect.cli import app
 from photodefect.defects import KEYS
 from photodefect.errors import DataError
 from photodefect.network.compact import Layout
 from photodefect.network.statistics import DIRECTIONS
 from photodefect.photos.decode import decode
-from photodefect.training import features
+from photodefect.training import compact_recipe, features
 from photodefect.training.columns import ColumnRecipe
 from photodefect.training.compact_recipe import (
     CompactSettings,
@@ -179,3 +181,22 @@ def test_reduced_photos_teach_patches_no_noise_no_blur_and_parts_no_exposure(cle
     assert np.isnan(samples.piece_severities[:, KEYS.index("noise")]).any()
     blurred = samples.holistic_severities[~samples.held][6::7, KEYS.index("undesired_blur")]
     assert (blurred > 0.5).all()
+
+
+def test_ctrl_c_while_features_are_cached_says_how_to_go_on(
+    clean: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one_shard = tmp_path / "model" / "training" / "features" / "clean__dog.npz"
+
+    def interrupted(*_arguments: object, **_options: object) -> None:
+        one_shard.parent.mkdir(parents=True)
+        one_shard.touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(compact_recipe, "train_compact", interrupted)
+    arguments = ["train", "--recipe", "compact", "--synthesize", str(clean[0].parent), "-o", str(tmp_path / "model")]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 130
+    said = " ".join(result.stderr.split())
+    assert said.startswith("interrupted after the features of 1 of 5 photos the same command goes on from there: ")
+    assert one_shard.exists()

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hostile_decoder import HANG, KILL
 from PIL import Image
+from test_workers import ENVIRONMENT, alive, linux
+from tiny_training import tiny_builder
 from typer.testing import CliRunner, Result
 
 from photodefect.cli import app
-from photodefect.workers import pool
+from photodefect.defects import KEYS
+from photodefect.network.registry import NETWORKS
+from photodefect.workers import isolated, pool
 
 COMMANDS: dict[str, Callable[[Path], list[str | Path]]] = {
     "heatmap": lambda out: ["--output", out, "--defect", "noise", "--json"],
@@ -78,3 +87,115 @@ def test_the_run_goes_on_without_the_photo(
         assert message in result.output
         assert len(re.findall(r"[abc]\.jpg", result.stdout)) == 3
     assert sorted(path.name for path in folder.iterdir()) == ["a.jpg", "b.jpg", "c.jpg"]
+
+
+@pytest.fixture
+def both(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder with one photo more, and two of them that hang, for three seconds, and kill."""
+    with (folder / "b.jpg").open("ab") as photo:
+        photo.write(HANG)
+    (folder / "d.jpg").write_bytes((folder / "c.jpg").read_bytes() + KILL)
+    monkeypatch.setattr(isolated, "time_limit", lambda _path, _patches: 3.0)
+    return folder
+
+
+def unwrapped(result: Result) -> str:
+    """What the command said, in one line: Rich breaks lines anywhere."""
+    assert "Traceback" not in result.output
+    return re.sub(r"\s+", " ", result.stderr)
+
+
+HUNG = "(it was not done after 3 seconds)"
+DIED = (
+    "(the process that read it was ended by signal 11 (SIGSEGV); the file is damaged, or there was too little memory)"
+)
+
+
+@pytest.mark.parametrize("photos", ["labelled", "degraded"])
+def test_training_names_the_photos_and_learns_from_the_others(
+    photos: str, both: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(NETWORKS, "lite0", tiny_builder())
+    arguments: list[str | Path] = ["--synthesize", both, "--variants", "2", "--any-source"]
+    if photos == "labelled":
+        rows = [f"{name}.jpg" + f",{level}" * len(KEYS) for name, level in zip("abcd", (0, 0.3, 0.6, 1), strict=True)]
+        (both / "labels.csv").write_text("\n".join([",".join(["path", *KEYS]), *rows]) + "\n")
+        arguments = [both / "labels.csv"]
+    quick = ["--init", "random", "--steps", "2", "--batch", "8", "--validation", "0", "--workers", "2"]
+    model = tmp_path / "model"
+
+    result = CliRunner().invoke(app, ["train", *map(str, arguments), "-o", str(model), "--device", "cpu", *quick])
+
+    assert result.exit_code == 1, result.output
+    said = unwrapped(result)
+    assert f"{both}/b.jpg {HUNG}" in said
+    assert f"{both}/d.jpg {DIED}" in said
+    assert not re.search(r"left out, can't be read:.*[ac]\.jpg", said)
+    assert (model / "manifest.json").exists()
+
+
+def test_synthesis_names_the_photos_and_degrades_the_others(both: Path, tmp_path: Path) -> None:
+    out = tmp_path / "set"
+
+    arguments = ["synthesize", str(both), "-o", str(out), "--count", "3", "--any-source", "--size", "200"]
+    result = CliRunner().invoke(app, [*arguments, "--contact-sheet"])
+
+    assert result.exit_code == 1, result.output
+    said = unwrapped(result)
+    assert f"{both}/b.jpg: {HUNG[1:-1]}" in said
+    assert f"{both}/d.jpg: {DIED[1:]}" in said
+    with (out / "labels.csv").open(newline="", encoding="utf-8") as stream:
+        assert len(list(csv.DictReader(stream))) == 3
+    assert len(list((out / "contact-sheets").iterdir())) == len(KEYS)
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, sys.argv.pop(1))
+from tiny_training import tiny_builder
+from photodefect.__main__ import run
+from photodefect.network.registry import NETWORKS
+from photodefect.workers import pool
+NETWORKS["lite0"] = tiny_builder()
+pool._BOOTSTRAP = pool._BOOTSTRAP.replace("from photodefect.", "import hostile_decoder; from photodefect.", 1)
+start = pool._start
+def told(setup):
+    process = start(setup)
+    print(process.pid, flush=True)
+    return process
+pool._start = told
+run()
+"""
+
+
+@linux
+@pytest.mark.parametrize("command", ["train", "synthesize"])
+def test_ctrl_c_ends_a_run_that_waits_for_a_photo_and_leaves_no_process(
+    command: str, folder: Path, tmp_path: Path
+) -> None:
+    for photo in folder.iterdir():
+        with photo.open("ab") as stream:
+            stream.write(HANG)
+    arguments = {
+        "train": ["--synthesize", folder, "--any-source", "--init", "random", "--validation", "0", "--workers", "1"],
+        "synthesize": [folder],
+    }[command]
+    with subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(Path(__file__).parent), command, "-o", tmp_path / "out", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
+    ) as process:
+        assert process.stdout is not None
+        worker = int(process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        if command == "train":  # the first Ctrl-C waits for the step to be done
+            time.sleep(0.2)
+            process.send_signal(signal.SIGINT)
+        rest, errors = process.communicate(timeout=50)  # decoding may take a minute
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert "Exception ignored" not in errors
+    assert "interrupted" in errors
+    assert not any(alive(pid) for pid in [worker, *map(int, rest.split())])

@@ -8,6 +8,7 @@ from pathlib import Path
 import typer
 
 from photodefect.cli.console import note, stderr_console
+from photodefect.cli.exit_codes import ExitCode
 
 FEATURES_FOLDER = "training/features"
 """Where cached features lie inside the model's folder; it can be removed when training is over."""
@@ -28,6 +29,7 @@ def train_compact_recipe(
         DataError: no photo is clean enough to learn from.
         ModelError: the ImageNet weights are missing.
         NothingToDoError: there is no photo.
+        typer.Exit: it was interrupted; the person was told how to go on.
     """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
@@ -35,6 +37,7 @@ def train_compact_recipe(
     from photodefect.cli.photo_list import list_photos  # noqa: PLC0415
     from photodefect.diagnosis import available_cores  # noqa: PLC0415
     from photodefect.training.compact_recipe import CompactSettings, train_compact  # noqa: PLC0415
+    from photodefect.training.features import missing_shards  # noqa: PLC0415
     from photodefect.training.imagenet import imagenet_weights_file  # noqa: PLC0415
 
     imagenet_weights_file()
@@ -53,18 +56,23 @@ def train_compact_recipe(
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=stderr_console(), transient=True, disable=quiet) as progress:
-        task = progress.add_task("features", total=len(sources))
+    features = output / FEATURES_FOLDER
+    try:
+        with Progress(*columns, console=stderr_console(), transient=True, disable=quiet) as progress:
+            task = progress.add_task("features", total=len(sources))
 
-        def report(line: str, done: int | None) -> None:
-            if done is not None:
-                progress.update(task, completed=done)
-            elif not quiet:
-                note(line)
+            def report(line: str, done: int | None) -> None:
+                if done is not None:
+                    progress.update(task, completed=done)
+                elif not quiet:
+                    note(line)
 
-        failed = train_compact(
-            sources, output / FEATURES_FOLDER, output, settings, name=name, version=__version__, report=report
-        )
+            failed = train_compact(sources, features, output, settings, name=name, version=__version__, report=report)
+    except KeyboardInterrupt:
+        done = len(sources) - len(missing_shards(sources, features))
+        note(f"interrupted after the features of {done} of {len(sources)} photos")
+        note(f"the same command goes on from there: features so far are in {features}")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
     if not quiet:
         note(f"the model is in {output}: photodefect diagnose --model {output} PHOTOS")
     unusable = {it.path: it.error.message if it.error else "" for it in listed.problems}

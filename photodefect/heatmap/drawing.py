@@ -121,6 +121,7 @@ def _model(folder: Path, device: str) -> Model:
 
 
 _engines: dict[Path, Engine] = {}
+"""By the model's folder: a choice holds a manifest, which has no hash to be cached by."""
 
 
 def _engine(choice: EngineChoice, threads: int) -> Engine:
