@@ -37,12 +37,14 @@ RIVALS = {"cleanvision": "cleanvision", "BRISQUE": "brisque", "imagededup": "ima
 SIZES = {6: (3000, 2000), 12: (4240, 2832), 24: (6000, 4000), 50: (8660, 5774)}
 
 
-def make_photos(folder: Path, count: int, size: tuple[int, int] = SIZES[24], *, light: bool = False) -> Path:
-    """Write ``count`` different JPEGs, width and height as given.
+WEIGHTS = {"light": (92, "4:2:0"), "fine": (95, "4:2:2"), "heavy": (98, "4:2:2")}
+"""Quality and colours of JPEGs: 1.7 bits a pixel and a quarter of the colours' pixels, as phones and cameras' lesser
+settings; 2.6 bits and half of the colours' columns, as cameras' finest at their lightest; 3.7 bits, as their finest of
+subjects with much detail."""
 
-    They have 2.6 bits a pixel and half of the colours' columns, as cameras' finest JPEGs at their lightest; ``light``
-    ones 1.7 bits and a quarter of the colours' pixels, as phones and cameras' lesser settings.
-    """
+
+def make_photos(folder: Path, count: int, size: tuple[int, int] = SIZES[24], *, weight: str = "fine") -> Path:
+    """Write ``count`` different JPEGs, width and height as given, of one of :data:`WEIGHTS`."""
     import numpy as np  # noqa: PLC0415
     from PIL import Image  # noqa: PLC0415
 
@@ -56,7 +58,7 @@ def make_photos(folder: Path, count: int, size: tuple[int, int] = SIZES[24], *, 
             large = large.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         noise = generator.standard_normal((size[1], size[0], 1), dtype=np.float32) * 3
         pixels = (np.asarray(large) + noise).clip(0, 255).astype(np.uint8)
-        quality, subsampling = (92, "4:2:0") if light else (95, "4:2:2")
+        quality, subsampling = WEIGHTS[weight]
         Image.fromarray(pixels).save(folder / f"{number:05}.jpg", quality=quality, subsampling=subsampling)
     return folder
 
@@ -292,10 +294,12 @@ def main() -> None:
             photos = copies(distinct, Path(scratch) / f"{megapixels}", 2 * fewer)
             sizes[f"{megapixels} megapixels, decode only"] = (task("simplejpeg", photos, sys.executable), 2 * fewer)
             sizes[f"{megapixels} megapixels, default"] = (diagnose(photos), 2 * fewer)
-        distinct = make_photos(Path(scratch) / "light distinct", min(8, fewer), light=True)
-        photos = copies(distinct, Path(scratch) / "light", 2 * fewer)
-        sizes["24 megapixels in light files, decode only"] = (task("simplejpeg", photos, sys.executable), 2 * fewer)
-        sizes["24 megapixels in light files, default"] = (diagnose(photos), 2 * fewer)
+        for weight in ("light", "heavy"):
+            distinct = make_photos(Path(scratch) / f"{weight} distinct", min(8, fewer), weight=weight)
+            photos = copies(distinct, Path(scratch) / weight, 2 * fewer)
+            name = f"24 megapixels in {weight} files"
+            sizes[f"{name}, decode only"] = (task("simplejpeg", photos, sys.executable), 2 * fewer)
+            sizes[f"{name}, default"] = (diagnose(photos), 2 * fewer)
         table("size (ratios to the first row)", sizes, arguments.runs)
         numbers = {}
         originals = make_photos(Path(scratch) / "originals", min(16, fewer), SIZES[6])
