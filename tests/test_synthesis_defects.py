@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -106,11 +107,35 @@ def test_a_highlight_loses_its_colour_when_it_is_overexposed() -> None:
 
 def test_a_cast_of_severity_03_gives_a_neutral_a_chroma_of_10() -> None:
     grey = np.full((40, 40, 3), 155, dtype=np.uint8)
-    for seed in range(8):
+    for seed in range(24):
         cast = white_balance.draw_cast((40, 40), np.random.default_rng(seed))
-        even = white_balance.Cast(cast.sensor, cast.direction, None, cast.gamma)
+        if cast.lift is not None:
+            continue
+        even = replace(cast, field=None)
         tinted = pixels_from_encoded(encode(white_balance.tint_scene(linear_from_pixels(grey), 0.3, even)))
         assert chroma_by_littlecms(tinted) == pytest.approx(10, abs=2.5)
+
+
+def test_a_cast_of_editing_colours_greys_by_10_on_average_and_black_as_well() -> None:
+    blacks = []
+    for seed in range(40):
+        cast = white_balance.draw_cast((40, 40), np.random.default_rng(seed))
+        if cast.lift is None:
+            continue
+        chromas = []
+        for value in (64, 128, 191):
+            grey = np.full((40, 40, 3), value, dtype=np.uint8)
+            scene = encode(white_balance.tint_scene(linear_from_pixels(grey), 0.3, cast))
+            chromas.append(chroma_by_littlecms(pixels_from_encoded(scene)))
+        # Mean luminance is kept for each of these frames, which changes the chroma a little.
+        assert np.mean(chromas) == pytest.approx(10, abs=3)
+        half_black = np.full((40, 40, 3), 128, dtype=np.uint8)
+        half_black[:20] = 0
+        scene = encode(white_balance.tint_scene(linear_from_pixels(half_black), 0.5, cast))
+        blacks.append(int(pixels_from_encoded(scene)[:20].max()))
+    assert len(blacks) > 6
+    assert min(blacks) < 10  # colour in the lights alone
+    assert max(blacks) > 30  # and in the shadows
 
 
 def chroma_by_littlecms(pixels: Array) -> float:
@@ -126,7 +151,7 @@ def chroma_by_littlecms(pixels: Array) -> float:
     return float(np.hypot(a, b))
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(12))
 def test_white_balance_moves_colours_further_with_every_step(photo: Array, seed: int) -> None:
     start = photo.astype(int)
     values = ladder(photo, "bad_white_balance", lambda pixels: float(np.abs(pixels.astype(int) - start).mean()), seed)

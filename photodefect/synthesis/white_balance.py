@@ -2,7 +2,9 @@
 
 A cast is a von Kries gain per channel of a sensor-like RGB. Its direction is that of a change of illuminant along
 the Planckian locus (seen by Gaussian sensor sensitivities), a green or magenta tint across it, both, or the
-attenuation of red under water. Its size is the CIE Lab chroma that a neutral of medium lightness takes on:
+attenuation of red under water. Casts of editing and of old film are of any hue, work on encoded values, and colour the
+shadows as well, even to black, and maybe otherwise than the lights. The size is the CIE Lab chroma that a neutral of
+medium lightness takes on (for casts of editing, the mean over three lightnesses):
 
     C(s) = 10 * (s / 0.3) ** 1.25        0.15: 4, 0.3: 10, 0.5: 19, 0.7: 29, 1.0: 45
 
@@ -12,11 +14,12 @@ With mixed light the cast varies over the frame, even to its opposite, and C is 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from photodefect.synthesis.colour import Plane, encode, lab, luminance, transform
+from photodefect.synthesis.colour import Plane, decode, encode, lab, luminance, transform
 from photodefect.synthesis.fields import (
     follow_edges,
     normalised,
@@ -24,6 +27,12 @@ from photodefect.synthesis.fields import (
     resize_plane,
     small_shape,
 )
+
+EDITED: Final = 0.3
+"""Share of the casts that editing makes, not light."""
+
+_GREYS: Final = (0.25, 0.5, 0.75)
+"""Encoded neutrals over which the chroma of an edit is averaged."""
 
 _WAVELENGTHS = np.arange(400.0, 701.0, 10.0)
 
@@ -47,12 +56,15 @@ class Cast:
         direction: (3,) logarithmic gains of the sensor's channels.
         field: (h, w) by which the cast is multiplied over the frame (mean of its size is 1), or None.
         gamma: the gains are applied to encoded values, as simple editors do.
+        lift: (3,) what is added to encoded black for each unit of the gains, and in proportion less to lighter values;
+            or None. Gains and lift then are those of sRGB, encoded.
     """
 
     sensor: Plane
     direction: Plane
     field: Plane | None
     gamma: bool
+    lift: Plane | None = None
 
 
 def planck_response(kelvin: float, peaks: tuple[float, float, float], width: float) -> NDArray[np.float64]:
@@ -66,6 +78,8 @@ def planck_response(kelvin: float, peaks: tuple[float, float, float], width: flo
 
 def draw_cast(shape: tuple[int, int], rng: np.random.Generator) -> Cast:
     """Draw a cast for a frame of ``shape`` (H, W)."""
+    if rng.random() < EDITED:
+        return _draw_edit(rng)
     leak = rng.uniform(0.02, 0.22, size=(3, 3))
     leak[0, 2] *= 0.3
     leak[2, 0] *= 0.3
@@ -106,6 +120,30 @@ def draw_cast(shape: tuple[int, int], rng: np.random.Generator) -> Cast:
     return Cast(sensor.astype(np.float32), direction.astype(np.float32), field, bool(rng.random() < 0.15))
 
 
+def _draw_edit(rng: np.random.Generator) -> Cast:
+    """A colour laid over a picture: any hue, the shadows' own in some."""
+
+    def colour(hue: float) -> NDArray[np.float64]:
+        turned = np.cos(hue + np.array([0.0, -2.0, 2.0]) * np.pi / 3)
+        return np.asarray(turned / np.abs(turned).max())
+
+    hue = rng.uniform(0.0, 2 * np.pi)
+    shadows = hue + (rng.uniform(-np.pi, np.pi) if rng.random() < 0.3 else rng.normal(0.0, 0.3))
+    # From colour in the lights alone to colour in the shadows alone; black may turn grey a little.
+    share = rng.uniform(0.0, 0.9)
+    lift = share * (colour(shadows) + rng.uniform(0.0, 0.5))
+    direction = (1.0 - share) * colour(hue)
+    return Cast(np.eye(3, dtype=np.float32), direction.astype(np.float32), None, True, lift.astype(np.float32))
+
+
+def _edited(encoded: Plane, gains: Plane, lift: Plane) -> Plane:
+    """Encoded values (3, ...) with each channel multiplied, and its black lifted."""
+    shape = (3,) + (1,) * (encoded.ndim - 1)
+    lifted = encoded * gains.reshape(shape) + lift.reshape(shape) * np.maximum(1.0 - encoded, 0.0)
+    result: Plane = np.maximum(lifted, 0.0)
+    return result
+
+
 def _gains(cast: Cast, size: float) -> Plane:
     result: Plane = np.exp(cast.direction * np.float32(size))
     return result
@@ -113,6 +151,12 @@ def _gains(cast: Cast, size: float) -> Plane:
 
 def _neutral_chromas(cast: Cast, sizes: Plane) -> Plane:
     """Lab chroma of a neutral of medium lightness under the cast scaled by each size."""
+    if cast.lift is not None:
+        greys = np.repeat(np.array([_GREYS], np.float32), 3, axis=0)
+        edited = np.stack([_edited(greys, _gains(cast, float(size)), size * cast.lift) for size in sizes], axis=1)
+        colours = lab(decode(np.clip(edited, 0.0, 1.0)))
+        mean: Plane = np.hypot(colours[1], colours[2]).mean(axis=-1)
+        return mean
     gains = np.exp(cast.direction[:, None] * sizes[None])
     if cast.gamma:
         gains = np.sign(gains) * gains**2.2
@@ -138,7 +182,9 @@ def tint_scene(scene: Plane, severity: float, cast: Cast) -> Plane:
     before = float(luminance(scene[:, ::4, ::4]).mean())
     inverse = np.linalg.inv(cast.sensor).astype(np.float32)
     power = np.float32(2.2 if cast.gamma else 1.0)
-    if cast.field is None:
+    if cast.lift is not None:
+        out = decode(_edited(encode(scene), _gains(cast, size), np.float32(size) * cast.lift))
+    elif cast.field is None:
         matrix = inverse @ np.diag(_gains(cast, size) ** power) @ cast.sensor
         out = transform(matrix.astype(np.float32), scene)
     else:

@@ -158,7 +158,7 @@ def load_samples(shards: Sequence[Path], settings: CompactSettings) -> Samples:
         if not len(arrays["severities"]):
             continue
         out = is_held_out(shard.stem.split("__", 1)[1], settings.validation)
-        for prefix in ("", "zoomed_", "smeared_"):
+        for prefix in ("", "framed_", "zoomed_", "smeared_"):
             frames, crops, severities = (arrays[prefix + name] for name in ("holistic", "patches", "severities"))
             if not len(frames):
                 continue
@@ -171,12 +171,12 @@ def load_samples(shards: Sequence[Path], settings: CompactSettings) -> Samples:
             held += [out] * len(frames)
             if not out:
                 pieces.append(_windows(crops.reshape(-1, *crops.shape[2:]), 1, rng, layouts["patches"]))
-                piece_labels.append(np.tile(np.repeat(severities[: len(crops)], crops.shape[1], axis=0), (2, 1)))
+                piece_labels.append(np.tile(np.repeat(severities, crops.shape[1], axis=0), (2, 1)))
                 pieces.append(_windows(frames[..., shared], WINDOWS_OF_FRAMES, rng, layouts["patches"]))
                 piece_labels.append(np.tile(_coarse(severities), (1 + WINDOWS_OF_FRAMES, 1)))
             elif not prefix:
                 patches.append(window_descriptors(crops, WINDOWS_WHOLE, layouts["patches"]))
-                labels.append(severities[: len(crops)])
+                labels.append(severities)
                 scene += range(start, start + len(crops))
                 natural += [index >= settings.cache.rebalanced * len(crops) for index in range(len(crops))]
     if not whole:

@@ -47,8 +47,12 @@ AREAS: Final = tuple(
 FRAGMENTS: Final = "native"
 """Sources in a folder of this name are fragments of photos: their framing says nothing."""
 
-FRAMED: Final = ("bad_composition", "bad_saturation", "bad_white_balance", "bad_exposure")
-"""Defects that the holistic network tells best."""
+FRAMED: Final = (
+    *("bad_composition", "bad_saturation", "bad_white_balance"),
+    *("bad_exposure", "bad_saturation", "haze"),
+)
+"""Defects that the frame as a whole tells best, in the proportion in which more of them is learnt from. What a photo's
+own colours were is hardest to tell: saturation counts twice."""
 
 MISLED: Final = ("bad_white_balance", "bad_exposure", "bad_white_balance", "bad_saturation")
 """Defects that a frame full of one colour, of light or of shade is taken for."""
@@ -69,8 +73,9 @@ class CacheSettings:
 
     Attributes:
         variants: degraded variants of each source photo, with patches.
-        frames: further variants without patches, for what the whole frame shows best: each of :data:`FRAMED` in turn.
         patches: patches of each variant.
+        frames: further variants, of what the whole frame shows best: each of :data:`FRAMED` in turn.
+        frame_patches: patches of each of these.
         zooms: degraded variants of parts of the photo in which one colour, or light or shade, takes up the frame, so
             that a red dress isn't taken for a cast.
         zoom_patches: patches of each of these.
@@ -80,8 +85,9 @@ class CacheSettings:
     """
 
     variants: int = 10
-    frames: int = 8
     patches: int = 3
+    frames: int = 24
+    frame_patches: int = 2
     zooms: int = 8
     zoom_patches: int = 1
     smears: int = 1
@@ -115,25 +121,32 @@ def frozen_trunks() -> Trunks:
 def cache_shard(pixels: NDArray[np.uint8], source: Path, shard: Path, settings: CacheSettings, trunks: Trunks) -> None:
     """Degrade one source photo, (H, W, 3) sRGB, in several ways and store the features of each.
 
-    The shard is an ``.npz`` with ``holistic`` (V + F, 9, C) and ``patches`` (V, P, 9, D) in float32, ``severities``
-    (V + F, 7) with NaN where a severity is unknown; likewise of zoomed parts as ``zoomed_holistic``,
-    ``zoomed_patches`` and ``zoomed_severities``, and of smeared photos as ``smeared_holistic`` and so on. All are
-    empty for a photo that isn't clean.
+    The shard is an ``.npz`` with ``holistic`` (V, 9, C) and ``patches`` (V, P, 9, D) in float32, ``severities`` (V, 7)
+    with NaN where a severity is unknown; likewise of further frames as ``framed_holistic``, ``framed_patches`` and
+    ``framed_severities``, of zoomed parts as ``zoomed_holistic`` and so on, and of smeared photos as
+    ``smeared_holistic`` and so on. All are empty for a photo that isn't clean.
     """
     kept = is_clean(source_quality(pixels))
     rng = np.random.default_rng([settings.seed, zlib.crc32(source.name.encode())])
     holistic, patches, severities = [], [], []
-    for variant in range(settings.variants + settings.frames if kept else 0):
-        wanted = _wanted(rng, variant, settings)
-        degraded = degrade(pixels, wanted, rng)
-        crops = settings.patches if variant < settings.variants else 0
-        whole, parts, labels = _seen(degraded, crops, rng, trunks)
+    for variant in range(settings.variants if kept else 0):
+        wanted = draw_severities(rng, rebalanced=variant < settings.rebalanced * settings.variants)
+        whole, parts, labels = _seen(degrade(pixels, wanted, rng), settings.patches, rng, trunks)
         holistic.append(whole)
-        if crops:
-            patches.append(parts)
+        patches.append(parts)
         if source.parent.name == FRAGMENTS:
             labels["bad_composition"] = math.nan
         severities.append([labels[key] for key in KEYS])
+    rng = np.random.default_rng([settings.seed, zlib.crc32(source.name.encode()), 3])
+    framed_holistic, framed_patches, framed_severities = [], [], []
+    for frame in range(settings.frames if kept else 0):
+        wanted = _wanted_framed(rng, frame)
+        whole, parts, labels = _seen(degrade(pixels, wanted, rng), settings.frame_patches, rng, trunks)
+        framed_holistic.append(whole)
+        framed_patches.append(parts)
+        if source.parent.name == FRAGMENTS:
+            labels["bad_composition"] = math.nan
+        framed_severities.append([labels[key] for key in KEYS])
     rng = np.random.default_rng([settings.seed, zlib.crc32(source.name.encode()), 1])
     zoomed_holistic, zoomed_patches, zoomed_severities = [], [], []
     for variant in range(settings.zooms if kept else 0):
@@ -163,6 +176,9 @@ def cache_shard(pixels: NDArray[np.uint8], source: Path, shard: Path, settings: 
         "holistic": holistic,
         "patches": patches,
         "severities": severities,
+        "framed_holistic": framed_holistic,
+        "framed_patches": framed_patches,
+        "framed_severities": framed_severities,
         "zoomed_holistic": zoomed_holistic,
         "zoomed_patches": zoomed_patches,
         "zoomed_severities": zoomed_severities,
@@ -227,12 +243,10 @@ def _wanted_zoomed(rng: np.random.Generator, variant: int) -> dict[str, float]:
     return wanted
 
 
-def _wanted(rng: np.random.Generator, variant: int, settings: CacheSettings) -> dict[str, float]:
-    """Severities for one variant of a photo."""
-    if variant < settings.variants:
-        return draw_severities(rng, rebalanced=variant < settings.rebalanced * settings.variants)
+def _wanted_framed(rng: np.random.Generator, frame: int) -> dict[str, float]:
+    """Severities for a frame: as people's photos have them, but for one of :data:`FRAMED`."""
     wanted = draw_severities(rng, rebalanced=False)
-    defect = BY_KEY[FRAMED[variant % len(FRAMED)]]
+    defect = BY_KEY[FRAMED[frame % len(FRAMED)]]
     wanted[defect.key] = float(rng.uniform(defect.lowest, 1.0)) if rng.random() < 0.8 else 0.0
     return wanted
 
