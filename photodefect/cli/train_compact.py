@@ -47,8 +47,8 @@ def train_compact_recipe(
     settings = replace(
         settings,
         cache=replace(settings.cache, variants=variants, rebalanced=rebalanced, seed=seed),
-        holistic=replace(settings.holistic, seed=seed),
-        patches=replace(settings.patches, seed=seed),
+        holistic=replace(settings.holistic, seed=settings.holistic.seed + seed),
+        patches=replace(settings.patches, seed=settings.patches.seed + seed),
     )
     columns = (
         TextColumn("features of degraded photos"),

@@ -40,7 +40,8 @@ def fit_calibration(
 
     A network that is unsure predicts something in the middle, so severe defects come out too mild and their scores
     are close together. The map sends the typical (median) score of photos of severity s to s: the inverse of a
-    monotone regression of scores on severities. It stays below what :data:`ALARMS` allow for good photos.
+    monotone regression of scores on severities. It stays below what :data:`ALARMS` allow for good photos, on both
+    sides of zero alike.
 
     Args:
         defect: which one; a signed one is calibrated on both sides of zero.
@@ -52,13 +53,14 @@ def fit_calibration(
         Knots from the lowest to the highest score possible; strictly ascending in both.
     """
     known = ~np.isnan(severities)
-    sides = [1.0, -1.0] if defect.signed else [1.0]
+    # Of a signed defect both sides are held back alike: too little and too much are told apart by their own maps only
+    # where nothing is held back, and sizes of the two can be compared.
+    clean = np.abs(raw[known & good])
+    alarms = OTHER_ALARMS.get(defect.key, ALARMS)
     halves = []
-    for side in sides:
-        clean = raw[known & good] * side
+    for side in [1.0, -1.0] if defect.signed else [1.0]:
         knots = _side(raw[known] * side, severities[known] * side)
-        alarms = OTHER_ALARMS.get(defect.key, ALARMS)
-        halves.append(_capped(knots, clean[clean > 0] if defect.signed else clean, alarms))
+        halves.append(_capped(knots, clean, alarms))
     if not defect.signed:
         xs, ys = _ascending([(0.0, 0.0), *halves[0], (1.0, 1.0)])
     else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass, replace
 from functools import cache
@@ -327,7 +327,7 @@ def missing_shards(sources: Sequence[Path], folder: Path) -> dict[Path, Path]:
 
 def cache_features(
     sources: Sequence[Path], folder: Path, settings: CacheSettings, *, workers: int = 2
-) -> Iterator[Cached]:
+) -> Generator[Cached, None, None]:
     """Cache the features of many source photos, one process a core; shards that exist already are kept.
 
     A photo that can't be decoded, or that takes its process with it, costs nothing but itself.
