@@ -143,7 +143,7 @@ def test_synthesis_names_the_photos_and_degrades_the_others(both: Path, tmp_path
     assert result.exit_code == 1, result.output
     said = unwrapped(result)
     assert f"{both}/b.jpg: {HUNG[1:-1]}" in said
-    assert f"{both}/d.jpg: {DIED[1:]}" in said
+    assert f"{both}/d.jpg: {DIED[1:-1]}" in said
     with (out / "labels.csv").open(newline="", encoding="utf-8") as stream:
         assert len(list(csv.DictReader(stream))) == 3
     assert len(list((out / "contact-sheets").iterdir())) == len(KEYS)

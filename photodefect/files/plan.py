@@ -135,10 +135,12 @@ class _Planner:
         self._mode = mode
         self._base = base
         self._index = CompanionIndex()
+        self._photos: set[Path] = set()
         self._skipped: list[Skipped] = []
         self._taken: dict[Path, set[str]] = {}
 
     def plan(self, photos: Sequence[Path]) -> TransferPlan:
+        self._photos.update(photos)
         groups = []
         for sources in self._units(photos):
             group = self._group(sources)
@@ -148,14 +150,16 @@ class _Planner:
 
     def _units(self, photos: Sequence[Path]) -> list[list[tuple[Path, Fingerprint]]]:
         """The files that share a stem, with what they look like; photos that can't go are noted as skipped."""
-        units: dict[tuple[Path, str, bool], dict[Path, Fingerprint]] = defaultdict(dict)
+        units: dict[tuple[Path, str, int], dict[Path, Fingerprint]] = defaultdict(dict)
         assigned: set[Path] = set()
         for photo in photos:
             if photo in assigned:
                 continue
-            key = (photo.parent, photo.stem.casefold(), False)
-            if photo.name.casefold() in {path.name.casefold() for path in units[key]}:
-                key = (photo.parent, photo.stem, True)  # differs in nothing but case: a shot of its own
+            key = (photo.parent, photo.stem.casefold(), 0)
+            for number in count(1):
+                if photo.name.casefold() not in {path.name.casefold() for path in units[key]}:
+                    break
+                key = (photo.parent, photo.stem, number)  # differs in nothing but case: a shot of its own
             try:
                 files = [photo, *(path for path in self._index.companions(photo) if path not in assigned)]
                 units[key] |= {path: self._look(path) for path in files}
@@ -189,7 +193,12 @@ class _Planner:
                 self._taken[folder] |= keys | {_key(key) for name in names for key in stem_keys(name)}
                 return group
             if all(_is_there(action) for action in group):
-                self._skipped.append(Skipped(first, f"{group[0].target} is it already", needless=True))
+                already = {path: action.target for (path, _), action in zip(sources, group, strict=True)}
+                self._skipped += [
+                    Skipped(path, f"{target} is it already", needless=True)
+                    for path, target in already.items()
+                    if path in self._photos or path == first
+                ]
                 return ()
         raise AssertionError("numbers never end")
 
