@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -127,67 +127,55 @@ def cache_shard(pixels: NDArray[np.uint8], source: Path, shard: Path, settings: 
     ``smeared_holistic`` and so on. All are empty for a photo that isn't clean.
     """
     kept = is_clean(source_quality(pixels))
+    variants, frames, zooms, smears = (_Views() for _ in range(4))
     rng = np.random.default_rng([settings.seed, zlib.crc32(source.name.encode())])
-    holistic, patches, severities = [], [], []
     for variant in range(settings.variants if kept else 0):
         wanted = draw_severities(rng, rebalanced=variant < settings.rebalanced * settings.variants)
-        whole, parts, labels = _seen(degrade(pixels, wanted, rng), settings.patches, rng, trunks)
-        holistic.append(whole)
-        patches.append(parts)
-        if source.parent.name == FRAGMENTS:
-            labels["bad_composition"] = math.nan
-        severities.append([labels[key] for key in KEYS])
+        seen = _seen(degrade(pixels, wanted, rng), settings.patches, rng, trunks)
+        variants.add(seen, framed=source.parent.name != FRAGMENTS)
     rng = np.random.default_rng([settings.seed, zlib.crc32(source.name.encode()), 3])
-    framed_holistic, framed_patches, framed_severities = [], [], []
     for frame in range(settings.frames if kept else 0):
         wanted = _wanted_framed(rng, frame)
-        whole, parts, labels = _seen(degrade(pixels, wanted, rng), settings.frame_patches, rng, trunks)
-        framed_holistic.append(whole)
-        framed_patches.append(parts)
-        if source.parent.name == FRAGMENTS:
-            labels["bad_composition"] = math.nan
-        framed_severities.append([labels[key] for key in KEYS])
+        seen = _seen(degrade(pixels, wanted, rng), settings.frame_patches, rng, trunks)
+        frames.add(seen, framed=source.parent.name != FRAGMENTS)
     rng = np.random.default_rng([settings.seed, zlib.crc32(source.name.encode()), 1])
-    zoomed_holistic, zoomed_patches, zoomed_severities = [], [], []
     for variant in range(settings.zooms if kept else 0):
         part = zoomed(pixels, rng)
         wanted = _wanted_zoomed(rng, variant)
-        if part is None:
-            continue
-        whole, parts, labels = _seen(degrade(part, wanted, rng), settings.zoom_patches, rng, trunks)
-        zoomed_holistic.append(whole)
-        zoomed_patches.append(parts)
-        # What a part of a photo shows is nobody's composition.
-        labels["bad_composition"] = math.nan
-        zoomed_severities.append([labels[key] for key in KEYS])
+        if part is not None:
+            # What a part of a photo shows is nobody's composition.
+            zooms.add(_seen(degrade(part, wanted, rng), settings.zoom_patches, rng, trunks), framed=False)
     rng = np.random.default_rng([settings.seed, zlib.crc32(source.name.encode()), 2])
-    smeared_holistic, smeared_patches, smeared_severities = [], [], []
     for _ in range(settings.smears if kept else 0):
         wanted = draw_severities(rng, rebalanced=False) | {"undesired_blur": 0.0, "bad_composition": 0.0}
         degraded = degrade(smear(pixels, float(np.exp(rng.uniform(*np.log(SMEARED)))), rng), wanted, rng)
         degraded.severities["undesired_blur"] = visible_share(pixels)
-        whole, parts, labels = _seen(degraded, settings.patches, rng, trunks)
-        smeared_holistic.append(whole)
-        smeared_patches.append(parts)
-        labels["bad_composition"] = math.nan
-        smeared_severities.append([labels[key] for key in KEYS])
+        smears.add(_seen(degraded, settings.patches, rng, trunks), framed=False)
     temporary = shard.with_suffix(".partial.npz")
-    arrays = {
-        "holistic": holistic,
-        "patches": patches,
-        "severities": severities,
-        "framed_holistic": framed_holistic,
-        "framed_patches": framed_patches,
-        "framed_severities": framed_severities,
-        "zoomed_holistic": zoomed_holistic,
-        "zoomed_patches": zoomed_patches,
-        "zoomed_severities": zoomed_severities,
-        "smeared_holistic": smeared_holistic,
-        "smeared_patches": smeared_patches,
-        "smeared_severities": smeared_severities,
-    }
-    np.savez(temporary, **{name: np.array(values, np.float32) for name, values in arrays.items()})  # type: ignore[arg-type]
+    groups = {"": variants, "framed_": frames, "zoomed_": zooms, "smeared_": smears}
+    np.savez(temporary, **{prefix + name: array for prefix, views in groups.items() for name, array in views.arrays()})  # type: ignore[arg-type]
     temporary.replace(shard)
+
+
+@dataclass(frozen=True)
+class _Views:
+    """What the networks see of several pictures of one kind, and their labels."""
+
+    holistic: list[NDArray[np.float32]] = field(default_factory=list)
+    patches: list[NDArray[np.float32]] = field(default_factory=list)
+    severities: list[list[float]] = field(default_factory=list)
+
+    def add(self, seen: tuple[NDArray[np.float32], NDArray[np.float32], dict[str, float]], *, framed: bool) -> None:
+        """Keep what :func:`_seen` gave of a picture; its composition is unknown unless somebody framed it."""
+        whole, parts, labels = seen
+        self.holistic.append(whole)
+        self.patches.append(parts)
+        self.severities.append([labels[key] if framed or key != "bad_composition" else math.nan for key in KEYS])
+
+    def arrays(self) -> Iterator[tuple[str, NDArray[np.float32]]]:
+        """The three by name, float32."""
+        for name, values in vars(self).items():
+            yield name, np.array(values, np.float32)
 
 
 def _seen(
