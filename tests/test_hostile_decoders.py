@@ -191,7 +191,7 @@ def test_ctrl_c_ends_a_run_that_waits_for_a_photo_and_leaves_no_process(
         worker = int(process.stdout.readline())
         process.send_signal(signal.SIGINT)
         if command == "train":  # the first Ctrl-C waits for the step to be done
-            time.sleep(0.2)
+            time.sleep(2)  # two that come together count as one
             process.send_signal(signal.SIGINT)
         rest, errors = process.communicate(timeout=50)  # decoding may take a minute
     assert process.returncode == 130, errors
