@@ -186,3 +186,25 @@ def test_a_folder_that_can_not_be_written_is_one_clear_error_before_any_work(run
     assert process.returncode == 1
     (line,) = errors.decode().splitlines()
     assert "Permission denied" in line
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="the system sends signals to processes alone")
+def test_an_interrupt_that_another_thread_receives_ends_the_wait_of_the_main_thread() -> None:
+    script = """
+import signal, threading, time
+from photodefect.cli.interrupts import endings_as_interrupts
+
+def interrupt():
+    time.sleep(0.2)  # the main thread waits by then
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+threading.Thread(target=interrupt, daemon=True).start()
+try:
+    with endings_as_interrupts():
+        threading.Event().wait()
+except KeyboardInterrupt:
+    print("noticed")
+"""
+    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=30)
+
+    assert (done.stdout, done.stderr) == ("noticed\n", "")
