@@ -1,11 +1,12 @@
 """What more patches, and other places for them, are worth: stability of severities, and results on a benchmark.
 
-    python benchmarks/patches.py MANIFEST.csv [--model compact] [--keep SCORES.npz]
+    python benchmarks/patches.py MANIFEST.csv [--model compact] [--side 224] [--keep SCORES.npz]
 
 Scores every photo of a benchmark's manifest (as `photodefect evaluate --benchmark` reads it) once: the whole photo,
 random patches, the grid of nine, the sharpest of many random places ("sharp", as diagnose does), and the sharpest and
 the most textured places of a lattice. Every row of the table is then a choice
-among these scores, combined and calibrated as the model says. `--keep` stores the scores, for another table.
+among these scores, combined and calibrated as the model says. `--keep` stores the scores, for another table. Patches of
+another side than the network's go through torch: a fully convolutional network takes any multiple of 32.
 
 "deviation" is the standard deviation of a photo's severity from draw to draw of the patches, averaged over photos: what
 re-framing the same photo may change. The other columns are means over the benchmark's sets of each defect, and over
@@ -17,6 +18,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +28,7 @@ from photodefect.defects import DEFECTS, PATCH_DEFECTS
 from photodefect.engines import choose_engine
 from photodefect.evaluation.benchmark import BenchmarkResult, Entry, read_manifest, run_benchmark
 from photodefect.evaluation.predictions import Matched, Prediction
-from photodefect.inputs import SIDE, content_seed, holistic_input, patch_inputs
+from photodefect.inputs import content_seed, holistic_input, patch_inputs
 from photodefect.network.manifest import Manifest
 from photodefect.photos.decode import decode
 
@@ -50,40 +52,44 @@ def texture(luma: NDArray[np.float32]) -> float:
     return float(np.median(np.hypot(down, across)))
 
 
-def best_places(pixels: Pixels, measure: Callable[[NDArray[np.float32]], float], count: int) -> Pixels:
+def best_places(pixels: Pixels, measure: Callable[[NDArray[np.float32]], float], count: int, side: int) -> Pixels:
     """The patches, on a lattice of half a side, of which ``measure`` says most; a photo with too few repeats them."""
     height, width, _ = pixels.shape
-    if min(height, width) < SIDE:
-        return patch_inputs(pixels, count=count, seed=0)
-    tops, lefts = ({*range(0, length - SIDE + 1, SIDE // 2), length - SIDE} for length in (height, width))
+    if min(height, width) < side:
+        return patch_inputs(pixels, count=count, seed=0, side=side)
+    tops, lefts = ({*range(0, length - side + 1, side // 2), length - side} for length in (height, width))
     luma = (pixels @ np.array([0.299, 0.587, 0.114], np.float32)).astype(np.float32)
     places = [(top, left) for top in sorted(tops) for left in sorted(lefts)]
     # Every second pixel tells enough.
-    marks = [measure(luma[top : top + SIDE : 2, left : left + SIDE : 2]) for top, left in places]
+    marks = [measure(luma[top : top + side : 2, left : left + side : 2]) for top, left in places]
     order = np.argsort(marks)[::-1]
     chosen = [places[order[rank % len(order)]] for rank in range(count)]
-    return np.stack([pixels[top : top + SIDE, left : left + SIDE] for top, left in chosen])
+    return np.stack([pixels[top : top + side, left : left + side] for top, left in chosen])
 
 
-def score_photos(paths: Sequence[Path], model: str, pool: int, chosen: int) -> dict[str, Floats]:
+def score_photos(paths: Sequence[Path], model: str, pool: int, chosen: int, side: int | None) -> dict[str, Floats]:
     """Scores by source: (photos, patches, 6); of ``holistic``: (photos, 1, 7)."""
-    engine = choose_engine(model, device="cpu").open()
+    choice = choose_engine(model, device="cpu")
+    engine = patch_engine = choice.open()
+    if side not in (None, choice.patch_side):
+        patch_engine = choose_engine(model, device="cpu", engine="torch").open()
+    cut = partial(patch_inputs, side=side or choice.patch_side)
     found: dict[str, list[Floats]] = {source: [] for source in ("holistic", *SOURCES)}
     for number, path in enumerate(paths):
         pixels = decode(path).pixels
         whole = holistic_input(pixels)
         seed = content_seed(whole, pixels.shape[1], pixels.shape[0])
         inputs = {
-            "random": patch_inputs(pixels, count=pool, seed=seed),
-            "grid": patch_inputs(pixels, placement="grid", seed=0),
-            "sharp": patch_inputs(pixels, count=2, placement="sharp", seed=seed)[1:],
-            "sharpest": best_places(pixels, sharpness, chosen),
-            "textured": best_places(pixels, texture, chosen),
+            "random": cut(pixels, count=pool, seed=seed),
+            "grid": cut(pixels, placement="grid", seed=0),
+            "sharp": cut(pixels, count=2, placement="sharp", seed=seed)[1:],
+            "sharpest": best_places(pixels, sharpness, chosen, side or choice.patch_side),
+            "textured": best_places(pixels, texture, chosen, side or choice.patch_side),
         }
         scores = engine.scores("holistic", whole[np.newaxis])
         found["holistic"].append(np.stack([scores[key] for key in KEYS], 1).astype(np.float64))
         for source, crops in inputs.items():
-            scores = engine.scores("patches", crops)
+            scores = patch_engine.scores("patches", crops)
             found[source].append(np.stack([scores[key] for key in PATCH_KEYS], 1).astype(np.float64))
         if sys.stderr.isatty() or number % 50 == 49:
             print(f"{number + 1} of {len(paths)} photos", file=sys.stderr)
@@ -148,6 +154,7 @@ def main() -> None:
     parser.add_argument("--model", default="compact")
     parser.add_argument("--pool", type=int, default=40, help="random patches a photo")
     parser.add_argument("--chosen", type=int, default=20, help="patches a photo chosen by content, for each measure")
+    parser.add_argument("--side", type=int, help="of the patches, in pixels (default: the network's)")
     parser.add_argument("--keep", type=Path, help="the photos' scores: read if there, else written")
     arguments = parser.parse_args()
     entries = read_manifest(arguments.manifest)
@@ -155,7 +162,7 @@ def main() -> None:
     if arguments.keep and arguments.keep.exists():
         scores = dict(np.load(arguments.keep))
     else:
-        scores = score_photos(paths, arguments.model, arguments.pool, arguments.chosen)
+        scores = score_photos(paths, arguments.model, arguments.pool, arguments.chosen, arguments.side)
         if arguments.keep:
             np.savez(arguments.keep, **scores)
     manifest = choose_engine(arguments.model, device="cpu").manifest

@@ -72,8 +72,10 @@ def stages(file: Path, repeats: int) -> dict[str, float]:
     height, width, _ = pixels.shape
     whole = warp(pixels, 224)
     seed = content_seed(whole, width, height)
-    options = {"count": DEFAULT_PATCHES, "placement": DEFAULT_PLACEMENT, "seed": seed}
-    inputs = make_inputs(pixels, patches=DEFAULT_PATCHES, placement=DEFAULT_PLACEMENT)
+    side = choice.patch_side
+    options = {"count": DEFAULT_PATCHES, "placement": DEFAULT_PLACEMENT, "seed": seed, "side": side}
+    given = {"patches": DEFAULT_PATCHES, "placement": DEFAULT_PLACEMENT, "side": side}
+    inputs = make_inputs(pixels, **given)  # type: ignore[arg-type]
     buffer = np.empty(pixels.size, np.uint8)
 
     def photo() -> None:
@@ -81,7 +83,7 @@ def stages(file: Path, repeats: int) -> dict[str, float]:
         content_key(content, file.suffix)
         capture = read_capture(content)
         decoded = decode_bytes(content, file.suffix, memory=memory)
-        found = make_inputs(decoded.pixels, patches=DEFAULT_PATCHES, placement=DEFAULT_PLACEMENT, capture=capture)
+        found = make_inputs(decoded.pixels, capture=capture, **given)  # type: ignore[arg-type]
         score(engine, choice.manifest, [found])
 
     work: dict[str, Callable[[], object]] = {

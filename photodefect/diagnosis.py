@@ -248,7 +248,13 @@ class Diagnoser:
         from photodefect.scoring import make_inputs, score  # noqa: PLC0415
 
         settings = self._settings
-        inputs = make_inputs(pixels, patches=settings.patches, placement=settings.placement, seed=settings.seed)
+        inputs = make_inputs(
+            pixels,
+            patches=settings.patches,
+            placement=settings.placement,
+            side=settings.choice.patch_side,
+            seed=settings.seed,
+        )
         (finding,) = score(self._own_engine(), self.manifest, [inputs])
         return finding.diagnosis(path, self.thresholds, self._identity)
 

@@ -13,7 +13,7 @@ from photodefect.patches import DEFAULT_PATCHES, Placement
 from photodefect.warp import warp
 
 SIDE = 224
-"""Width and height of every input, in pixels."""
+"""Width and height of an input, in pixels, unless a network wants smaller patches."""
 
 CANDIDATES = 64
 """Random places among which the sharpest is looked for."""
@@ -35,12 +35,18 @@ def holistic_input(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def patch_inputs(
-    pixels: NDArray[np.uint8], *, count: int = DEFAULT_PATCHES, placement: Placement = "random", seed: int
+    pixels: NDArray[np.uint8],
+    *,
+    count: int = DEFAULT_PATCHES,
+    placement: Placement = "random",
+    seed: int,
+    side: int = SIDE,
 ) -> NDArray[np.uint8]:
-    """Patches of 224 x 224 at the photo's original resolution.
+    """Square patches at the photo's original resolution.
 
-    A photo whose short side is under 224 pixels is enlarged (bicubic, keeping its aspect ratio) so that it is 224;
-    only the patches themselves are computed, so that a strip of 1 x 20,000 pixels takes no more memory than others.
+    A photo whose short side is under that of a patch is enlarged (bicubic, keeping its aspect ratio) so that it is as
+    long; only the patches themselves are computed, so that a strip of 1 x 20,000 pixels takes no more memory than
+    others.
 
     Args:
         pixels: (height, width, 3) sRGB.
@@ -49,27 +55,29 @@ def patch_inputs(
             more) is the sharpest of :data:`CANDIDATES` other random ones; ``grid``: the nine of the
             authors' test script.
         seed: what random places are drawn from, 0 or more; see :func:`content_seed`. A grid doesn't need it.
+        side: of a patch, in pixels.
 
     Returns:
-        (count, 224, 224, 3), or (9, 224, 224, 3) for the grid.
+        (count, side, side, 3), or (9, side, side, 3) for the grid.
 
     Raises:
         ValueError: ``count`` is under 1, or ``placement`` is none of the three.
     """
     _check(pixels)
-    height, width = enlarged_size(pixels.shape[0], pixels.shape[1])
+    height, width = enlarged_size(pixels.shape[0], pixels.shape[1], side)
     if placement != "sharp":
-        corners = patch_corners(height, width, count=count, placement=placement, seed=seed)
+        corners = patch_corners(height, width, count=count, placement=placement, seed=seed, side=side)
     elif count == 1:
-        corners = patch_corners(height, width, count=1, placement="random", seed=seed)
+        corners = patch_corners(height, width, count=1, placement="random", seed=seed, side=side)
     else:
-        drawn = patch_corners(height, width, count=count - 1 + CANDIDATES, placement="random", seed=seed)
+        many = count - 1 + CANDIDATES
+        drawn = patch_corners(height, width, count=many, placement="random", seed=seed, side=side)
         random, candidates = drawn[: count - 1], drawn[count - 1 :]
-        corners = np.vstack([random, _sharpest(pixels, candidates, pixels.shape[0] / height)])
-    return _cut(pixels, corners, height, width)
+        corners = np.vstack([random, _sharpest(pixels, candidates, pixels.shape[0] / height, side)])
+    return _cut(pixels, corners, height, width, side)
 
 
-def _sharpest(pixels: NDArray[np.uint8], corners: NDArray[np.int64], scale: float) -> NDArray[np.int64]:
+def _sharpest(pixels: NDArray[np.uint8], corners: NDArray[np.int64], scale: float, side: int) -> NDArray[np.int64]:
     """The corner of the patch with the strongest differences between neighbours.
 
     Green, every eighth row and column: a thousandth of the time of decoding.
@@ -78,9 +86,10 @@ def _sharpest(pixels: NDArray[np.uint8], corners: NDArray[np.int64], scale: floa
         pixels: (height, width, 3).
         corners: (N, 2), of patches of a photo that is to be enlarged.
         scale: pixels here for one there, 1 or less.
+        side: of a patch there.
     """
     green = pixels[..., 1]
-    side = max(2, round(SIDE * scale))
+    side = max(2, round(side * scale))
     lowest, rightmost = (max(0, length - side) for length in green.shape)
     places = [(min(int(top * scale), lowest), min(int(left * scale), rightmost)) for top, left in corners.tolist()]
     patches = [green[top : top + side, left : left + side] for top, left in places]
@@ -100,26 +109,30 @@ def _energy(patches: NDArray[np.uint8], axis: int) -> NDArray[np.float64]:
     return means
 
 
-def _cut(pixels: NDArray[np.uint8], corners: NDArray[np.int64], height: int, width: int) -> NDArray[np.uint8]:
+def _cut(
+    pixels: NDArray[np.uint8], corners: NDArray[np.int64], height: int, width: int, side: int
+) -> NDArray[np.uint8]:
     """Patches at corners of a photo enlarged to ``height`` and ``width``."""
     if (height, width) == pixels.shape[:2]:
-        return np.stack([pixels[top : top + SIDE, left : left + SIDE] for top, left in corners])
+        return np.stack([pixels[top : top + side, left : left + side] for top, left in corners])
     small = Image.fromarray(pixels)
     across, down = pixels.shape[1] / width, pixels.shape[0] / height
-    boxes = [(left * across, top * down, (left + SIDE) * across, (top + SIDE) * down) for top, left in corners.tolist()]
-    return np.stack([np.asarray(small.resize((SIDE, SIDE), Image.Resampling.BICUBIC, box=box)) for box in boxes])
+    boxes = [(left * across, top * down, (left + side) * across, (top + side) * down) for top, left in corners.tolist()]
+    return np.stack([np.asarray(small.resize((side, side), Image.Resampling.BICUBIC, box=box)) for box in boxes])
 
 
-def enlarged_size(height: int, width: int) -> tuple[int, int]:
-    """Height and width of a photo once its short side is at least 224; unchanged if it is."""
+def enlarged_size(height: int, width: int, side: int = SIDE) -> tuple[int, int]:
+    """Height and width of a photo once its short side is at least that of a patch; unchanged if it is."""
     short = min(height, width)
-    if short >= SIDE:
+    if short >= side:
         return height, width
-    return round(height * SIDE / short), round(width * SIDE / short)
+    return round(height * side / short), round(width * side / short)
 
 
-def patch_corners(height: int, width: int, *, count: int, placement: Placement, seed: int) -> NDArray[np.int64]:
-    """Top left corners of the patches of a photo whose sides are at least 224.
+def patch_corners(
+    height: int, width: int, *, count: int, placement: Placement, seed: int, side: int = SIDE
+) -> NDArray[np.int64]:
+    """Top left corners of the patches of a photo whose sides are at least that of a patch.
 
     Random ones are uniform over all places inside. The grid is 3 x 3, row by row: it touches the borders, and its
     middle is the photo's.
@@ -130,7 +143,7 @@ def patch_corners(height: int, width: int, *, count: int, placement: Placement, 
     Raises:
         ValueError: ``count`` is under 1, or ``placement`` is unknown.
     """
-    lowest, rightmost = height - SIDE, width - SIDE
+    lowest, rightmost = height - side, width - side
     if placement == "grid":
         return np.array([(top, left) for top in (0, lowest // 2, lowest) for left in (0, rightmost // 2, rightmost)])
     if placement != "random":

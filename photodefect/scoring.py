@@ -31,7 +31,7 @@ class Inputs:
         width: of the photo, in pixels.
         height: likewise.
         holistic: the whole photo, (224, 224, 3).
-        patches: crops, (N, 224, 224, 3).
+        patches: crops, (N, side, side, 3).
         monochrome: the photo has no colour.
         capture: how it was taken.
         provenance: where its pixels came from.
@@ -51,6 +51,7 @@ def make_inputs(
     *,
     patches: int,
     placement: Placement,
+    side: int,
     seed: int | None = None,
     capture: Capture | None = None,
     provenance: Provenance | None = None,
@@ -61,6 +62,7 @@ def make_inputs(
         pixels: (height, width, 3), uint8, sRGB, upright.
         patches: how many random crops.
         placement: of the crops.
+        side: of the crops, in pixels.
         seed: draws others than the content alone does.
         capture: goes along.
         provenance: likewise.
@@ -71,7 +73,7 @@ def make_inputs(
     holistic = holistic_input(pixels)
     height, width, _ = pixels.shape
     drawn = combined_seed(content_seed(holistic, width, height), seed)
-    crops = patch_inputs(pixels, count=patches, placement=placement, seed=drawn)
+    crops = patch_inputs(pixels, count=patches, placement=placement, seed=drawn, side=side)
     # The warped photo shows as well as the full one whether there is colour, and takes a thousandth of the time.
     return Inputs(width, height, holistic, crops, is_monochrome(holistic), capture, provenance)
 

@@ -24,6 +24,7 @@ from photodefect.engines.devices import pick_device
 from photodefect.errors import ModelError
 from photodefect.inputs import holistic_input, patch_inputs
 from photodefect.network.model import load_model
+from photodefect.network.registry import NETWORKS
 from photodefect.photos.decode import decode
 from photodefect.verdicts import DEFAULT_THRESHOLDS
 from photodefect.workers.tasks import Look
@@ -102,8 +103,9 @@ def test_scores_are_those_of_the_networks_and_their_mean(
 def test_a_grids_score_is_the_mean_over_its_nine_patches(random_model: Path, photos: list[Path]) -> None:
     diagnoser = Diagnoser(random_model, placement="grid")
     (record,) = diagnoser.diagnose([photos[2]])
-    patches = patch_inputs(decode(photos[2]).pixels, placement="grid", seed=0)
-    assert len(patches) == 9
+    side = NETWORKS["lite0"].patch_side
+    patches = patch_inputs(decode(photos[2]).pixels, placement="grid", seed=0, side=side)
+    assert patches.shape == (9, side, side, 3)
     model = load_model(random_model)
     with torch.no_grad():
         scores = [

@@ -27,20 +27,29 @@ from photodefect.inputs import holistic_input, patch_inputs
 from photodefect.network.googlenet import initialize
 from photodefect.network.manifest import Manifest, Normalization
 from photodefect.network.model import load_model, save_model
-from photodefect.network.registry import GOOGLENET_NORMALIZATION, KINDS, build_network
+from photodefect.network.registry import GOOGLENET_NORMALIZATION, KINDS, NETWORKS, build_network
 from photodefect.network.weights import parse_weights
 from photodefect.photos.decode import decode
 from photodefect.scoring import make_inputs, score
+
+SIDE = NETWORKS["lite0"].patch_side
 
 PHOTOS = ("city.jpg", "dog.jpg", "haze.jpg", "guitar.jpg", "bulb.jpg")
 
 
 @pytest.fixture(scope="module")
 def inputs(samples: Path) -> dict[str, NDArray[np.uint8]]:
-    """Network inputs of real photographs by kind of network."""
+    """Inputs of the compact networks, of real photographs, by kind of network."""
     photos = [decode(samples / name).pixels for name in PHOTOS]
-    patches = [patch_inputs(pixels, count=2, seed=3) for pixels in photos]
+    patches = [patch_inputs(pixels, count=2, seed=3, side=SIDE) for pixels in photos]
     return {"holistic": np.stack([holistic_input(pixels) for pixels in photos]), "patches": np.concatenate(patches)}
+
+
+@pytest.fixture(scope="module")
+def papers_inputs(samples: Path) -> dict[str, NDArray[np.uint8]]:
+    """Inputs of the paper's networks, likewise."""
+    photos = [holistic_input(decode(samples / name).pixels) for name in PHOTOS]
+    return {"holistic": np.stack(photos), "patches": np.stack(photos)}
 
 
 def test_the_torch_engine_gives_the_networks_severities(
@@ -85,8 +94,11 @@ def test_onnx_runtime_gives_the_scores_of_torch_for_every_defect(
     random_model: Path,
     tmp_path: Path,
     inputs: dict[str, NDArray[np.uint8]],
+    papers_inputs: dict[str, NDArray[np.uint8]],
     request: pytest.FixtureRequest,
 ) -> None:
+    if name in ("googlenet", "other normalization"):
+        inputs = papers_inputs
     theirs = Normalization.from_mapping(GOOGLENET_NORMALIZATION)
     other = Normalization("rgb", (120.0, 110.0, 100.0), 0.9)
     models = {
@@ -119,7 +131,7 @@ def test_photos_scored_together_get_what_each_gets_alone(engine: str, samples: P
     choice = choose_engine("compact", engine=engine, device="cpu")
     opened = choice.open()
     photos = [
-        make_inputs(decode(samples / name).pixels, patches=count, placement="random")
+        make_inputs(decode(samples / name).pixels, patches=count, placement="random", side=SIDE)
         for name, count in (("city.jpg", 1), ("dog.jpg", 3), ("haze.jpg", 2))
     ]
     for photo, together in zip(photos, score(opened, choice.manifest, photos), strict=True):

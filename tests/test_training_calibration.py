@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from photodefect.defects import BY_KEY
-from photodefect.training.calibration import ALARMS, OTHER_ALARMS, Alarms, fit_calibration
+from photodefect.training.calibration import ALARMS, OTHER_ALARMS, TRACELESS, Alarms, fit_calibration
 
 
 def compressed(seed: int, spread: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -41,8 +41,17 @@ def test_knots_ascend_over_the_whole_range_on_both_sides_of_zero() -> None:
     assert calibration.raw[0] == calibration.severity[0] == -1
     assert calibration.raw[-1] == calibration.severity[-1] == 1
     assert (np.diff(calibration.raw) > 0).all()
-    assert (np.diff(calibration.severity) > 0).all()
+    assert ((np.diff(calibration.severity) > 0) | (np.array(calibration.severity[1:]) == 0)).all()
     assert np.interp(0, calibration.raw, calibration.severity) == 0
+
+
+@pytest.mark.parametrize("key", ["noise", "haze", "bad_saturation"])
+def test_most_good_photos_have_no_trace_of_a_defect(key: str) -> None:
+    raw, severities, good = compressed(4, spread=0.2)
+    sign = np.where(np.arange(len(raw)) % 2, 1, -1).astype(np.float32) if key == "bad_saturation" else 1
+    calibration = fit_calibration(BY_KEY[key], raw * sign, severities * sign, good)
+    calibrated = np.abs(np.interp((raw * sign)[good], calibration.raw, calibration.severity))
+    assert np.mean(calibrated == 0) == pytest.approx(TRACELESS, abs=0.02)
 
 
 def test_unknown_severities_are_left_out() -> None:

@@ -12,6 +12,7 @@ from photodefect.engines.graph_files import has_graphs
 from photodefect.errors import ModelError
 from photodefect.network.folders import DEFAULT_MODEL, find_model, read_manifest
 from photodefect.network.manifest import Manifest
+from photodefect.network.registry import NETWORKS
 
 __all__ = ["DEVICES", "ENGINES", "PRECISIONS", "EngineChoice", "choose_engine"]
 
@@ -36,6 +37,11 @@ class EngineChoice:
     engine: str
     device: str
     precision: str
+
+    @property
+    def patch_side(self) -> int:
+        """Side of the patches that the model's network looks at, in pixels."""
+        return NETWORKS[self.manifest.network].patch_side
 
     @property
     def key(self) -> str:

@@ -18,7 +18,7 @@ class Engine(Protocol):
 
         Args:
             kind: which of the model's two networks: "holistic" (all seven defects) or "patches" (all but composition).
-            inputs: (N, 224, 224, 3), RGB, N >= 1.
+            inputs: (N, side, side, 3), RGB, N >= 1; the side of a whole photo is 224, that of patches their network's.
 
         Returns:
             By defect key, (N,): the expectation over the severity classes (section 4.2), before the model's

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from photodefect.engines.graph_files import FOLDER, graph_file, shapes_file
 from photodefect.engines.network_graphs import network_graph
+from photodefect.network.multicolumn import INPUT_SIDE
 from photodefect.network.registry import KINDS, NETWORKS, build_network
 
 
@@ -21,9 +22,10 @@ def export(folder: Path = FOLDER) -> list[Path]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     files = []
-    for network in NETWORKS:
+    for network, builder in NETWORKS.items():
         for kind in KINDS:
-            graph = network_graph(build_network(network, kind).eval())
+            side = INPUT_SIDE if kind == "holistic" else builder.patch_side
+            graph = network_graph(build_network(network, kind).eval(), side)
             files += [folder / graph_file(network, kind), folder / shapes_file(network, kind)]
             files[-2].write_bytes(graph.model.SerializeToString(deterministic=True))
             files[-1].write_text(json.dumps(graph.weights, indent=0) + "\n", encoding="utf-8")

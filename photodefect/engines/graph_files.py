@@ -17,7 +17,7 @@ from photodefect.network.registry import Kind
 FOLDER: Final = Path(__file__).parent / "graphs"
 
 INPUT: Final = "inputs"
-"""Name of what a graph takes: (N, 224, 224, 3), uint8, RGB."""
+"""Name of what a graph takes: (N, side, side, 3), uint8, RGB."""
 
 OUTPUT: Final = "severities"
 """Name of what it gives: (N, D)."""

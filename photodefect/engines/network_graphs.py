@@ -22,7 +22,7 @@ class NetworkGraph(NamedTuple):
     """A network as a graph, without its weights.
 
     Attributes:
-        model: takes ``inputs``, (N, 224, 224, 3), uint8, RGB, and gives ``severities``, (N, D), float32: the
+        model: takes ``inputs``, (N, side, side, 3), uint8, RGB, and gives ``severities``, (N, D), float32: the
             expectation over the classes of each of the network's defects, in their order.
         weights: shapes of the tensors that it has to be given, by their names in the weights' file. The
             normalization is given too: see :data:`ORDER`, :data:`MEAN` and :data:`SCALE`.
@@ -32,8 +32,12 @@ class NetworkGraph(NamedTuple):
     weights: dict[str, tuple[int, ...]]
 
 
-def network_graph(network: MultiColumnNetwork) -> NetworkGraph:
+def network_graph(network: MultiColumnNetwork, side: int = INPUT_SIDE) -> NetworkGraph:
     """Make the graph of a network that is not folded.
+
+    Args:
+        network: see there.
+        side: of its inputs, in pixels, a multiple of 32.
 
     Raises:
         TypeError: no rule makes a graph of the network's layers.
@@ -52,7 +56,6 @@ def network_graph(network: MultiColumnNetwork) -> NetworkGraph:
         _severity(graph, defect, _column_logits(graph, network.column(defect.key), features))
         for defect in network.defects
     ]
-    side = INPUT_SIDE
     model = graph.model(
         helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", side, side, 3]),
         graph("Concat", *severities, axis=1),

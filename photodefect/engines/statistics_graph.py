@@ -31,8 +31,8 @@ def statistics(graph: Graph, groups: Sequence[named.Group], pixels: Value, rgb: 
     Args:
         graph: that the nodes are added to.
         groups: which.
-        pixels: (N, 224, 224, 3), uint8.
-        rgb: the same as float, (N, 3, 224, 224).
+        pixels: (N, side, side, 3), uint8.
+        rgb: the same as float, (N, 3, side, side).
 
     Returns:
         (N, S, 1, 1), in the order of :class:`photodefect.network.statistics.Statistics`.

@@ -108,7 +108,13 @@ class Draw:
         from photodefect.scoring import make_inputs, score  # noqa: PLC0415
 
         settings = self.settings
-        inputs = make_inputs(pixels, patches=settings.patches, placement=settings.placement, seed=settings.seed)
+        inputs = make_inputs(
+            pixels,
+            patches=settings.patches,
+            placement=settings.placement,
+            side=settings.choice.patch_side,
+            seed=settings.seed,
+        )
         (finding,) = score(_engine(settings.choice, settings.threads), settings.choice.manifest, [inputs])
         return dict(finding.severity)
 

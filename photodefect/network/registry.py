@@ -41,12 +41,15 @@ class NetworkBuilder:
         build: makes the trunk and the columns of a kind, randomly initialized.
         default_normalization: what the trunk wants of its input, as in a manifest: ``channels`` ("rgb" or "bgr"),
             ``mean`` (three numbers in 0..255, in that order) and ``scale``.
+        patch_side: side of the patches that it looks at when a photo is diagnosed, in pixels, a multiple of 32. The
+            paper's network sees 224; half of the area tells the compact one as much (docs/speed.md).
     """
 
     name: str
     description: str
     build: Callable[[Kind], Parts]
     default_normalization: Mapping[str, object]
+    patch_side: int = 224
 
 
 def _build(module: str, kind: Kind) -> Parts:
@@ -65,7 +68,11 @@ NETWORKS: Final[dict[str, NetworkBuilder]] = {
             GOOGLENET_NORMALIZATION,
         ),
         NetworkBuilder(
-            "lite0", "compact columns on EfficientNet-Lite0", partial(_build, "compact"), COMPACT_NORMALIZATION
+            "lite0",
+            "compact columns on EfficientNet-Lite0",
+            partial(_build, "compact"),
+            COMPACT_NORMALIZATION,
+            patch_side=160,
         ),
     )
 }

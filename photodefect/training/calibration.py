@@ -19,10 +19,14 @@ LEAST_GOOD = 20
 Alarms: TypeAlias = tuple[tuple[float, float], ...]
 """At most this severity (second) at these quantiles (first) of good photos."""
 
-ALARMS: Final[Alarms] = ((0.5, 0.07), (0.95, 0.29), (0.98, 0.49))
+TRACELESS: Final = 0.6
+"""Share of good photos that have severity 0. What differs between their scores is not the defect but what else the
+photos show, and would have one defect follow another."""
+
+ALARMS: Final[Alarms] = ((TRACELESS, 0.0), (0.95, 0.29), (0.98, 0.49))
 """5 % of good photos may look mild, 2 % severe."""
 
-OTHER_ALARMS: Final[Mapping[str, Alarms]] = MappingProxyType({"noise": ((0.5, 0.07), (0.9, 0.29), (0.95, 0.49))})
+OTHER_ALARMS: Final[Mapping[str, Alarms]] = MappingProxyType({"noise": ((TRACELESS, 0.0), (0.9, 0.29), (0.95, 0.49))})
 """Where others hold, by defect key: good photos of the synthesis are as noisy as a good camera's at dusk, real ones
 less."""
 
@@ -50,7 +54,7 @@ def fit_calibration(
         good: whether a photo has no defect worth mentioning, (N,).
 
     Returns:
-        Knots from the lowest to the highest score possible; strictly ascending in both.
+        Knots from the lowest to the highest score possible; strictly ascending in both, but for severity 0.
     """
     known = ~np.isnan(severities)
     # Of a signed defect both sides are held back alike: too little and too much are told apart by their own maps only
@@ -103,10 +107,11 @@ def _side(raw: NDArray[np.float32], severities: NDArray[np.float32]) -> list[tup
 
 
 def _ascending(knots: list[tuple[float, float]]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Leave out knots that don't rise clearly in both."""
+    """Leave out knots that don't rise clearly in both; severity 0 may last."""
     kept: list[tuple[float, float]] = [knots[0]]
     for x, y in knots[1:-1]:
-        if x > kept[-1][0] + 0.01 and y > kept[-1][1] and x < knots[-1][0] - 0.01 and y < knots[-1][1]:
+        rises = y > kept[-1][1] or y == kept[-1][1] == 0
+        if rises and x > kept[-1][0] + 0.01 and x < knots[-1][0] - 0.01 and y < knots[-1][1]:
             kept.append((x, y))
     kept.append(knots[-1])
     return tuple(round(x, 4) for x, _ in kept), tuple(round(y, 4) for _, y in kept)

@@ -48,11 +48,12 @@ FRAGMENTS: Final = "native"
 """Sources in a folder of this name are fragments of photos: their framing says nothing."""
 
 FRAMED: Final = (
-    *("bad_composition", "bad_saturation", "bad_white_balance"),
-    *("bad_exposure", "bad_saturation", "haze"),
+    *("bad_saturation", "bad_white_balance", "bad_exposure", "bad_saturation", "bad_composition", "bad_saturation"),
+    *("bad_white_balance", "bad_saturation", "haze", "bad_saturation", "bad_exposure", "bad_white_balance"),
+    *("bad_saturation", "bad_composition", "bad_saturation", "bad_white_balance", "haze", "bad_exposure"),
 )
 """Defects that the frame as a whole tells best, in the proportion in which more of them is learnt from. What a photo's
-own colours were is hardest to tell: saturation counts twice."""
+own colours were is hardest to tell, and what its light's was comes next."""
 
 MISLED: Final = ("bad_white_balance", "bad_exposure", "bad_white_balance", "bad_saturation")
 """Defects that a frame full of one colour, of light or of shade is taken for."""
@@ -86,8 +87,8 @@ class CacheSettings:
 
     variants: int = 10
     patches: int = 3
-    frames: int = 24
-    frame_patches: int = 2
+    frames: int = 36
+    frame_patches: int = 1
     zooms: int = 8
     zoom_patches: int = 1
     smears: int = 1

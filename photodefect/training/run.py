@@ -127,7 +127,11 @@ def train_model(
     listener.say(f"{len(split.training)} photos to train on, {len(split.validation)} held out; on {device}{several}")
     outcomes: dict[Kind, Outcome] = {}
     with SampleReader(
-        photos, seed=settings.seed, workers=_workers(settings, device, team), cache_mb=settings.cache_mb
+        photos,
+        seed=settings.seed,
+        workers=_workers(settings, device, team),
+        cache_mb=settings.cache_mb,
+        patch_side=NETWORKS[settings.network].patch_side,
     ) as reader:
         for kind, network in networks.items():
             outcomes[kind] = train_network(

@@ -146,10 +146,14 @@ class SampleReader:
         seed: of the places of cuts.
         workers: threads, and processes unless there are fewer cores.
         cache_mb: memory for cuts, in megabytes. How much there is changes nothing but the time.
+        patch_side: of patches as ``diagnose`` cuts them for the network, in pixels.
     """
 
-    def __init__(self, photos: TrainingPhotos, *, seed: int, workers: int, cache_mb: int) -> None:
+    def __init__(
+        self, photos: TrainingPhotos, *, seed: int, workers: int, cache_mb: int, patch_side: int = SIDE
+    ) -> None:
         self.photos = photos
+        self._patch_side = patch_side
         self.left_out = LeftOut()
         self._seed = seed
         self._budget = cache_mb * 1_000_000
@@ -215,7 +219,8 @@ class SampleReader:
             return Cuts(half_crops(pixels, count, np.random.default_rng(seed)), severities)
         if kind is None:
             seed = content_seed(holistic_input(pixels), pixels.shape[1], pixels.shape[0])
-            return Cuts(patch_inputs(pixels, count=count, placement=DEFAULT_PLACEMENT, seed=seed), severities)
+            patches = patch_inputs(pixels, count=count, placement=DEFAULT_PLACEMENT, seed=seed, side=self._patch_side)
+            return Cuts(patches, severities)
         return Cuts(patch_inputs(pixels, count=count, seed=seed), severities)
 
 

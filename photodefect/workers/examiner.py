@@ -115,6 +115,7 @@ class Examiner:
                 photo.pixels,
                 patches=scoring.patches,
                 placement=scoring.placement,
+                side=scoring.choice.patch_side,
                 seed=scoring.seed,
                 capture=capture,
                 provenance=photo.provenance,
