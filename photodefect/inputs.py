@@ -15,8 +15,8 @@ from photodefect.warp import warp
 SIDE = 224
 """Width and height of an input, in pixels, unless a network wants smaller patches."""
 
-CANDIDATES = 64
-"""Random places among which the sharpest is looked for."""
+CANDIDATES = 128
+"""Random places among which the sharpest is looked for; with half as many, a small bird in focus was missed."""
 
 
 def holistic_input(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

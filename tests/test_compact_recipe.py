@@ -17,6 +17,8 @@ from photodefect.cli import app
 from photodefect.defects import KEYS
 from photodefect.errors import DataError
 from photodefect.network.compact import Layout
+from photodefect.network.multicolumn import STRIDE
+from photodefect.network.registry import NETWORKS
 from photodefect.network.statistics import DIRECTIONS
 from photodefect.photos.decode import decode
 from photodefect.training import compact_recipe, features
@@ -135,6 +137,12 @@ def test_a_window_is_the_mean_over_its_own_regions() -> None:
     centre = window_descriptors(regions, (1, 2, 1, 2), Layout(4, DIRECTIONS))
     assert float(whole[0]) == pytest.approx(9 / 49, abs=1e-3)
     assert float(centre[0]) == 1.0
+
+
+def test_calibration_sees_patches_as_large_as_those_of_a_photo_that_is_diagnosed() -> None:
+    top, bottom, left, right = compact_recipe.WINDOW_OF_PATCHES
+    sides = (features.EDGES[bottom] - features.EDGES[top], features.EDGES[right] - features.EDGES[left])
+    assert [STRIDE * cells for cells in sides] == [NETWORKS["lite0"].patch_side] * 2
 
 
 def test_crops_are_held_out_with_their_photo() -> None:

@@ -26,9 +26,20 @@ photos show, and would have one defect follow another."""
 ALARMS: Final[Alarms] = ((TRACELESS, 0.0), (0.95, 0.29), (0.98, 0.49))
 """5 % of good photos may look mild, 2 % severe."""
 
-OTHER_ALARMS: Final[Mapping[str, Alarms]] = MappingProxyType({"noise": ((TRACELESS, 0.0), (0.9, 0.29), (0.95, 0.49))})
-"""Where others hold, by defect key: good photos of the synthesis are as noisy as a good camera's at dusk, real ones
-less."""
+_MORE_TOLD: Final[Alarms] = ((0.5, 0.0), *ALARMS[1:])
+
+OTHER_ALARMS: Final[Mapping[str, Alarms]] = MappingProxyType(
+    {
+        # Its scores leave room for fewer alarms.
+        "bad_exposure": (ALARMS[0], (0.97, 0.29), (0.985, 0.49)),
+        # Good photos of the synthesis are as noisy as a good camera's at dusk, real ones less.
+        "noise": (ALARMS[0], (0.9, 0.29), (0.95, 0.49)),
+        # Small differences still tell mild defects from none.
+        "haze": _MORE_TOLD,
+        "bad_composition": _MORE_TOLD,
+    }
+)
+"""Where others hold, by defect key."""
 
 FREE = 0.1
 """So far above the scores of good photos no severity is held back any more."""

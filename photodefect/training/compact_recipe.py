@@ -45,6 +45,9 @@ WINDOWS: Final = tuple(
 WINDOWS_WHOLE: Final = (0, 3, 0, 3)
 """The one of them that is the whole input."""
 
+WINDOW_OF_PATCHES: Final = (0, 2, 0, 2)
+"""The part of a cached crop that is as large as a patch of a photo that is diagnosed: 5 x 5 cells of 7 x 7."""
+
 WINDOWS_OF_FRAMES: Final = 2
 """Parts of each reduced photo that the patch network sees."""
 
@@ -52,7 +55,7 @@ HOLISTIC_SHARE: Final[Mapping[str, float]] = MappingProxyType(
     {
         "bad_exposure": 1.0,
         "bad_white_balance": 0.75,
-        "bad_saturation": 0.5,
+        "bad_saturation": 1.0,
         "noise": 0.5,
         "haze": 0.75,
         "undesired_blur": 0.25,
@@ -109,7 +112,7 @@ class Samples:
         pieces: (K, D), what the patch network learns from: crops, parts of crops, and reduced photos and parts of them,
             in the channels that it has; none of a photo held out.
         piece_severities: (K, 7), of the pieces; noise and blur of reduced photos are unknown to them.
-        patches: (M, P, D), crops of variants of photos held out.
+        patches: (M, P, D), patches of variants of photos held out.
         severities: (M, 7), of the photos of these.
         scene: (M,), index into the holistic samples of the same variant.
         natural: (M,), whether the severities were drawn as people saw them.
@@ -177,7 +180,7 @@ def load_samples(shards: Sequence[Path], settings: CompactSettings) -> Samples:
                 pieces.append(_windows(frames[..., shared], WINDOWS_OF_FRAMES, rng, layouts["patches"]))
                 piece_labels.append(np.tile(_coarse(severities), (1 + WINDOWS_OF_FRAMES, 1)))
             elif not prefix:
-                patches.append(window_descriptors(crops, WINDOWS_WHOLE, layouts["patches"]))
+                patches.append(window_descriptors(crops, WINDOW_OF_PATCHES, layouts["patches"]))
                 labels.append(severities)
                 scene += range(start, start + len(crops))
                 natural += [index >= settings.cache.rebalanced * len(crops) for index in range(len(crops))]
