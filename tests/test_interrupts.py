@@ -208,3 +208,18 @@ except KeyboardInterrupt:
     done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=30)
 
     assert (done.stdout, done.stderr) == ("noticed\n", "")
+
+
+def test_a_run_that_is_to_ignore_interrupts_goes_on_while_it_writes() -> None:
+    script = """
+import signal
+from photodefect.cli.interrupts import endings_as_interrupts, held_interrupts
+
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does in the background of a script
+with endings_as_interrupts(), held_interrupts():
+    signal.raise_signal(signal.SIGINT)
+print("done")
+"""
+    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=30)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")

@@ -16,8 +16,12 @@ _POKES_S: Final = (0.02, 0.1, 0.4)
 
 @contextmanager
 def held_interrupts() -> Iterator[None]:
-    """Hold Ctrl-C back until the end of the block. A second one gets through at once, should the block be stuck."""
-    if threading.current_thread() is not threading.main_thread():
+    """Hold Ctrl-C back until the end of the block. A second one gets through at once, should the block be stuck.
+
+    Whoever started the program so that it ignores Ctrl-C, as shells do with what a script runs beside, wants it to go on.
+    """
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    if ignored or threading.current_thread() is not threading.main_thread():
         yield  # signals only ever reach the main thread
         return
     received = False
@@ -59,7 +63,8 @@ def endings_as_interrupts() -> Iterator[None]:
         with _noticed_signals():
             yield
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @contextmanager

@@ -312,6 +312,7 @@ def _held_signals(team: Team) -> Iterator[list[int]]:
         received.append(number)
 
     numbers = [signal.SIGINT] if team.size == 1 else [signal.SIGINT, signal.SIGTERM]
+    numbers = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
     previous = [(number, signal.signal(number, hold)) for number in numbers]
     try:
         yield received
