@@ -18,7 +18,7 @@ _POKES_S: Final = (0.02, 0.1, 0.4)
 def held_interrupts() -> Iterator[None]:
     """Hold Ctrl-C back until the end of the block. A second one gets through at once, should the block be stuck.
 
-    Whoever started the program so that it ignores Ctrl-C, as shells do with what a script runs beside, wants it to go on.
+    Whoever started the program so that it ignores Ctrl-C, as a script does in its background, wants it to go on.
     """
     ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     if ignored or threading.current_thread() is not threading.main_thread():
