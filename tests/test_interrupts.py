@@ -210,7 +210,7 @@ except KeyboardInterrupt:
     assert (done.stdout, done.stderr) == ("noticed\n", "")
 
 
-def test_a_run_that_is_to_ignore_interrupts_goes_on_while_it_writes() -> None:
+def test_a_run_that_is_to_ignore_interrupts_goes_on_but_for_other_endings() -> None:
     script = """
 import signal
 from photodefect.cli.interrupts import endings_as_interrupts, held_interrupts
@@ -219,7 +219,13 @@ signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does in the backgroun
 with endings_as_interrupts(), held_interrupts():
     signal.raise_signal(signal.SIGINT)
 print("done")
+try:
+    with endings_as_interrupts(), held_interrupts():
+        signal.raise_signal(signal.SIGTERM)
+        print("written")
+except KeyboardInterrupt:
+    print("ended")
 """
     done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=30)
 
-    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\nwritten\nended\n", "")

@@ -20,10 +20,12 @@ def held_interrupts() -> Iterator[None]:
 
     Whoever started the program so that it ignores Ctrl-C, as a script does in its background, wants it to go on.
     """
-    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    if ignored or threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread():
         yield  # signals only ever reach the main thread
         return
+    numbers = [signal.SIGINT]
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        numbers = [number for number in _endings() if callable(signal.getsignal(number))]
     received = False
 
     def hold(_signal: int, _frame: FrameType | None) -> None:
@@ -32,11 +34,12 @@ def held_interrupts() -> Iterator[None]:
             raise KeyboardInterrupt
         received = True
 
-    previous = signal.signal(signal.SIGINT, hold)
+    previous = [(number, signal.signal(number, hold)) for number in numbers]
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler in previous:
+            signal.signal(number, handler)
     if received:
         raise KeyboardInterrupt
 
@@ -52,12 +55,13 @@ def endings_as_interrupts() -> Iterator[None]:
         return
 
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            raise KeyboardInterrupt
         signal.raise_signal(signal.SIGINT)
 
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
+    for number in _endings():
         # Whoever started the program may want it to survive, as nohup does.
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+        if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, interrupt)
     try:
         with _noticed_signals():
@@ -65,6 +69,11 @@ def endings_as_interrupts() -> Iterator[None]:
     finally:
         if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _endings() -> list[signal.Signals]:
+    """What ends a program beside Ctrl-C, as far as the system has it."""
+    return [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 @contextmanager

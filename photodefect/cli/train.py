@@ -312,7 +312,8 @@ def _held_signals(team: Team) -> Iterator[list[int]]:
         received.append(number)
 
     numbers = [signal.SIGINT] if team.size == 1 else [signal.SIGINT, signal.SIGTERM]
-    numbers = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a script does in its background
+        numbers = [signal.SIGTERM]
     previous = [(number, signal.signal(number, hold)) for number in numbers]
     try:
         yield received
