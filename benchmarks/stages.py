@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -74,8 +75,8 @@ def stages(file: Path, repeats: int) -> dict[str, float]:
     seed = content_seed(whole, width, height)
     side = choice.patch_side
     options = {"count": DEFAULT_PATCHES, "placement": DEFAULT_PLACEMENT, "seed": seed, "side": side}
-    given = {"patches": DEFAULT_PATCHES, "placement": DEFAULT_PLACEMENT, "side": side}
-    inputs = make_inputs(pixels, **given)  # type: ignore[arg-type]
+    look = partial(make_inputs, patches=DEFAULT_PATCHES, placement=DEFAULT_PLACEMENT, side=side)
+    inputs = look(pixels)
     buffer = np.empty(pixels.size, np.uint8)
 
     def photo() -> None:
@@ -83,7 +84,7 @@ def stages(file: Path, repeats: int) -> dict[str, float]:
         content_key(content, file.suffix)
         capture = read_capture(content)
         decoded = decode_bytes(content, file.suffix, memory=memory)
-        found = make_inputs(decoded.pixels, capture=capture, **given)  # type: ignore[arg-type]
+        found = look(decoded.pixels, capture=capture)
         score(engine, choice.manifest, [found])
 
     work: dict[str, Callable[[], object]] = {

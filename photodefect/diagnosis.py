@@ -245,16 +245,10 @@ class Diagnoser:
             ValueError: the array has another shape or type.
             ModelError: the model's files are damaged.
         """
-        from photodefect.scoring import make_inputs, score  # noqa: PLC0415
+        from photodefect.scoring import inputs_by, score  # noqa: PLC0415
 
         settings = self._settings
-        inputs = make_inputs(
-            pixels,
-            patches=settings.patches,
-            placement=settings.placement,
-            side=settings.choice.patch_side,
-            seed=settings.seed,
-        )
+        inputs = inputs_by(settings, pixels)
         (finding,) = score(self._own_engine(), self.manifest, [inputs])
         return finding.diagnosis(path, self.thresholds, self._identity)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from photodefect.monochrome import is_monochrome
 from photodefect.network.manifest import Manifest
 from photodefect.patches import Placement
 from photodefect.photos.facts import Capture, Provenance
+
+if TYPE_CHECKING:
+    from photodefect.workers.tasks import Settings
 
 _DIGITS: Final = 6
 """Decimals of a score in a record; the last of them is beyond what a network's score means."""
@@ -76,6 +79,25 @@ def make_inputs(
     crops = patch_inputs(pixels, count=patches, placement=placement, seed=drawn, side=side)
     # The warped photo shows as well as the full one whether there is colour, and takes a thousandth of the time.
     return Inputs(width, height, holistic, crops, is_monochrome(holistic), capture, provenance)
+
+
+def inputs_by(
+    settings: Settings,
+    pixels: NDArray[np.uint8],
+    *,
+    capture: Capture | None = None,
+    provenance: Provenance | None = None,
+) -> Inputs:
+    """:func:`make_inputs` as the settings of a run say."""
+    return make_inputs(
+        pixels,
+        patches=settings.patches,
+        placement=settings.placement,
+        side=settings.choice.patch_side,
+        seed=settings.seed,
+        capture=capture,
+        provenance=provenance,
+    )
 
 
 def score(engine: Engine, manifest: Manifest, photos: Sequence[Inputs]) -> list[Finding]:

@@ -105,16 +105,10 @@ class Draw:
         return Drawn(made.width, made.height, severity, maps, vars(made.model))
 
     def _severity(self, pixels: NDArray[np.uint8]) -> dict[str, float]:
-        from photodefect.scoring import make_inputs, score  # noqa: PLC0415
+        from photodefect.scoring import inputs_by, score  # noqa: PLC0415
 
         settings = self.settings
-        inputs = make_inputs(
-            pixels,
-            patches=settings.patches,
-            placement=settings.placement,
-            side=settings.choice.patch_side,
-            seed=settings.seed,
-        )
+        inputs = inputs_by(settings, pixels)
         (finding,) = score(_engine(settings.choice, settings.threads), settings.choice.manifest, [inputs])
         return dict(finding.severity)
 

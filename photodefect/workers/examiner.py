@@ -96,7 +96,7 @@ class Examiner:
         from photodefect.photos.exif import read_capture  # noqa: PLC0415
 
         if scoring is not None:
-            from photodefect.scoring import make_inputs, score  # noqa: PLC0415
+            from photodefect.scoring import inputs_by, score  # noqa: PLC0415
 
             if scoring.score and self._engine is None:
                 self._engine = scoring.choice.open(scoring.threads)
@@ -111,15 +111,7 @@ class Examiner:
         del data
         inputs = finding = None
         if scoring is not None:
-            inputs = make_inputs(
-                photo.pixels,
-                patches=scoring.patches,
-                placement=scoring.placement,
-                side=scoring.choice.patch_side,
-                seed=scoring.seed,
-                capture=capture,
-                provenance=photo.provenance,
-            )
+            inputs = inputs_by(scoring, photo.pixels, capture=capture, provenance=photo.provenance)
         seen = None
         if to_look and task.look is not None:
             if task.look_s:
