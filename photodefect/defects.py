@@ -51,6 +51,11 @@ class Defect:
         """Number of classes K of this defect's softmax: 11, or 21 if signed."""
         return len(self.class_centres)
 
+    def format(self, severity: float) -> str:
+        """Two decimals, with a sign if the defect has one; what rounds to nothing has no direction."""
+        text = f"{severity:+.2f}" if self.signed else f"{severity:.2f}"
+        return text.lstrip("+-") if float(text) == 0 else text
+
     def nearest_class(self, severity: float) -> int:
         """Index of the class centre nearest to ``severity``; a severity half-way goes to the higher one.
 

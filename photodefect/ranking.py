@@ -175,10 +175,7 @@ def name_of(key: str) -> str:
 
 def number(key: str, value: float) -> str:
     """A severity with two decimals, and with its direction if the defect has one."""
-    signed = key != OVERALL and BY_KEY[key].signed
-    text = f"{value:+.2f}" if signed else f"{value:.2f}"
-    # What rounds to nothing has no direction.
-    return text.lstrip("+-") if float(text) == 0 else text
+    return f"{value:.2f}" if key == OVERALL else BY_KEY[key].format(value)
 
 
 @dataclass(frozen=True)

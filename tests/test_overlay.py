@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from photodefect.heatmap import HeatMap, HeatMaps
 from photodefect.heatmap.overlay import OPACITY, OVER, UNDER, colour_of, opacity, overlay
-from photodefect.heatmap.panel import format_severity, panel
+from photodefect.heatmap.panel import panel
 from photodefect.records import ModelIdentity
 
 
@@ -140,9 +140,3 @@ def test_a_title_with_escape_sequences_or_foreign_letters_is_drawn(recwarn: pyte
     panel(gradient(40, 60), maps(60, 40, noise=0.5), title="\x1b[31mred\udcff 写真.jpg " + "long " * 200)
 
     assert not recwarn.list
-
-
-def test_severities_have_two_decimals_and_a_sign_where_it_means_something() -> None:
-    assert format_severity("noise", 0.256) == "0.26"
-    assert format_severity("bad_saturation", 0.256) == "+0.26"
-    assert format_severity("bad_saturation", -0.256) == "-0.26"

@@ -121,7 +121,5 @@ class TableWriter:
     def _cell(self, defect: Defect, score: float | None) -> str:
         if score is None:
             return ""
-        number = f"{score:+.2f}" if defect.signed else f"{score:.2f}"
-        # What rounds to nothing has no direction.
-        number = number.lstrip("+-") if float(number) == 0 else number
+        number = defect.format(score)
         return f"{number} {BARS[round(abs(score) * (len(BARS) - 1))]}" if self._bars else number
