@@ -19,24 +19,24 @@ LEAST_GOOD = 20
 Alarms: TypeAlias = tuple[tuple[float, float], ...]
 """At most this severity (second) at these quantiles (first) of good photos."""
 
-TRACELESS: Final = 0.6
+TRACELESS: Final = 0.7
 """Share of good photos that have severity 0. What differs between their scores is not the defect but what else the
 photos show, and would have one defect follow another."""
 
-ALARMS: Final[Alarms] = ((TRACELESS, 0.0), (0.95, 0.29), (0.98, 0.49))
-"""5 % of good photos may look mild, 2 % severe."""
+MORE_TOLD: Final[Mapping[str, float]] = MappingProxyType(
+    {"bad_exposure": 0.6, "bad_white_balance": 0.6, "haze": 0.5, "bad_composition": 0.5}
+)
+"""A smaller share where small differences still tell mild defects from none, by defect key."""
 
-_MORE_TOLD: Final[Alarms] = ((0.5, 0.0), *ALARMS[1:])
+ALARMS: Final[Alarms] = ((0.95, 0.29), (0.98, 0.49))
+"""5 % of good photos may look mild, 2 % severe."""
 
 OTHER_ALARMS: Final[Mapping[str, Alarms]] = MappingProxyType(
     {
         # Its scores leave room for fewer alarms.
-        "bad_exposure": (ALARMS[0], (0.97, 0.29), (0.985, 0.49)),
+        "bad_exposure": ((0.97, 0.29), (0.985, 0.49)),
         # Good photos of the synthesis are as noisy as a good camera's at dusk, real ones less.
-        "noise": (ALARMS[0], (0.9, 0.29), (0.95, 0.49)),
-        # Small differences still tell mild defects from none.
-        "haze": _MORE_TOLD,
-        "bad_composition": _MORE_TOLD,
+        "noise": ((0.9, 0.29), (0.95, 0.49)),
     }
 )
 """Where others hold, by defect key."""
@@ -56,7 +56,7 @@ def fit_calibration(
     A network that is unsure predicts something in the middle, so severe defects come out too mild and their scores
     are close together. The map sends the typical (median) score of photos of severity s to s: the inverse of a
     monotone regression of scores on severities. It stays below what :data:`ALARMS` allow for good photos, on both
-    sides of zero alike.
+    sides of zero alike, and is 0 for :data:`TRACELESS` of them.
 
     Args:
         defect: which one; a signed one is calibrated on both sides of zero.
@@ -71,7 +71,7 @@ def fit_calibration(
     # Of a signed defect both sides are held back alike: too little and too much are told apart by their own maps only
     # where nothing is held back, and sizes of the two can be compared.
     clean = np.abs(raw[known & good])
-    alarms = OTHER_ALARMS.get(defect.key, ALARMS)
+    alarms = ((MORE_TOLD.get(defect.key, TRACELESS), 0.0), *OTHER_ALARMS.get(defect.key, ALARMS))
     halves = []
     for side in [1.0, -1.0] if defect.signed else [1.0]:
         knots = _side(raw[known] * side, severities[known] * side)

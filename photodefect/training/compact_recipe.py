@@ -54,7 +54,7 @@ WINDOWS_OF_FRAMES: Final = 2
 HOLISTIC_SHARE: Final[Mapping[str, float]] = MappingProxyType(
     {
         "bad_exposure": 1.0,
-        "bad_white_balance": 0.75,
+        "bad_white_balance": 1.0,
         "bad_saturation": 1.0,
         "noise": 0.5,
         "haze": 0.75,
