@@ -45,13 +45,14 @@ def test_knots_ascend_over_the_whole_range_on_both_sides_of_zero() -> None:
     assert np.interp(0, calibration.raw, calibration.severity) == 0
 
 
-@pytest.mark.parametrize("key", ["noise", "haze", "bad_saturation"])
-def test_most_good_photos_have_no_trace_of_a_defect(key: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "share"), [("noise", 0.7), ("bad_exposure", 0.6), ("haze", 0.5), ("bad_saturation", 0.7)]
+)
+def test_half_of_good_photos_or_more_have_no_trace_of_a_defect(key: str, share: float) -> None:
     raw, severities, good = compressed(4, spread=0.2)
     sign = np.where(np.arange(len(raw)) % 2, 1, -1).astype(np.float32) if key == "bad_saturation" else 1
     calibration = fit_calibration(BY_KEY[key], raw * sign, severities * sign, good)
     calibrated = np.abs(np.interp((raw * sign)[good], calibration.raw, calibration.severity))
-    share, _ = OTHER_ALARMS.get(key, ALARMS)[0]
     assert np.mean(calibrated == 0) == pytest.approx(share, abs=0.02)
 
 
