@@ -18,13 +18,13 @@ _POKES_S: Final = (0.02, 0.1, 0.4)
 def held_interrupts() -> Iterator[None]:
     """Hold Ctrl-C back until the end of the block. A second one gets through at once, should the block be stuck.
 
-    Whoever started the program so that it ignores Ctrl-C, as a script does in its background, wants it to go on.
+    Where it is ignored, other endings are held back instead.
     """
     if threading.current_thread() is not threading.main_thread():
         yield  # signals only ever reach the main thread
         return
     numbers = [signal.SIGINT]
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    if interrupts_are_ignored():
         numbers = [number for number in _endings() if callable(signal.getsignal(number))]
     received = False
 
@@ -55,7 +55,7 @@ def endings_as_interrupts() -> Iterator[None]:
         return
 
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        if interrupts_are_ignored():
             raise KeyboardInterrupt
         signal.raise_signal(signal.SIGINT)
 
@@ -67,8 +67,13 @@ def endings_as_interrupts() -> Iterator[None]:
         with _noticed_signals():
             yield
     finally:
-        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        if not interrupts_are_ignored():
             signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def interrupts_are_ignored() -> bool:
+    """Whether the program is to go on after Ctrl-C, as a script wants it of what runs in its background."""
+    return signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
 def _endings() -> list[signal.Signals]:

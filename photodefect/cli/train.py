@@ -16,6 +16,7 @@ import typer
 
 from photodefect.cli.console import note, stderr_console
 from photodefect.cli.exit_codes import ExitCode
+from photodefect.cli.interrupts import interrupts_are_ignored
 from photodefect.cli.options import Quiet
 
 if TYPE_CHECKING:
@@ -312,7 +313,7 @@ def _held_signals(team: Team) -> Iterator[list[int]]:
         received.append(number)
 
     numbers = [signal.SIGINT] if team.size == 1 else [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a script does in its background
+    if interrupts_are_ignored():
         numbers = [signal.SIGTERM]
     previous = [(number, signal.signal(number, hold)) for number in numbers]
     try:

@@ -35,7 +35,7 @@ class TorchEngine:
             torch.set_num_threads(threads)
         if device == "cuda":
             # Convolutions would round to ten bits (and products of matrices, where somebody allows that), and scores
-            # differ from a processor's by up to 0.05.
+            # differ from a processor's by more than 0.05.
             torch.backends.cudnn.allow_tf32 = False
             torch.backends.cuda.matmul.allow_tf32 = False
         return cls(load_model(folder, device), device)
