@@ -80,7 +80,7 @@ def patch_inputs(
 def _sharpest(pixels: NDArray[np.uint8], corners: NDArray[np.int64], scale: float, side: int) -> NDArray[np.int64]:
     """The corner of the patch with the strongest differences between neighbours.
 
-    Green, every eighth row and column: a thousandth of the time of decoding.
+    Green, every eighth row and the one after it: a hundredth of the time of decoding.
 
     Args:
         pixels: (height, width, 3).
@@ -92,18 +92,19 @@ def _sharpest(pixels: NDArray[np.uint8], corners: NDArray[np.int64], scale: floa
     side = max(2, round(side * scale))
     lowest, rightmost = (max(0, length - side) for length in green.shape)
     places = [(min(int(top * scale), lowest), min(int(left * scale), rightmost)) for top, left in corners.tolist()]
-    patches = [green[top : top + side, left : left + side] for top, left in places]
-    across = _energy(np.stack([patch[::8] for patch in patches]), 2)
-    down = _energy(np.stack([patch[:, ::8] for patch in patches]), 1)
-    chosen: NDArray[np.int64] = corners[int(np.argmax(across + down))]
+    rows, following = (
+        np.stack([green[top + first : top + side : 8, left : left + side] for top, left in places]).astype(np.int16)
+        for first in (0, 1)
+    )
+    energy = _energy(np.diff(rows, axis=2)) + _energy(following - rows[:, : following.shape[1]])
+    chosen: NDArray[np.int64] = corners[int(np.argmax(energy))]
     return chosen
 
 
-def _energy(patches: NDArray[np.uint8], axis: int) -> NDArray[np.float64]:
-    """Mean square of the differences between neighbours along an axis, (N, h, w) -> (N,); 0 where there are none."""
-    differences = np.diff(patches.astype(np.int16), axis=axis)
+def _energy(differences: NDArray[np.int16]) -> NDArray[np.float64]:
+    """Mean square of differences between neighbours, (N, h, w) -> (N,); 0 where there are none."""
     if not differences.size:
-        return np.zeros(len(patches))
+        return np.zeros(len(differences))
     squares = np.square(differences, dtype=np.int32).sum((1, 2), dtype=np.int64)
     means: NDArray[np.float64] = squares / differences[0].size
     return means

@@ -38,8 +38,11 @@ PRODUCT: Final = bytes.fromhex(
 _COARSE: Final = 8
 """From so many input rows or columns to one of output, weights get 8 bits: with fewer of them, roundings would show."""
 
-_BOXES: Final = 3
+_BOXES: Final = 2.5
 """Means of rows that go to a row of output, at least; to either side of its middle, that is."""
+
+_AT_ONCE: Final = 7
+"""Rows that ONNX Runtime adds in one pass; it takes longer for means of one more."""
 
 _FINE_TOTAL: Final = 65536
 """Sum of the weights of a row or column where there are few: times 255 it is a whole number that float32 can hold."""
@@ -98,7 +101,7 @@ def warp(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     if width > _WIDEST * height:
         return np.ascontiguousarray(warp(pixels.transpose(1, 0, 2), side).transpose(1, 0, 2))
     rows = np.ascontiguousarray(pixels).reshape(height, width * 3)
-    box = int(height / side / _BOXES) if height >= _COARSE * side else 1
+    box = _box(height, side)
     down, across = _rows(height, side, box), _columns(width, side)
     low = np.empty((side, width * 3), np.uint8)
     for block, inputs in _with_inputs(down, rows, box):
@@ -108,6 +111,14 @@ def warp(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
         part = np.ascontiguousarray(low[:, block.inputs])
         warped[:, block.outputs] = _product(part, block.weights, across.total)
     return warped.reshape(side, side, 3)
+
+
+def _box(height: int, side: int) -> int:
+    """Rows that a mean is of."""
+    if height < _COARSE * side:
+        return 1
+    most = int(height / side / _BOXES)
+    return most if most < _AT_ONCE else most - most % _AT_ONCE
 
 
 def _with_inputs(axis: _Axis, rows: NDArray[np.uint8], box: int) -> Iterator[tuple[_Block, NDArray[np.uint8]]]:
