@@ -282,7 +282,7 @@ def main() -> None:
             "decode only, simplejpeg": (task("simplejpeg", folder, sys.executable), count),
             "decode only, Pillow": (task("Pillow", folder, sys.executable), count),
             "**photodefect, default**": (diagnose(folder), count),
-            "compact, 2 patches": (diagnose(folder, "--patches", "2"), count),
+            "compact, 3 patches": (diagnose(folder, "--patches", "3"), count),
             "compact, 10 patches": (diagnose(folder, "--patches", "10"), count),
             "compact, torch": (by_engine(folder, "torch", "compact"), count),
             "paper's network, ONNX Runtime": (diagnose(few, "--model", paper), fewer),

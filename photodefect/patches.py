@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-DEFAULT_PATCHES: Final = 3
+DEFAULT_PATCHES: Final = 2
 """More no longer help, fewer tell haze less surely: docs/speed.md has the table."""
 
 Placement = Literal["sharp", "random", "grid"]

@@ -13,6 +13,7 @@ from photodefect.training.columns import (
     ColumnRecipe,
     compact_column,
     fit_columns,
+    merged,
     sample_weights,
     soft_targets,
     standardization,
@@ -65,6 +66,34 @@ def test_columns_learn_what_a_descriptor_tells() -> None:
             logits = column.classify_descriptors(descriptors[500:, :, None, None]).flatten(1)
         predicted = expected_severity(defect, logits).numpy()
         assert np.corrcoef(predicted, severities[500:, KEYS.index(defect.key)])[0, 1] > 0.9
+
+
+def test_a_blind_column_makes_nothing_of_what_it_is_not_to_see() -> None:
+    network = build_network("lite0", "patches")
+    width = compact_column(network, "noise").hidden.in_channels
+    severities = np.random.default_rng(0).uniform(0, 1, (200, len(KEYS))).astype(np.float32)
+    descriptors = torch.randn(200, width, generator=torch.Generator().manual_seed(0))
+    unseen = torch.zeros(width, dtype=torch.bool)
+    unseen[5:400] = True
+    fit_columns(network, descriptors, severities, ColumnRecipe(epochs=2, batch=50), blind={"haze": unseen})
+    changed = descriptors.clone()
+    changed[:, unseen] += 1
+    for key, blind in (("haze", True), ("noise", False)):
+        column = compact_column(network, key)
+        with torch.inference_mode():
+            before, after = (column.classify_descriptors(each[:, :, None, None]) for each in (descriptors, changed))
+        assert torch.equal(before, after) == blind
+
+
+def test_merged_columns_give_the_mean_of_their_logits() -> None:
+    networks = [build_network("lite0", "patches") for _ in range(3)]
+    columns = [compact_column(network, "haze").eval() for network in networks]
+    width = columns[0].hidden.in_channels
+    descriptors = torch.randn(4, width, 1, 1, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        expected = torch.stack([column.classify_descriptors(descriptors) for column in columns]).mean(0)
+        together = merged(columns, BY_KEY["haze"]).eval().classify_descriptors(descriptors)
+    torch.testing.assert_close(together, expected, atol=1e-5, rtol=1e-5)
 
 
 def test_other_networks_have_no_such_columns() -> None:

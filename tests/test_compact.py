@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from photodefect.defects import DEFECTS, PATCH_DEFECTS
-from photodefect.network.compact import DIRECTIONS, CompactTrunk, Layout, describe
+from photodefect.network.compact import CompactTrunk, describe
 from photodefect.network.registry import KINDS, build_network
 from photodefect.training.compact_recipe import shared_channels
 
@@ -19,18 +19,6 @@ def test_it_has_a_column_of_the_right_classes_for_every_defect() -> None:
         assert {key: tuple(value.shape) for key, value in logits.items()} == {
             defect.key: (2, defect.class_count) for defect in defects
         }
-
-
-def test_descriptors_are_means_deviations_and_shares_of_directions() -> None:
-    values = torch.rand(5, 6, generator=torch.Generator().manual_seed(0))  # 5 positions of 6 channels
-    statistics = torch.rand(DIRECTIONS + 4, generator=torch.Generator().manual_seed(1))
-    pooled = torch.cat([values.mean(0), values.square().mean(0), statistics]).reshape(1, -1, 1, 1)
-    descriptors = describe(pooled, Layout(6, DIRECTIONS)).flatten()
-    np.testing.assert_allclose(descriptors[:6], values.mean(0), rtol=1e-6)
-    np.testing.assert_allclose(descriptors[6:12], values.numpy().std(0), atol=1e-2)
-    assert descriptors[12] == statistics[0]
-    np.testing.assert_allclose(descriptors[13 : 12 + DIRECTIONS], statistics[1:DIRECTIONS] / (statistics[0] + 0.2))
-    assert torch.equal(descriptors[12 + DIRECTIONS :], statistics[DIRECTIONS:])
 
 
 def test_the_trunk_gives_as_many_channels_as_it_says() -> None:
@@ -50,10 +38,10 @@ def test_what_patches_show_is_part_of_what_whole_photos_show() -> None:
     torch.testing.assert_close(whole[shared_channels(networks["holistic"].trunk, networks["patches"].trunk)], part)
 
 
-def test_without_directions_statistics_stay_as_they_are() -> None:
-    values = torch.rand(5, 6, generator=torch.Generator().manual_seed(0))
+def test_descriptors_are_means_deviations_and_statistics_as_they_are() -> None:
+    values = torch.rand(5, 6, generator=torch.Generator().manual_seed(0))  # 5 positions of 6 channels
     pooled = torch.cat([values.mean(0), values.square().mean(0), torch.tensor([0.5, 0.25])]).reshape(1, -1, 1, 1)
-    descriptors = describe(pooled, Layout(6, 0)).flatten()
+    descriptors = describe(pooled, 6).flatten()
     np.testing.assert_allclose(descriptors[:6], values.mean(0), rtol=1e-6)
     np.testing.assert_allclose(descriptors[6:12], values.numpy().std(0), atol=1e-2)
     assert descriptors[12:].tolist() == [0.5, 0.25]

@@ -16,10 +16,9 @@ from photodefect import Diagnoser
 from photodefect.cli import app
 from photodefect.defects import KEYS
 from photodefect.errors import DataError
-from photodefect.network.compact import Layout
+from photodefect.network.compact import CompactTrunk
 from photodefect.network.multicolumn import STRIDE
 from photodefect.network.registry import NETWORKS
-from photodefect.network.statistics import DIRECTIONS
 from photodefect.photos.decode import decode
 from photodefect.training import compact_recipe, features
 from photodefect.training.columns import ColumnRecipe
@@ -28,6 +27,7 @@ from photodefect.training.compact_recipe import (
     is_held_out,
     load_samples,
     train_compact,
+    unseen_descriptors,
     window_descriptors,
 )
 from photodefect.training.features import AREAS, CacheSettings, cache_features, region_means, seen_exposure, zoomed
@@ -133,8 +133,8 @@ def test_the_mean_over_all_regions_is_the_mean_over_all_cells() -> None:
 def test_a_window_is_the_mean_over_its_own_regions() -> None:
     regions = np.zeros((9, 4 * 2 + 60), np.float32)
     regions[4] = 1.0  # the centre, 9 of 49 cells
-    whole = window_descriptors(regions, (0, 3, 0, 3), Layout(4, DIRECTIONS))
-    centre = window_descriptors(regions, (1, 2, 1, 2), Layout(4, DIRECTIONS))
+    whole = window_descriptors(regions, (0, 3, 0, 3), 4)
+    centre = window_descriptors(regions, (1, 2, 1, 2), 4)
     assert float(whole[0]) == pytest.approx(9 / 49, abs=1e-3)
     assert float(centre[0]) == 1.0
 
@@ -143,6 +143,19 @@ def test_calibration_sees_patches_as_large_as_those_of_a_photo_that_is_diagnosed
     top, bottom, left, right = compact_recipe.WINDOW_OF_PATCHES
     sides = (features.EDGES[bottom] - features.EDGES[top], features.EDGES[right] - features.EDGES[left])
     assert [STRIDE * cells for cells in sides] == [NETWORKS["lite0"].patch_side] * 2
+
+
+def test_exposure_and_haze_are_blind_to_late_blocks_and_saturation_to_statistics() -> None:
+    trunk = CompactTrunk("holistic").eval()
+    unseen = unseen_descriptors(trunk)
+    with torch.no_grad():
+        for block in trunk.lite0.blocks[5:]:
+            for parameter in block.parameters():
+                parameter.fill_(torch.nan)
+        cells = trunk(torch.ones(1, 3, 64, 64), torch.ones(1, 3, 64, 64))[0, :, 0, 0]
+    assert torch.equal(cells.isnan(), unseen["bad_exposure"])
+    assert torch.equal(cells.isnan(), unseen["haze"])
+    assert unseen["bad_saturation"].nonzero().flatten().tolist() == list(range(2 * trunk.tapped, trunk.outputs))
 
 
 def test_crops_are_held_out_with_their_photo() -> None:

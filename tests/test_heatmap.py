@@ -29,7 +29,7 @@ from photodefect.network.multicolumn import MultiColumnNetwork
 from photodefect.network.reach import Reach
 from photodefect.network.registry import NETWORKS, Kind, build_network
 from photodefect.network.stages import network_stages
-from photodefect.network.statistics import CELL, Statistics
+from photodefect.network.statistics import CELL
 
 MAPPED = [defect.key for defect in PATCH_DEFECTS]
 LARGE = (700, 1000)
@@ -174,26 +174,12 @@ def test_a_stage_sees_exactly_as_far_as_it_says(name: str, kind: Kind, index: in
         assert all(allowed or not lost for lost, allowed in zip(lost_rows, within, strict=True))
 
 
-@pytest.mark.parametrize("row", [64, 70, 91, 95])
-def test_the_statistics_see_no_further_than_they_say(row: int) -> None:
-    statistics = Statistics()
-    image = torch.rand(1, 3, 160, 160) * 255
-    image[:, :, row, 80] = torch.nan
-
-    rows, _ = reached(statistics(image))
-
-    within = seen(statistics.reach, range(row, row + 1), 5)
-    assert rows[2]
-    assert all(allowed or not lost for lost, allowed in zip(rows, within, strict=True))
-    assert rows == within or row in (70, 91)
-
-
 def test_the_compact_networks_reach_is_the_one_worked_out_by_hand() -> None:
-    # Through the stem (3x3, stride 2, padded after), kernels 3 3s 3 5s 5 3s 3 3 5 5 5 5s 5 5 5 3 at strides 2 to 32.
+    # Through the stem (3x3, stride 2, padded after), kernels 3 3s 3 5s 5 3s 3 3 5 5 5 5s at strides 2 to 32.
     patches, holistic = (build_network("lite0", kind).trunk.lite0 for kind in ("patches", "holistic"))  # type: ignore[arg-type, union-attr]
 
     assert patches.reach(0, 11) == Reach(stride=16, before=154, after=184)  # type: ignore[union-attr, operator]
-    assert holistic.reach(0, 16) == Reach(stride=32, before=394, after=456)  # type: ignore[union-attr, operator]
+    assert holistic.reach(0, 12) == Reach(stride=32, before=170, after=232)  # type: ignore[union-attr, operator]
 
 
 @given(st.integers(1, 90), st.integers(1, 400), st.integers(0, 300), st.integers(0, 300))

@@ -117,14 +117,7 @@ def _compact_descriptors(graph: Graph, trunk: compact.CompactTrunk, normalized: 
     mean, square = graph("Concat", *means, axis=1), graph("Concat", *squares, axis=1)
     variance = graph("Relu", graph("Sub", square, graph("Mul", mean, mean)))
     deviation = graph("Sqrt", graph("Add", variance, graph.constant(1e-6)))
-    low_level = statistics(graph, trunk.statistics.groups, INPUT, rgb)
-    directions = trunk.layout.directions
-    if not directions:
-        return graph("Concat", mean, deviation, low_level, axis=1)
-    sizes = [1, directions - 1, trunk.statistics.count - directions]
-    weight, weighted, others = graph.many("Split", [low_level, graph.constant(sizes, np.int64)], 3, axis=1)
-    shares = graph("Div", weighted, graph("Add", weight, graph.constant(0.2)))
-    return graph("Concat", mean, deviation, weight, shares, others, axis=1)
+    return graph("Concat", mean, deviation, statistics(graph, INPUT, rgb), axis=1)
 
 
 def _compact_logits(graph: Graph, column: compact.CompactColumn, descriptors: Value) -> Value:

@@ -7,37 +7,31 @@ in one pass over the pixels, and what is linear is done after the averaging.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cached_property
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from photodefect.engines.graph import Attribute, Graph, Value
+from photodefect.engines.graph import Graph, Value
 from photodefect.network import statistics as named
 
 _BLOCK = 16
 _LUMA = np.array([0.299, 0.587, 0.114])
-_RESIDUAL = np.array([[1.0, -2, 1], [-2, 4, -2], [1, -2, 1]]) / 6
-_ACROSS = np.array([[0.0, 0, 0], [-0.5, 0, 0.5], [0, 0, 0]])
-_HERE = np.array([[0.0, 0, 0], [0, 1, 0], [0, 0, 0]])
-_PLANES = np.stack([_LUMA, [1, -1, 0], [0, -1, 1]])
-"""Luma, red - green, blue - green."""
 
 
-def statistics(graph: Graph, groups: Sequence[named.Group], pixels: Value, rgb: Value) -> Value:
+def statistics(graph: Graph, pixels: Value, rgb: Value) -> Value:
     """Statistics of an input.
 
     Args:
         graph: that the nodes are added to.
-        groups: which.
         pixels: (N, side, side, 3), uint8.
         rgb: the same as float, (N, 3, side, side).
 
     Returns:
         (N, S, 1, 1), in the order of :class:`photodefect.network.statistics.Statistics`.
     """
-    return graph("Concat", *_Statistics(graph, pixels, rgb).of(groups), axis=1)
+    work = _Statistics(graph, pixels, rgb)
+    return graph("Concat", *work.tones(), *work.colours(), axis=1)
 
 
 def _lanes(count: int) -> int:
@@ -50,27 +44,6 @@ class _Statistics:
         self.graph = graph
         self.pixels = pixels
         self.rgb = rgb
-        self.half = self.average(rgb, 2)
-        self.quarter = self.average(self.half, 2)
-
-    def of(self, groups: Sequence[named.Group]) -> list[Value]:
-        work: dict[named.Group, Callable[[], list[Value]]] = {
-            "gradients": self.gradients,
-            "tones": self.tones,
-            "colours": self.colours,
-            "residuals": self.residuals,
-            "veil_and_contrast": self.veil_and_contrast,
-        }
-        return [value for group in groups for value in work[group]()]
-
-    @cached_property
-    def filtered(self) -> dict[int, Value]:
-        """By scale: see :meth:`filters`."""
-        return {scale: self.filters(image) for scale, image in ((1, self.rgb), (2, self.half), (4, self.quarter))}
-
-    @cached_property
-    def luma(self) -> Value:
-        return self.channels(self.filtered[1], 5, 6)
 
     # -- arithmetic --
 
@@ -148,38 +121,6 @@ class _Statistics:
 
     # -- what is measured --
 
-    def filters(self, rgb: Value) -> Value:
-        """(N, 3, h, w) -> (N, 6, h, w): the residuals of the three planes, luma's gradient across and down, luma."""
-        kernels = [np.multiply.outer(plane, _RESIDUAL) for plane in _PLANES]
-        kernels += [np.multiply.outer(_LUMA, kernel) for kernel in (_ACROSS, _ACROSS.T, _HERE)]
-        padded = self.graph("Pad", rgb, self.graph.constant([0, 0, 1, 1, 0, 0, 1, 1], np.int64), mode="edge")
-        return self.graph("Conv", padded, self.graph.constant(np.stack(kernels)))
-
-    def gradients(self) -> list[Value]:
-        directions: list[Value] = []
-        parts: list[Value] = []
-        for scale in (1, 2, 4):
-            across, down = (self.channels(self.filtered[scale], at, at + 1) for at in (3, 4))
-            size = self.graph("Sqrt", self.add(self.add(self.square(across), self.square(down)), 1e-6))
-            levels = named.GRADIENT_LEVELS if scale == 1 else named.COARSE_GRADIENT_LEVELS
-            parts += [*self.above(size, levels), *self.mean(self.graph("Log", self.add(size, 1.0)))]
-            if scale == 2:
-                directions = self.directions(across, down, size)
-        return directions + parts
-
-    def directions(self, across: Value, down: Value, size: Value) -> list[Value]:
-        weight = self.graph("Clip", self.add(size, -3.0), self.number(0.0), self.number(25.0))
-        tangents = np.tan(np.deg2rad(named.TILT_DEGREES))
-        parts = self.mean(weight)
-        for along, over in ((across, down), (down, across)):
-            magnitude = self.graph("Abs", over)
-            tiny = self.graph("Less", magnitude, self.number(1e-3))
-            slope = self.over(along, self.graph("Where", tiny, self.number(1e-3), over))
-            steep = self.graph("Greater", magnitude, self.times(self.graph("Abs", along), 2.0))
-            weighted = self.times(self.graph("Cast", steep, to=1), weight)
-            parts.append(self.bins(slope, tuple(tangents), weighted))
-        return parts
-
     def tones(self) -> list[Value]:
         every_second = [self.graph.constant(it, np.int64) for it in ([0, 0], [2**31 - 1] * 2, [1, 2], [2, 2])]
         pixels = self.graph("Cast", self.graph("Slice", self.pixels, *every_second), to=1)
@@ -193,7 +134,7 @@ class _Statistics:
         return [*histograms, *self.mean(tone, self.square(tone))]
 
     def colours(self) -> list[Value]:
-        rgb = self.quarter
+        rgb = self.average(self.rgb, 4)
         split = self.graph.many("Split", [rgb], 3, axis=1)
         top = self.graph("Max", *split)
         chroma = self.less(top, self.graph("Min", *split))
@@ -212,40 +153,4 @@ class _Statistics:
         parts += self.mean(self.square(warm), self.square(tint), self.times(warm, tint))
         warm_grey, tint_grey = self.times(warm, grey), self.times(tint, grey)
         parts += self.mean(grey, warm_grey, tint_grey, *(self.times(it, bright) for it in (grey, warm_grey, tint_grey)))
-        return parts
-
-    def residuals(self) -> list[Value]:
-        residuals = {scale: self.graph("Abs", self.channels(self.filtered[scale], 0, 3)) for scale in (1, 2)}
-        blocks = {scale: self.average(residual, 8 // scale) for scale, residual in residuals.items()}
-        parts = []
-        for plane in range(3):
-            for scale in (1, 2):
-                block = self.channels(blocks[scale], plane, plane + 1)
-                parts += self.above(block, named.RESIDUAL_LEVELS)
-                parts += self.mean(self.graph("Log", self.add(block, 0.3)))
-        # A variance as a difference of means needs both to be rounded alike: luma is averaged, not made from averages.
-        coarse = self.average(self.luma, 4)
-        tone = self.average(coarse, 2)
-        spread = self.not_negative(self.less(self.average(self.square(coarse), 2), self.square(tone)))
-        flat = self.over(self.number(1.0), self.add(self.times(spread, 0.25), 1.0))
-        squares = self.average(self.square(self.luma), 4)
-        fine = self.not_negative(self.less(squares, self.square(coarse)))
-        grain = self.graph("Log", self.add(self.average(fine, 2), 0.1))
-        dark = self.not_negative(self.from_one(self.times(tone, 1 / 90)))
-        flat_dark, dark_grain = self.times(flat, dark), self.times(dark, grain)
-        parts += self.mean(flat, self.times(flat, grain), flat_dark, self.times(flat_dark, grain), dark_grain)
-        return parts
-
-    def veil_and_contrast(self) -> list[Value]:
-        split = self.graph.many("Split", [self.rgb], 3, axis=1)
-        window: dict[str, Attribute] = {"kernel_shape": [7, 7], "strides": [4, 4], "pads": [3, 3, 3, 3]}
-        bottom = self.graph("Neg", self.average(self.graph("Min", *split), 2))
-        dark = self.graph("Neg", self.graph("MaxPool", bottom, **window))
-        bright = self.graph("MaxPool", self.average(self.graph("Max", *split), 2), **window)
-        parts = self.above(dark, named.DARK_LEVELS) + self.above(self.less(bright, dark), named.DARK_LEVELS)
-        for side in (8, 32):
-            mean = self.average(self.luma, side)
-            spread = self.not_negative(self.less(self.average(self.square(self.luma), side), self.square(mean)))
-            contrast = self.graph("Sqrt", self.add(spread, 1e-4))
-            parts += self.above(contrast, named.CONTRAST_LEVELS)
         return parts

@@ -1,10 +1,10 @@
 """The compact default network: EfficientNet-Lite0 seen at several depths, with low-level statistics.
 
 Built as the paper's: a shared trunk, then one column a defect. Noise, blur and exposure live in early and middle
-layers, composition in late ones, so the trunk gives every tap's mean and mean square in each cell of 32 pixels,
-and the statistics of :mod:`photodefect.network.statistics`. A column averages them over its window, turns mean
-squares into deviations, and classifies. The patch network, which sees several inputs of a photo and no composition,
-has the early and middle layers, and the statistics of tones and colours.
+layers, so the trunk gives every tap's mean and mean square in each cell of 32 pixels, and the statistics of
+:mod:`photodefect.network.statistics`. A column averages them over its window, turns mean squares into deviations, and
+classifies. Casts, saturation and composition take a look at what is in the picture, one block deeper, which only the
+network of the whole photo has.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -23,20 +23,19 @@ from photodefect.network.lite0 import Lite0
 from photodefect.network.multicolumn import Column
 from photodefect.network.registry import Kind
 from photodefect.network.stages import StageOutput, TrunkStage
-from photodefect.network.statistics import CELL, DIRECTIONS, GROUPS, Group, Statistics
+from photodefect.network.statistics import CELL, Statistics
 
 TAPS: Final[Mapping[Kind, tuple[int, ...]]] = MappingProxyType(
-    {"holistic": (0, 2, 4, 7, 10, 14, 15), "patches": (0, 2, 4, 7, 10)}
+    {"holistic": (0, 2, 4, 7, 10, 11), "patches": (0, 2, 4, 7, 10)}
 )
-"""Blocks whose output the columns see, from fine to coarse. Those of patches are the first of the others."""
-
-STATISTICS: Final[Mapping[Kind, tuple[Group, ...]]] = MappingProxyType(
-    {"holistic": GROUPS, "patches": ("tones", "colours")}
-)
-"""Which statistics the columns see; docs/speed.md says what the others and the late blocks would cost patches."""
+"""Blocks whose output the columns see, from fine to coarse. Those of patches are the first of the others. Blocks after
+these were told by what they cost, and by what they made worse: docs/speed.md has the table."""
 
 HIDDEN: Final = 128
 """Neurons of a column's hidden layer, as in the paper."""
+
+MEMBERS: Final[Mapping[Kind, int]] = MappingProxyType({"holistic": 2, "patches": 1})
+"""Columns side by side that make one: the mean of their logits depends less on where training starts."""
 
 FINE_MAP_WINDOW: Final = 3
 """Cells that the map of a fine defect averages: a few pixels tell, and its borders are sharp."""
@@ -47,20 +46,8 @@ COARSE_MAP_WINDOW: Final = 5
 EXTREME: Final = 4.0
 """Standardized descriptors are clipped to this many deviations: odd photos must not run away."""
 
-STAGES: Final = ((0, 5, 416), (5, 11, 1184), (11, 16, 2048))
+STAGES: Final = ((0, 5, 416), (5, 11, 1184), (11, 12, 2048))
 """Where the blocks are cut for large photos: first block, the one after the last, side of a tile in pixels."""
-
-
-class Layout(NamedTuple):
-    """What lies where in the trunk's features: 2T + S channels.
-
-    Attributes:
-        tapped: T: so many means of taps' channels, then as many mean squares; then come statistics.
-        directions: so many statistics, the first ones, are an edges' weight and directions weighted by it; or none.
-    """
-
-    tapped: int
-    directions: int
 
 
 class CompactTrunk(nn.Module):
@@ -77,10 +64,9 @@ class CompactTrunk(nn.Module):
     def __init__(self, kind: Kind) -> None:
         super().__init__()
         self.lite0 = Lite0(TAPS[kind])
-        self.statistics = Statistics(STATISTICS[kind])
-        tapped = sum(self.lite0.channels[tap] for tap in self.lite0.taps)
-        self.layout = Layout(tapped, DIRECTIONS if "gradients" in self.statistics.groups else 0)
-        self.outputs = 2 * tapped + self.statistics.count
+        self.statistics = Statistics()
+        self.tapped = sum(self.lite0.channels[tap] for tap in self.lite0.taps)
+        self.outputs = 2 * self.tapped + self.statistics.count
 
     def forward(self, normalized: Tensor, rgb: Tensor) -> Tensor:
         """(N, 3, H, W) normalized and as RGB in 0..255 -> (N, 2T + S, H/32, W/32)."""
@@ -109,10 +95,9 @@ class CompactTrunk(nn.Module):
         for tap, tap_map in maps.items():
             first = sum(self.lite0.channels[before] for before in self.lite0.taps if before < tap)
             features[first] = self._cells(tap, tap_map)
-            features[self.layout.tapped + first] = self._cells(tap, tap_map.square())
+            features[self.tapped + first] = self._cells(tap, tap_map.square())
         if rgb is not None:
-            # They see fewer of the surrounding pixels than the blocks: see Statistics.reach.
-            features[2 * self.layout.tapped] = self.statistics(rgb)
+            features[2 * self.tapped] = self.statistics(rgb)
         return StageOutput(x if stop < len(self.lite0.blocks) else None, features)
 
     def _cells(self, tap: int, tap_map: Tensor) -> Tensor:
@@ -120,22 +105,19 @@ class CompactTrunk(nn.Module):
         return functional.avg_pool2d(tap_map, side) if side > 1 else tap_map
 
 
-def describe(pooled: Tensor, layout: Layout) -> Tensor:
-    """Window averages -> descriptors: means, deviations, statistics with edge directions as shares.
+def describe(pooled: Tensor, tapped: int) -> Tensor:
+    """Window averages -> descriptors: means, deviations, statistics.
 
     Args:
         pooled: (N, 2T + S, h, w), averages over a window of the trunk's cells.
-        layout: of its channels.
+        tapped: T, the number of means, and of mean squares after them.
 
     Returns:
         The same shape.
     """
-    tapped, directions = layout
     means, squares, statistics = pooled[:, :tapped], pooled[:, tapped : 2 * tapped], pooled[:, 2 * tapped :]
     deviations = ((squares - means.square()).clamp(min=0) + 1e-6).sqrt()
-    weight = statistics[:, : min(1, directions)]
-    shares = statistics[:, 1:directions] / (weight + 0.2)
-    return torch.cat([means, deviations, weight, shares, statistics[:, directions:]], 1)
+    return torch.cat([means, deviations, statistics], 1)
 
 
 class CompactColumn(Column):
@@ -143,22 +125,23 @@ class CompactColumn(Column):
 
     Args:
         defect: what the column predicts.
-        layout: of the trunk's features.
+        tapped: T of the trunk's features.
         inputs: number of descriptors, 2T + S.
+        members: of :data:`HIDDEN` neurons each, side by side.
     """
 
-    def __init__(self, defect: Defect, layout: Layout, inputs: int) -> None:
+    def __init__(self, defect: Defect, tapped: int, inputs: int, members: int = 1) -> None:
         super().__init__()
         self.map_window = FINE_MAP_WINDOW if defect.fine else COARSE_MAP_WINDOW
-        self.layout = layout
+        self.tapped = tapped
         self.centre: Tensor
         self.deviation: Tensor
         self.register_buffer("centre", torch.zeros(1, inputs, 1, 1))
         self.register_buffer("deviation", torch.ones(1, inputs, 1, 1))
-        self.hidden = nn.Conv2d(inputs, HIDDEN, 1)
+        self.hidden = nn.Conv2d(inputs, HIDDEN * members, 1)
         self.dropout = nn.Dropout(0.5)
         self.descriptor_dropout = nn.Dropout(0.5)
-        self.classes = nn.Conv2d(HIDDEN, defect.class_count, 1)
+        self.classes = nn.Conv2d(HIDDEN * members, defect.class_count, 1)
 
     def local(self, features: Tensor) -> Tensor:
         """The trunk's cells as they are."""
@@ -166,7 +149,7 @@ class CompactColumn(Column):
 
     def classify(self, pooled: Tensor) -> Tensor:
         """(N, 2T + S, h, w) -> class logits (N, K, h, w)."""
-        return self.classify_descriptors(describe(pooled, self.layout))
+        return self.classify_descriptors(describe(pooled, self.tapped))
 
     def classify_descriptors(self, descriptors: Tensor) -> Tensor:
         """(N, 2T + S, h, w), from :func:`describe` -> class logits (N, K, h, w)."""
@@ -189,5 +172,7 @@ def build(kind: Kind) -> tuple[CompactTrunk, dict[str, Column]]:
     """
     trunk = CompactTrunk(kind)
     defects = DEFECTS if kind == "holistic" else PATCH_DEFECTS
-    columns: dict[str, Column] = {defect.key: CompactColumn(defect, trunk.layout, trunk.outputs) for defect in defects}
+    columns: dict[str, Column] = {
+        defect.key: CompactColumn(defect, trunk.tapped, trunk.outputs, MEMBERS[kind]) for defect in defects
+    }
     return trunk, columns

@@ -19,12 +19,12 @@ LEAST_GOOD = 20
 Alarms: TypeAlias = tuple[tuple[float, float], ...]
 """At most this severity (second) at these quantiles (first) of good photos."""
 
-TRACELESS: Final = 0.7
+TRACELESS: Final = 0.8
 """Share of good photos that have severity 0. What differs between their scores is not the defect but what else the
 photos show, and would have one defect follow another."""
 
 MORE_TOLD: Final[Mapping[str, float]] = MappingProxyType(
-    {"bad_exposure": 0.6, "bad_white_balance": 0.6, "haze": 0.5, "bad_composition": 0.5}
+    {"bad_exposure": 0.4, "bad_white_balance": 0.6, "bad_saturation": 0.7, "haze": 0.6, "bad_composition": 0.5}
 )
 """A smaller share where small differences still tell mild defects from none, by defect key."""
 
@@ -35,6 +35,10 @@ OTHER_ALARMS: Final[Mapping[str, Alarms]] = MappingProxyType(
     {
         # Its scores leave room for fewer alarms.
         "bad_exposure": ((0.97, 0.29), (0.985, 0.49)),
+        # A frame of one colour looks like a cast, and one of hardly any like a pale photo, more than most casts and pale
+        # photos do.
+        "bad_white_balance": ((0.97, 0.29), (0.99, 0.49)),
+        "bad_saturation": ((0.97, 0.29), (0.995, 0.45)),
         # Good photos of the synthesis are as noisy as a good camera's at dusk, real ones less.
         "noise": ((0.9, 0.29), (0.95, 0.49)),
     }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -80,6 +81,8 @@ def fit_columns(
     severities: NDArray[np.float32],
     recipe: ColumnRecipe,
     on_epoch: Callable[[int, dict[str, float]], None] | None = None,
+    *,
+    blind: Mapping[str, Tensor] = MappingProxyType({}),
 ) -> None:
     """Train the columns of ``network``, in place.
 
@@ -89,6 +92,7 @@ def fit_columns(
         severities: (M, 7) in the order of ``KEYS``, NaN where unknown.
         recipe: see there.
         on_epoch: called with the number of the epoch and the mean loss by defect.
+        blind: by defect key, the descriptors (boolean, (D,)) that its column shall make nothing of.
     """
     torch.manual_seed(recipe.seed)
     columns = {defect: compact_column(network, defect.key) for defect in network.defects}
@@ -100,6 +104,8 @@ def fit_columns(
         own = severities[:, KEYS.index(defect.key)]
         targets[defect] = soft_targets(defect, torch.from_numpy(own))
         weights[defect] = torch.from_numpy(sample_weights(defect, own, recipe.largest_weight))
+        if defect.key in blind:
+            _blind(column, blind[defect.key])
     parameters = [p for column in columns.values() for p in column.parameters()]
     optimizer = torch.optim.AdamW(parameters, recipe.learning_rate, weight_decay=recipe.weight_decay)
     steps = -(-len(descriptors) // recipe.batch)
@@ -125,6 +131,32 @@ def fit_columns(
         if on_epoch is not None:
             on_epoch(epoch, {key: value / steps for key, value in sums.items()})
     network.columns.eval()
+
+
+def _blind(column: CompactColumn, unseen: Tensor) -> None:
+    """Make nothing of some descriptors, now and in training: neither a gradient nor decay moves a weight of zero."""
+    weight = column.hidden.weight
+    weight.data[:, unseen] = 0.0
+    weight.register_hook(lambda gradient: gradient.masked_fill(unseen[:, None, None], 0.0))  # type: ignore[no-untyped-call]
+
+
+def merged(columns: Sequence[CompactColumn], defect: Defect) -> CompactColumn:
+    """One column whose logits are the mean of those of several, which were trained on the same samples.
+
+    Args:
+        columns: with one member each.
+        defect: what they predict.
+    """
+    first = columns[0]
+    whole = CompactColumn(defect, first.tapped, first.hidden.in_channels, len(columns))
+    states = [column.state_dict() for column in columns]
+    state = dict(states[0])
+    for name in ("hidden.weight", "hidden.bias"):
+        state[name] = torch.cat([one[name] for one in states])
+    state["classes.weight"] = torch.cat([one["classes.weight"] for one in states], 1) / len(states)
+    state["classes.bias"] = torch.stack([one["classes.bias"] for one in states]).mean(0)
+    whole.load_state_dict(state)
+    return whole
 
 
 def compact_column(network: MultiColumnNetwork, key: str) -> CompactColumn:

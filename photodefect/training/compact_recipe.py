@@ -10,7 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, TypeAlias
@@ -22,14 +22,14 @@ from torch import Tensor
 
 from photodefect.defects import DEFECTS, KEYS
 from photodefect.errors import DataError
-from photodefect.network.compact import CompactTrunk, Layout, describe
+from photodefect.network.compact import MEMBERS, CompactColumn, CompactTrunk, describe
 from photodefect.network.manifest import Calibration, Manifest, Normalization, Weighting
 from photodefect.network.model import save_model
 from photodefect.network.multicolumn import MultiColumnNetwork, expected_severity
 from photodefect.network.registry import KINDS, NETWORKS, Kind, build_network
 from photodefect.records import PhotoFailure
 from photodefect.training.calibration import fit_calibration
-from photodefect.training.columns import ColumnRecipe, compact_column, fit_columns
+from photodefect.training.columns import ColumnRecipe, compact_column, fit_columns, merged
 from photodefect.training.features import AREAS, CacheSettings, cache_features, missing_shards
 from photodefect.training.imagenet import load_imagenet_trunk
 
@@ -57,12 +57,20 @@ HOLISTIC_SHARE: Final[Mapping[str, float]] = MappingProxyType(
         "bad_white_balance": 1.0,
         "bad_saturation": 1.0,
         "noise": 0.5,
-        "haze": 0.75,
-        "undesired_blur": 0.25,
+        "haze": 0.85,
+        "undesired_blur": 0.4,
         "bad_composition": 1.0,
     }
 )
 """Weight of the holistic score; the rest is the patches'. Chosen on real photographs (a development set)."""
+
+DEEPEST: Final[Mapping[str, int]] = MappingProxyType({"bad_exposure": 4, "haze": 4, "bad_saturation": 10})
+"""The last block that a column of the whole photo sees: all of them where nothing is said. What is in a picture doesn't
+say how it is exposed, nor how hazy the air is."""
+
+WITHOUT_STATISTICS: Final = frozenset({"bad_saturation"})
+"""Defects whose column of the whole photo sees no statistics: they say how much colour there is, not how much there was
+in what is shown."""
 
 LOWEST_PATCHES: Final[Mapping[str, float]] = MappingProxyType({"undesired_blur": 0.2})
 """Share of the patches that tell, those with the lowest scores; all of them where nothing is said. A photo that is
@@ -85,8 +93,7 @@ class CompactSettings:
     Attributes:
         cache: what is cached of each photo.
         holistic: how the columns of the holistic network are trained; briefly, for what they learn of synthetic
-            defects after that makes them worse on real ones. The seed is the one of eight that does best on the
-            development set.
+            defects after that makes them worse on real ones.
         patches: how those of the patch network are trained.
         holistic_share: weight of the holistic score by defect.
         validation: one of so many photos is held out for calibration.
@@ -94,7 +101,7 @@ class CompactSettings:
     """
 
     cache: CacheSettings = field(default_factory=CacheSettings)
-    holistic: ColumnRecipe = field(default_factory=lambda: ColumnRecipe(epochs=3, batch=256, seed=3))
+    holistic: ColumnRecipe = field(default_factory=lambda: ColumnRecipe(epochs=3, batch=256))
     patches: ColumnRecipe = field(default_factory=lambda: ColumnRecipe(epochs=3, batch=512))
     holistic_share: Mapping[str, float] = field(default_factory=lambda: HOLISTIC_SHARE)
     validation: int = 10
@@ -146,7 +153,7 @@ def load_samples(shards: Sequence[Path], settings: CompactSettings) -> Samples:
     """
     rng = np.random.default_rng(settings.cache.seed)
     trunks = {kind: CompactTrunk(kind) for kind in KINDS}
-    layouts = {kind: trunk.layout for kind, trunk in trunks.items()}
+    tapped = {kind: trunk.tapped for kind, trunk in trunks.items()}
     shared = shared_channels(trunks["holistic"], trunks["patches"])
     whole: list[Tensor] = []
     whole_labels: list[NDArray[np.float32]] = []
@@ -171,16 +178,16 @@ def load_samples(shards: Sequence[Path], settings: CompactSettings) -> Samples:
             if prefix == "zoomed_":
                 # The dark corner of a well exposed photo is no badly exposed photo.
                 severities[:, KEYS.index("bad_exposure")] = np.nan
-            whole.append(window_descriptors(frames, WINDOWS_WHOLE, layouts["holistic"]))
+            whole.append(window_descriptors(frames, WINDOWS_WHOLE, tapped["holistic"]))
             whole_labels.append(severities)
             held += [out] * len(frames)
             if not out:
-                pieces.append(_windows(crops.reshape(-1, *crops.shape[2:]), 1, rng, layouts["patches"]))
+                pieces.append(_windows(crops.reshape(-1, *crops.shape[2:]), 1, rng, tapped["patches"]))
                 piece_labels.append(np.tile(np.repeat(severities, crops.shape[1], axis=0), (2, 1)))
-                pieces.append(_windows(frames[..., shared], WINDOWS_OF_FRAMES, rng, layouts["patches"]))
+                pieces.append(_windows(frames[..., shared], WINDOWS_OF_FRAMES, rng, tapped["patches"]))
                 piece_labels.append(np.tile(_coarse(severities), (1 + WINDOWS_OF_FRAMES, 1)))
             elif not prefix:
-                patches.append(window_descriptors(crops, WINDOW_OF_PATCHES, layouts["patches"]))
+                patches.append(window_descriptors(crops, WINDOW_OF_PATCHES, tapped["patches"]))
                 labels.append(severities)
                 scene += range(start, start + len(crops))
                 natural += [index >= settings.cache.rebalanced * len(crops) for index in range(len(crops))]
@@ -206,31 +213,32 @@ def load_samples(shards: Sequence[Path], settings: CompactSettings) -> Samples:
 
 
 def shared_channels(whole: CompactTrunk, part: CompactTrunk) -> NDArray[np.int64]:
-    """Which channels of the features of ``whole`` those of ``part`` are.
-
-    Taps of ``part`` must be the first ones of ``whole``, and its statistics of the latter's without directions.
-    """
-    means = np.arange(part.layout.tapped)
-    channels = [means, whole.layout.tapped + means]
-    start = 2 * whole.layout.tapped
-    for group, count in whole.statistics.counts.items():
-        if group in part.statistics.counts:
-            channels.append(np.arange(start, start + count))
-        start += count
-    return np.concatenate(channels)
+    """Which channels of the features of ``whole`` are those of ``part``, whose taps must be the first of ``whole``."""
+    means = np.arange(part.tapped)
+    statistics = np.arange(2 * whole.tapped, whole.outputs)
+    return np.concatenate([means, whole.tapped + means, statistics])
 
 
-def _windows(regions: NDArray[np.float32], count: int, rng: np.random.Generator, layout: Layout) -> Tensor:
+def unseen_descriptors(trunk: CompactTrunk) -> dict[str, Tensor]:
+    """By defect key, which descriptors (boolean, (D,)) :data:`DEEPEST` and :data:`WITHOUT_STATISTICS` hide from it."""
+    taps = torch.cat([torch.full((trunk.lite0.channels[tap],), tap) for tap in trunk.lite0.taps])
+    statistics = torch.full((trunk.statistics.count,), -1)
+    depths = torch.cat([taps, taps, statistics])
+    unseen = {key: depths > deepest for key, deepest in DEEPEST.items()}
+    return {key: late | (depths == -1) if key in WITHOUT_STATISTICS else late for key, late in unseen.items()}
+
+
+def _windows(regions: NDArray[np.float32], count: int, rng: np.random.Generator, tapped: int) -> Tensor:
     """Region means (N, 9, C) -> descriptors ((1 + count) * N, D): of the whole inputs, then of random parts of each.
 
     Heat maps look through smaller windows than a patch.
     """
-    seen = [window_descriptors(regions, WINDOWS_WHOLE, layout)]
+    seen = [window_descriptors(regions, WINDOWS_WHOLE, tapped)]
     for _ in range(count):
         chosen = rng.integers(len(WINDOWS), size=len(regions))
         seen.append(
             torch.stack(
-                [window_descriptors(one, WINDOWS[int(i)], layout) for one, i in zip(regions, chosen, strict=True)]
+                [window_descriptors(one, WINDOWS[int(i)], tapped) for one, i in zip(regions, chosen, strict=True)]
             )
         )
     return torch.cat(seen)
@@ -243,14 +251,14 @@ def _coarse(severities: NDArray[np.float32]) -> NDArray[np.float32]:
     return known
 
 
-def window_descriptors(regions: NDArray[np.float32], window: tuple[int, int, int, int], layout: Layout) -> Tensor:
+def window_descriptors(regions: NDArray[np.float32], window: tuple[int, int, int, int], tapped: int) -> Tensor:
     """Region means (..., 9, C) -> descriptors (..., C) of a window of whole regions, float16."""
     top, bottom, left, right = window
     inside = [3 * row + column for row in range(top, bottom) for column in range(left, right)]
     areas = np.array([AREAS[index] for index in inside], np.float32)
     pooled = torch.from_numpy(np.einsum("...rc,r->...c", regions[..., inside, :], areas / areas.sum()))
     flat = pooled.reshape(-1, pooled.shape[-1], 1, 1)
-    return describe(flat, layout).reshape(pooled.shape).half()
+    return describe(flat, tapped).reshape(pooled.shape).half()
 
 
 def scores(network: MultiColumnNetwork, descriptors: Tensor) -> dict[str, NDArray[np.float32]]:
@@ -319,22 +327,39 @@ def train_compact(
 def train_columns(kind: Kind, samples: Samples, settings: CompactSettings, report: Report) -> MultiColumnNetwork:
     """A network of one kind with its ImageNet trunk and trained columns."""
     recipe = settings.holistic if kind == "holistic" else settings.patches
-    torch.manual_seed(recipe.seed)
     network = build_network("lite0", kind)
-
-    def on_epoch(epoch: int, losses: Mapping[str, float]) -> None:
-        report(f"{kind} epoch {epoch + 1}: " + "  ".join(f"{key} {loss:.3f}" for key, loss in losses.items()), None)
-
+    trunk = network.trunk
+    if not isinstance(trunk, CompactTrunk):
+        raise TypeError("only the compact network's columns can be trained on cached features")
     if kind == "holistic":
         train = ~samples.held
-        fit_columns(network, samples.holistic[train], samples.holistic_severities[train], recipe, on_epoch)
+        descriptors, severities = samples.holistic[train], samples.holistic_severities[train]
+        unseen = unseen_descriptors(trunk)
     else:
         # Photos as a whole teach the patch network as well: casts and veils look the same at any scale.
-        fit_columns(network, samples.pieces, samples.piece_severities, recipe, on_epoch)
-    trunk = network.trunk
-    if isinstance(trunk, CompactTrunk):
-        load_imagenet_trunk(trunk.lite0)
+        descriptors, severities, unseen = samples.pieces, samples.piece_severities, {}
+    members: dict[str, list[CompactColumn]] = {defect.key: [] for defect in network.defects}
+    for member in range(MEMBERS[kind]):
+        own = replace(recipe, seed=recipe.seed + member)
+
+        def on_epoch(epoch: int, losses: Mapping[str, float], named: str = _named(kind, member)) -> None:
+            told = "  ".join(f"{key} {loss:.3f}" for key, loss in losses.items())
+            report(f"{named} epoch {epoch + 1}: {told}", None)
+
+        torch.manual_seed(own.seed)
+        for defect in network.defects:
+            network.columns[defect.key] = CompactColumn(defect, trunk.tapped, trunk.outputs)
+        fit_columns(network, descriptors, severities, own, on_epoch, blind=unseen)
+        for key, columns in members.items():
+            columns.append(compact_column(network, key))
+    for defect in network.defects:
+        network.columns[defect.key] = merged(members[defect.key], defect)
+    load_imagenet_trunk(trunk.lite0)
     return network.eval()
+
+
+def _named(kind: Kind, member: int) -> str:
+    return f"{kind}, {member + 1} of {MEMBERS[kind]}," if MEMBERS[kind] > 1 else kind
 
 
 def calibrated_manifest(

@@ -86,7 +86,7 @@ def standardize(network: MultiColumnNetwork, batches: Iterable[Batch]) -> None:
     descriptors: list[Tensor] = []
     for batch in batches:
         pooled = network.features(batch.inputs.to(device)).mean((2, 3), keepdim=True)
-        descriptors.append(describe(pooled, compact[0].layout).flatten(1).cpu())
+        descriptors.append(describe(pooled, compact[0].tapped).flatten(1).cpu())
     seen = torch.cat(descriptors)
     deviation = seen.std(0, unbiased=False)
     deviation[deviation < CONSTANT] = 1.0
