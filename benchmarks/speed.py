@@ -34,6 +34,7 @@ from unittest.mock import MagicMock
 
 ROOT = Path(__file__).resolve().parents[1]
 RIVALS = {"cleanvision": "cleanvision", "BRISQUE": "brisque", "imagededup": "imagededup"}
+DECODING, DEFAULT = "decode only, simplejpeg", "**photodefect, default**"
 SIZES = {6: (3000, 2000), 12: (4240, 2832), 24: (6000, 4000), 50: (8660, 5774)}
 
 
@@ -254,7 +255,8 @@ def processor() -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=int, default=240, help="of 24 megapixels; what is slow gets a fifth")
+    parser.add_argument("--photos", type=int, default=240, help="of 24 megapixels; what is slow gets fewer")
+    parser.add_argument("--brief", action="store_true", help="only decoding and the default, at 24 megapixels")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--rivals", default=sys.executable, metavar="PYTHON", help="that can import the others")
     parser.add_argument("--task", choices=TASKS, help=argparse.SUPPRESS)
@@ -272,16 +274,16 @@ def main() -> None:
         print(f"Not installed, so not measured: {', '.join(missing)}")
     with tempfile.TemporaryDirectory() as scratch:
         count = arguments.photos
-        fewer = max(1, count // 5)
+        fewer = min(48, max(1, count // 5))
         few = make_photos(Path(scratch) / "few", fewer)
         folder = copies(few, Path(scratch) / "photos", count)
         paper = str(random_googlenet(Path(scratch) / "googlenet"))
         size = sum(file.stat().st_size for file in few.iterdir()) / fewer / 1e6
         print(f"{count} JPEGs of 24 megapixels, {size:.1f} MB each; medians of {arguments.runs}, start-up included\n")
         ways = {
-            "decode only, simplejpeg": (task("simplejpeg", folder, sys.executable), count),
+            DECODING: (task("simplejpeg", folder, sys.executable), count),
             "decode only, Pillow": (task("Pillow", folder, sys.executable), count),
-            "**photodefect, default**": (diagnose(folder), count),
+            DEFAULT: (diagnose(folder), count),
             "compact, 3 patches": (diagnose(folder, "--patches", "3"), count),
             "compact, 10 patches": (diagnose(folder, "--patches", "10"), count),
             "compact, torch": (by_engine(folder, "torch", "compact"), count),
@@ -291,6 +293,9 @@ def main() -> None:
         for name in RIVALS:
             if name not in missing:
                 ways[name] = (task(name, few, arguments.rivals), fewer)
+        if arguments.brief:
+            table("way", {name: ways[name] for name in (DECODING, DEFAULT)}, arguments.runs)
+            return
         table("way", ways, arguments.runs)
         sizes = {}
         for megapixels, shape in SIZES.items():

@@ -23,9 +23,9 @@ _LIGHT: Final = 0.4
 _MOST_GAIN: Final = 8.0
 _STRONGEST_TONE: Final = 30.0
 """Mean chroma above which one colour is a subject (wood, water), no toning."""
-_STEP: Final = 3
+_STEP: Final = 5
 _CLEARLY: Final = 1.5
-"""How far beyond the limits every third pixel of every third row has to be to settle it without looking at all."""
+"""How far beyond the limits every fifth pixel of every fifth row has to be to settle it without looking at all."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 DEFAULT_PATCHES: Final = 2
-"""More no longer help, fewer tell haze less surely: docs/speed.md has the table."""
+"""More no longer help, fewer tell noise and blur less surely: docs/speed.md has the table."""
 
 Placement = Literal["sharp", "random", "grid"]
 """``random`` places, as in the paper; ``sharp``: one of them is the sharpest of many others; a fixed 3x3 ``grid``,

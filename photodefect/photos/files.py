@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from photodefect.errors import TooLargeError, UnreadableError, UnsupportedError
 from photodefect.photos.formats import HEAD_BYTES, PHOTO_SUFFIXES, Format, sniff
@@ -29,7 +29,7 @@ _KINDS = (
 )
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """Open a regular file for reading, without ever waiting for a pipe or touching a device.
 
     Raises:
@@ -65,8 +65,10 @@ def read_photo(path: Path) -> bytes:
             size = os.fstat(file.fileno()).st_size
             if size > (MAX_COMPRESSED_BYTES if kind in _COMPRESSED else MAX_FILE_BYTES):
                 raise TooLargeError(f"the file has {size / 1024**3:.1f} GiB, more than any {kind.value} photo")
-            file.seek(0)
-            return file.read()
+            # Past its buffer, which would put what it holds and the rest together in memory taken anew.
+            file.raw.seek(0)
+            content: bytes = file.raw.readall()
+            return content
         except MemoryError as error:
             raise TooLargeError(f"the file has {size / 1024**3:.1f} GiB, more than there is memory for") from error
         except OSError as error:

@@ -24,7 +24,14 @@ TRACELESS: Final = 0.8
 photos show, and would have one defect follow another."""
 
 MORE_TOLD: Final[Mapping[str, float]] = MappingProxyType(
-    {"bad_exposure": 0.4, "bad_white_balance": 0.6, "bad_saturation": 0.7, "haze": 0.6, "bad_composition": 0.5}
+    {
+        "bad_exposure": 0.4,
+        "bad_white_balance": 0.6,
+        "bad_saturation": 0.7,
+        "noise": 0.7,
+        "haze": 0.6,
+        "bad_composition": 0.5,
+    }
 )
 """A smaller share where small differences still tell mild defects from none, by defect key."""
 
@@ -35,8 +42,7 @@ OTHER_ALARMS: Final[Mapping[str, Alarms]] = MappingProxyType(
     {
         # Its scores leave room for fewer alarms.
         "bad_exposure": ((0.97, 0.29), (0.985, 0.49)),
-        # A frame of one colour looks like a cast, and one of hardly any like a pale photo, more than most casts and pale
-        # photos do.
+        # A frame of one colour looks like a cast, one of hardly any like a pale photo, more than most that are.
         "bad_white_balance": ((0.97, 0.29), (0.99, 0.49)),
         "bad_saturation": ((0.97, 0.29), (0.995, 0.45)),
         # Good photos of the synthesis are as noisy as a good camera's at dusk, real ones less.
