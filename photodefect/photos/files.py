@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from io import BufferedReader
+from io import BufferedReader, FileIO
 from pathlib import Path
+from typing import cast
 
 from photodefect.errors import TooLargeError, UnreadableError, UnsupportedError
 from photodefect.photos.formats import HEAD_BYTES, PHOTO_SUFFIXES, Format, sniff
@@ -66,9 +67,9 @@ def read_photo(path: Path) -> bytes:
             if size > (MAX_COMPRESSED_BYTES if kind in _COMPRESSED else MAX_FILE_BYTES):
                 raise TooLargeError(f"the file has {size / 1024**3:.1f} GiB, more than any {kind.value} photo")
             # Past its buffer, which would put what it holds and the rest together in memory taken anew.
-            file.raw.seek(0)
-            content: bytes = file.raw.readall()
-            return content
+            unbuffered = cast(FileIO, file.raw)
+            unbuffered.seek(0)
+            return unbuffered.readall()
         except MemoryError as error:
             raise TooLargeError(f"the file has {size / 1024**3:.1f} GiB, more than there is memory for") from error
         except OSError as error:
