@@ -3,8 +3,8 @@
 Built as the paper's: a shared trunk, then one column a defect. Noise, blur and exposure live in early and middle
 layers, so the trunk gives every tap's mean and mean square in each cell of 32 pixels, and the statistics of
 :mod:`photodefect.network.statistics`. A column averages them over its window, turns mean squares into deviations, and
-classifies. Casts, saturation and composition take a look at what is in the picture, one block deeper, which only the
-network of the whole photo has.
+classifies. The network of the whole photo goes one block deeper; which columns make nothing of some of what there is to
+see, is said where they are trained (:mod:`photodefect.training.compact_recipe`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ TAPS: Final[Mapping[Kind, tuple[int, ...]]] = MappingProxyType(
     {"holistic": (0, 2, 4, 7, 10, 11), "patches": (0, 2, 4, 7, 10)}
 )
 """Blocks whose output the columns see, from fine to coarse. Those of patches are the first of the others. Blocks after
-these were told by what they cost, and by what they made worse: docs/speed.md has the table."""
+these take time and tell real photographs apart no better: docs/speed.md has the table."""
 
 HIDDEN: Final = 128
 """Neurons of a column's hidden layer, as in the paper."""
