@@ -34,7 +34,6 @@ from unittest.mock import MagicMock
 
 ROOT = Path(__file__).resolve().parents[1]
 RIVALS = {"cleanvision": "cleanvision", "BRISQUE": "brisque", "imagededup": "imagededup"}
-DECODING, DEFAULT = "decode only, simplejpeg", "**photodefect, default**"
 SIZES = {6: (3000, 2000), 12: (4240, 2832), 24: (6000, 4000), 50: (8660, 5774)}
 
 
@@ -277,13 +276,18 @@ def main() -> None:
         fewer = min(48, max(1, count // 5))
         few = make_photos(Path(scratch) / "few", fewer)
         folder = copies(few, Path(scratch) / "photos", count)
-        paper = str(random_googlenet(Path(scratch) / "googlenet"))
         size = sum(file.stat().st_size for file in few.iterdir()) / fewer / 1e6
         print(f"{count} JPEGs of 24 megapixels, {size:.1f} MB each; medians of {arguments.runs}, start-up included\n")
         ways = {
-            DECODING: (task("simplejpeg", folder, sys.executable), count),
+            "decode only, simplejpeg": (task("simplejpeg", folder, sys.executable), count),
+            "**photodefect, default**": (diagnose(folder), count),
+        }
+        if arguments.brief:
+            table("way", ways, arguments.runs)
+            return
+        paper = str(random_googlenet(Path(scratch) / "googlenet"))
+        ways |= {
             "decode only, Pillow": (task("Pillow", folder, sys.executable), count),
-            DEFAULT: (diagnose(folder), count),
             "compact, 3 patches": (diagnose(folder, "--patches", "3"), count),
             "compact, 10 patches": (diagnose(folder, "--patches", "10"), count),
             "compact, torch": (by_engine(folder, "torch", "compact"), count),
@@ -293,9 +297,6 @@ def main() -> None:
         for name in RIVALS:
             if name not in missing:
                 ways[name] = (task(name, few, arguments.rivals), fewer)
-        if arguments.brief:
-            table("way", {name: ways[name] for name in (DECODING, DEFAULT)}, arguments.runs)
-            return
         table("way", ways, arguments.runs)
         sizes = {}
         for megapixels, shape in SIZES.items():

@@ -38,6 +38,8 @@ from photodefect.photos.files import read_photo
 from photodefect.scoring import make_inputs, score
 from photodefect.warp import warp
 
+ALL, ONLY_DECODING = "**all of it**", "only simplejpeg, new memory each time"
+
 STARTING = """
 import time
 import photodefect.workers.process, photodefect.photos.decode, photodefect.photos.exif, photodefect.scoring
@@ -97,10 +99,10 @@ def stages(file: Path, repeats: int) -> dict[str, float]:
         "seed, and whether it is monochrome": lambda: (content_seed(whole, width, height), is_monochrome(whole)),
         "network of the whole photo": lambda: engine.scores("holistic", inputs.holistic[np.newaxis]),
         f"network of {len(inputs.patches)} patches": lambda: engine.scores("patches", inputs.patches),
-        "**all of it**": photo,
+        ALL: photo,
     }
     if file.suffix.lower() in (".jpg", ".jpeg"):
-        work["only simplejpeg, new memory each time"] = lambda: simplejpeg.decode_jpeg(data, "RGB")
+        work[ONLY_DECODING] = lambda: simplejpeg.decode_jpeg(data, "RGB")
         work["only simplejpeg, into the same memory"] = lambda: simplejpeg.decode_jpeg(data, "RGB", buffer=buffer)
     return {name: least(one, repeats) for name, one in work.items()}
 
@@ -117,6 +119,8 @@ def main() -> None:
         print("| stage | ms of a core |\n|---|---:|")
         for name, milliseconds in taken.items():
             print(f"| {name} | {milliseconds:.1f} |")
+        if ONLY_DECODING in taken:
+            print(f"| of all, by simplejpeg's with new memory | {taken[ALL] / taken[ONLY_DECODING]:.2f} |")
         print(f"| what starting takes, once a worker | {min(starting() for _ in range(3)):.0f} |")
 
 

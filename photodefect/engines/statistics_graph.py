@@ -71,10 +71,6 @@ class _Statistics:
     def not_negative(self, x: Value) -> Value:
         return self.graph("Relu", x)
 
-    def channels(self, x: Value, first: int, last: int) -> Value:
-        start, stop, axis = (self.graph.constant([value], np.int64) for value in (first, last, 1))
-        return self.graph("Slice", x, start, stop, axis)
-
     def mix(self, x: Value, weights: NDArray[np.float64]) -> Value:
         """Linear combinations of channels, one a row of ``weights``."""
         return self.graph("Conv", x, self.graph.constant(weights[:, :, np.newaxis, np.newaxis]))

@@ -224,8 +224,9 @@ def unseen_descriptors(trunk: CompactTrunk) -> dict[str, Tensor]:
     taps = torch.cat([torch.full((trunk.lite0.channels[tap],), tap) for tap in trunk.lite0.taps])
     statistics = torch.full((trunk.statistics.count,), -1)
     depths = torch.cat([taps, taps, statistics])
-    unseen = {key: depths > deepest for key, deepest in DEEPEST.items()}
-    return {key: late | (depths == -1) if key in WITHOUT_STATISTICS else late for key, late in unseen.items()}
+    late = {key: depths > deepest for key, deepest in DEEPEST.items()}
+    nothing = torch.zeros(trunk.outputs, dtype=torch.bool)
+    return late | {key: late.get(key, nothing) | (depths < 0) for key in WITHOUT_STATISTICS}
 
 
 def _windows(regions: NDArray[np.float32], count: int, rng: np.random.Generator, tapped: int) -> Tensor:
