@@ -354,13 +354,14 @@ class Diagnoser:
         kind = self._kind
         known = {**photo.known, **outcome.known}
         finding = photo.finding or outcome.finding or known_finding(known.get(kind), self._settings.max_pixels)
+        if self._cache is None or not outcome.content:
+            return _Waiting(photo.path, known, finding)
         new = {}
         if finding is not None and kind not in known:
             new[kind] = finding.to_json()
         if look is not None and look.kind and look.kind not in known and outcome.seen is not None:
             new[look.kind] = look.encode(outcome.seen)
-        if self._cache is not None and outcome.content:
-            self._cache.store(photo.path, outcome.stamp, outcome.content, new)
+        self._cache.store(photo.path, outcome.stamp, outcome.content, new)
         return _Waiting(photo.path, known, finding)
 
     def _score(self, photo: _Waiting, pending: Iterable[_Waiting]) -> PhotoFailure | None:

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from onnx import NodeProto, TensorProto, helper
+from onnx import TensorProto, helper
 from PIL import Image
 
 from photodefect.photos.decode import decode
-from photodefect.warp import AVERAGE, PRODUCT, warp
+from photodefect.photos.photo import contiguous, upright
+from photodefect.warp import ACROSS, DOWN, _columns, _rows, warp
 
 SIDE = 224
 
@@ -38,14 +39,19 @@ def test_any_size_up_to_eight_pixels_to_one_is_within_a_level_of_pillow(height: 
     assert distance(np.where(noise > 127, 255, 0).astype(np.uint8)).max() <= 1
 
 
-@pytest.mark.parametrize(
-    ("height", "width"), [(1792, 1793), (2100, 800), (2831, 4240), (20, 30000), (30000, 20), (300, 5000)]
-)
-def test_even_noise_in_large_sizes_is_about_a_level_from_pillow(height: int, width: int) -> None:
-    # Neighbouring pixels of noise have nothing in common: no photograph is as far from Pillow's.
+@pytest.mark.parametrize(("height", "width"), [(2100, 800), (20, 30000), (30000, 20), (300, 5000)])
+def test_narrow_photos_are_within_a_level_of_pillow_whatever_their_length(height: int, width: int) -> None:
     noise = np.random.default_rng(height * width).integers(0, 256, (height, width, 3)).astype(np.uint8)
-    assert distance(noise).mean() <= 1.1
-    assert distance(noise).max() <= 8
+    assert distance(noise).max() <= 1
+
+
+@pytest.mark.parametrize(("height", "width"), [(2831, 4240), (4000, 2000)])
+def test_even_noise_in_large_sizes_is_a_few_levels_from_pillow(height: int, width: int) -> None:
+    # Neighbouring pixels of noise have nothing in common: no photograph is as far from Pillow's. Of every seven rows
+    # two are looked at, so that what is left of a deviation of 74 levels is two to three instead of one.
+    noise = np.random.default_rng(height * width).integers(0, 256, (height, width, 3)).astype(np.uint8)
+    assert distance(noise).mean() <= 5
+    assert abs(warp(noise, SIDE).mean() - noise.mean()) <= 0.05
 
 
 def test_photographs_are_within_a_level_of_pillow(samples: Path) -> None:
@@ -54,7 +60,7 @@ def test_photographs_are_within_a_level_of_pillow(samples: Path) -> None:
 
 
 @pytest.mark.parametrize(("height", "width"), [(4003, 6000), (5999, 4000)])
-def test_photographs_of_24_megapixels_are_within_a_third_of_a_level_on_average(
+def test_photographs_of_24_megapixels_are_within_half_a_level_on_average(
     height: int, width: int, samples: Path
 ) -> None:
     # Crops of photographs side by side: pixels as sharp as those of a camera, and hard edges between them.
@@ -62,21 +68,47 @@ def test_photographs_of_24_megapixels_are_within_a_third_of_a_level_on_average(
     tile = np.vstack([np.hstack(crops[row : row + 3]) for row in (0, 3, 6)])
     photo = np.tile(tile, (4, 4, 1))[:height, :width]
     assert photo.shape == (height, width, 3)
-    assert distance(photo).mean() <= 0.33
-    assert np.percentile(distance(photo), 99.9) <= 4
+    assert distance(photo).mean() <= 0.5
+    assert np.percentile(distance(photo), 99) <= 6
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_a_turned_view_of_a_photo_has_the_same_result_as_its_copy(orientation: int) -> None:
+    photo = np.random.default_rng(orientation).integers(0, 256, (1795, 2600, 3)).astype(np.uint8)
+    view = upright(photo, orientation)
+    np.testing.assert_array_equal(warp(view, SIDE), warp(contiguous(view), SIDE))
+
+
+@pytest.mark.parametrize("period", [2, 3, 4, 5, 6, 7, 8])
+@pytest.mark.parametrize(("height", "levels"), [(1792, 6), (2690, 6), (2900, 55), (3500, 55), (4000, 55), (6000, 55)])
+def test_little_is_left_of_stripes_of_a_few_rows(height: int, levels: int, period: int) -> None:
+    # Of the largest photos not all rows are looked at, and a fifth of the contrast may be left.
+    pixels = np.zeros((height, 1800, 3), np.uint8)
+    pixels[::period] = 255
+    assert distance(pixels).max() <= levels
+
+
+def test_sums_of_two_products_fit_into_sixteen_bits_at_any_size() -> None:
+    # Processors without a better instruction add so, and stop at the largest number there is.
+    for length in (1792, 1793, 2500, 4000, 6001, 20000):
+        for box in (1, 2, 7):
+            down = [block.weights for block in _rows(length, SIDE, box).blocks]
+            assert max(int(weights.max()) for weights in down) * 2 * 128 <= 32768
+        across = [block.weights for block in _columns(length, SIDE).blocks]
+        assert max(int(weights.max()) for weights in across) * 2 * 255 <= 32767
 
 
 def test_the_last_rows_count_as_much_as_others() -> None:
-    pixels = np.zeros((4003, 300, 3), np.uint8)  # in means of seven rows the last six are left over
+    pixels = np.zeros((4003, 1800, 3), np.uint8)  # in boxes of seven rows the last six are left over
     pixels[-3:] = 255
     assert distance(pixels).max() <= 4  # the mean of six tells not which of them are white
     assert warp(pixels, SIDE)[-1].min() > 20
 
 
 def test_a_pattern_as_fine_as_rows_becomes_grey() -> None:
-    pixels = np.zeros((4000, 300, 3), np.uint8)
+    pixels = np.zeros((4000, 1800, 3), np.uint8)
     pixels[::2] = 255
-    np.testing.assert_allclose(warp(pixels, SIDE), 127.5, atol=2)
+    np.testing.assert_allclose(warp(pixels, SIDE)[1:-1], 127.5, atol=10)
 
 
 def test_a_photo_of_that_size_already_stays_as_it_is() -> None:
@@ -86,7 +118,7 @@ def test_a_photo_of_that_size_already_stays_as_it_is() -> None:
 
 def test_one_colour_stays_that_colour() -> None:
     for level in (0, 1, 127, 254, 255):
-        pixels = np.full((3000, 700, 3), level, np.uint8)
+        pixels = np.full((3000, 1900, 3), level, np.uint8)
         np.testing.assert_array_equal(warp(pixels, SIDE), np.full((SIDE, SIDE, 3), level))
 
 
@@ -97,28 +129,21 @@ def test_neither_strides_nor_write_protection_matter() -> None:
     np.testing.assert_array_equal(warp(view, SIDE), warp(view.copy(), SIDE))
 
 
-def graph(node: NodeProto, inputs: dict[str, list[str | int]], output: list[str | int]) -> bytes:
-    values = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT if name == "scale" else TensorProto.UINT8, shape)
-        for name, shape in inputs.items()
+@pytest.mark.parametrize(("graph", "middle"), [(DOWN, -128), (ACROSS, 0)])
+def test_the_stored_graphs_are_products_of_bytes(graph: bytes, middle: int) -> None:
+    node = helper.make_node("QLinearMatMul", ["a", "scale", "zero", "b", "one", "middle", "one", "zero"], ["y"])
+    inputs = [
+        helper.make_tensor_value_info("a", TensorProto.UINT8, ["m", "k"]),
+        helper.make_tensor_value_info("scale", TensorProto.FLOAT, []),
+        helper.make_tensor_value_info("b", TensorProto.INT8, ["k", "n"]),
     ]
-    one = helper.make_tensor("one", TensorProto.FLOAT, [], [1])
-    zero = helper.make_tensor("zero", TensorProto.UINT8, [], [0])
-    result = helper.make_tensor_value_info("y", TensorProto.UINT8, output)
-    versions = [helper.make_opsetid("", 17)] + ([helper.make_opsetid(node.domain, 1)] if node.domain else [])
-    model = helper.make_model(helper.make_graph([node], "warp", values, [result], [one, zero]), opset_imports=versions)
+    constants = [
+        helper.make_tensor("one", TensorProto.FLOAT, [], [1]),
+        helper.make_tensor("zero", TensorProto.UINT8, [], [0]),
+        helper.make_tensor("middle", TensorProto.INT8, [], [middle]),
+    ]
+    output = helper.make_tensor_value_info("y", TensorProto.UINT8, ["m", "n"])
+    made = helper.make_graph([node], "warp", inputs, [output], constants)
+    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)])
     model.ir_version = 8
-    return bytes(model.SerializeToString(deterministic=True))
-
-
-def test_the_stored_graphs_are_a_mean_and_a_product_of_bytes() -> None:
-    mean = helper.make_node(
-        "QLinearGlobalAveragePool",
-        ["x", "one", "zero", "one", "zero"],
-        ["y"],
-        domain="com.microsoft",
-        channels_last=1,
-    )
-    assert graph(mean, {"x": ["m", "k", 1, "n"]}, ["m", 1, 1, "n"]) == AVERAGE
-    product = helper.make_node("QLinearMatMul", ["a", "scale", "zero", "b", "one", "zero", "one", "zero"], ["y"])
-    assert graph(product, {"a": ["m", "k"], "scale": [], "b": ["k", "n"]}, ["m", "n"]) == PRODUCT
+    assert model.SerializeToString(deterministic=True) == graph

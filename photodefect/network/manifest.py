@@ -6,19 +6,21 @@ import hashlib
 import json
 import math
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from photodefect.defects import BY_KEY, DEFECTS, Defect
 from photodefect.errors import ModelError
 from photodefect.network.registry import KINDS, NETWORKS, Kind
 from photodefect.records import ModelIdentity
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 SCHEMA_VERSION: Final = 1
 MANIFEST_FILE: Final = "manifest.json"
@@ -76,6 +78,8 @@ class Weighting:
         """Scores of a photo's patches (N,) -> the patches' score: the mean (section 4.4) over the share that counts."""
         if self.lowest == 1:
             return float(scores.mean())
+        import numpy as np  # noqa: PLC0415  the process that hands out photos does without
+
         return float(np.sort(scores)[: math.ceil(self.lowest * len(scores))].mean())
 
     @classmethod
@@ -148,6 +152,8 @@ class Manifest:
         Raises:
             KeyError: a score is missing that has a weight.
         """
+        import numpy as np  # noqa: PLC0415  see above
+
         severities = {}
         for key, weighting in self.combination.items():
             total = 0.0
@@ -176,7 +182,7 @@ class Manifest:
         if quantiles is None:
             return None
         strength = abs(severity)
-        less = int(np.searchsorted(quantiles, strength, side="left"))
+        less = bisect_left(quantiles, strength)
         if less in (0, QUANTILES):
             return 0 if less == 0 else 100
         low, high = quantiles[less - 1], quantiles[less]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,22 +17,34 @@ class Photo:
     """A photo as a person would see it.
 
     Attributes:
-        pixels: (height, width, 3), uint8, sRGB, upright, C-contiguous and writable.
+        stored: (height, width, 3), uint8, sRGB, as they lie in the file.
         provenance: where they came from.
+        orientation: the EXIF orientation that is still to be undone.
     """
 
-    pixels: NDArray[np.uint8]
+    stored: NDArray[np.uint8]
     provenance: Provenance
+    orientation: int = 1
+
+    @cached_property
+    def pixels(self) -> NDArray[np.uint8]:
+        """The upright photo: (height, width, 3), uint8, sRGB, C-contiguous and writable."""
+        return contiguous(self.view)
+
+    @property
+    def view(self) -> NDArray[np.uint8]:
+        """The same pixels, but none is moved: turning 24 million of them takes as long as half of their decoding."""
+        return upright(self.stored, self.orientation)
 
     @property
     def width(self) -> int:
         """Width in pixels, after orientation."""
-        return int(self.pixels.shape[1])
+        return int(self.view.shape[1])
 
     @property
     def height(self) -> int:
         """Height in pixels, after orientation."""
-        return int(self.pixels.shape[0])
+        return int(self.view.shape[0])
 
 
 class Memory:
@@ -69,19 +82,25 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
         )
 
 
-def orient(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Turn stored pixels upright.
+def upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Stored pixels turned upright, as a view.
 
     Args:
         pixels: (height, width, 3) as stored.
         orientation: EXIF orientation; anything but 2..8 leaves the pixels as they are.
     """
-    # As elements of three bytes, pixels are moved whole, which is nearly twice as fast for a quarter turn.
-    whole = np.ascontiguousarray(pixels).view("V3")[:, :, 0]
     if orientation in (5, 6, 7, 8):
-        whole = whole.T
+        pixels = pixels.transpose(1, 0, 2)
     if orientation in (3, 4, 7, 8):
-        whole = whole[::-1]
+        pixels = pixels[::-1]
     if orientation in (2, 3, 6, 7):
-        whole = whole[:, ::-1]
-    return np.ascontiguousarray(whole)[:, :, None].view(np.uint8)
+        pixels = pixels[:, ::-1]
+    return pixels
+
+
+def contiguous(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The same pixels (height, width, 3), C-contiguous; a copy unless they are so already."""
+    if pixels.flags.c_contiguous or pixels.strides[2] != 1:
+        return np.ascontiguousarray(pixels)
+    # As elements of three bytes, pixels are moved whole, which is nearly twice as fast for a quarter turn.
+    return np.ascontiguousarray(pixels.view("V3")).view(np.uint8)

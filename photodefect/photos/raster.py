@@ -35,7 +35,7 @@ from photodefect.errors import PhotoError, TooLargeError, UnreadableError, Unsup
 from photodefect.photos.colour import adobe_rgb_profile, describe, is_srgb, to_srgb
 from photodefect.photos.facts import DEFAULT_MAX_PIXELS, Provenance
 from photodefect.photos.formats import Format
-from photodefect.photos.photo import Memory, Photo, check_size, orient
+from photodefect.photos.photo import Memory, Photo, check_size
 from photodefect.printable import printable
 
 # Without a handler, what Pillow logs about damaged files would be printed among our own messages.
@@ -124,8 +124,8 @@ def decode_raster(data: bytes, kind: Format, max_pixels: int, memory: Memory | N
         elif icc is not None and not is_srgb(icc):
             pixels = np.array(to_srgb(_as_image(pixels, image.mode), icc))
         # Pillow turns TIFF, and the HEIF decoder HEIF, upright while loading.
-        stored = 1 if kind in (Format.TIFF, Format.HEIF) else orientation
-        return Photo(orient(pixels, stored), Provenance(kind.value, "file", mode, orientation, describe(icc), frames))
+        to_undo = 1 if kind in (Format.TIFF, Format.HEIF) else orientation
+        return Photo(pixels, Provenance(kind.value, "file", mode, orientation, describe(icc), frames), to_undo)
 
 
 def embedded_exif(data: bytes, kind: Format) -> bytes:

@@ -13,7 +13,7 @@ import numpy as np
 from photodefect.errors import PhotoError, UnsupportedError
 from photodefect.photos.facts import Provenance
 from photodefect.photos.formats import Format
-from photodefect.photos.photo import Photo, check_size, orient
+from photodefect.photos.photo import Photo, check_size, contiguous, upright
 from photodefect.photos.raster import decode_raster, explained
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _preview(raw: rawpy.RawPy, max_pixels: int) -> Photo | None:
         orientation = _orientation(raw)
         lies_as_sensor = (preview.width >= preview.height) == (raw.sizes.width >= raw.sizes.height)
         if orientation < 5 or lies_as_sensor:
-            pixels = orient(pixels, orientation)
+            pixels = contiguous(upright(pixels, orientation))
     return Photo(
         pixels,
         replace(preview.provenance, format="RAW", source="embedded preview", orientation=orientation, frames=1),

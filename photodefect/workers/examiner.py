@@ -111,7 +111,7 @@ class Examiner:
         del data
         inputs = finding = None
         if scoring is not None:
-            inputs = inputs_by(scoring, photo.pixels, capture=capture, provenance=photo.provenance)
+            inputs = inputs_by(scoring, photo.view, capture=capture, provenance=photo.provenance)
         seen = None
         if to_look and task.look is not None:
             if task.look_s:

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -24,6 +25,10 @@ from photodefect.workers.tasks import Decoding, Outcome, Settings, Task
 
 LOADING_LIMIT_S: Final = 600.0
 """How long loading may take: a model, and making its graphs at first use on a slow machine."""
+
+_WATCH_S: Final = 0.25
+"""How often it is looked whether a process takes longer than it may. A timer for each photo would cost half a
+millisecond of it."""
 
 _BOOTSTRAP: Final = (
     "import sys; sys.path[:] = [place for place in sys.path if place]; "  # nothing from the folder a person stands in
@@ -78,15 +83,19 @@ class ProcessWorkers:
 
     def __init__(self, settings: Decoding, count: int, memory_bytes: int) -> None:
         processes: list[WorkerProcess] = []
+        over = threading.Event()
 
         def make() -> WorkerProcess:
             worker = WorkerProcess(Setup(settings, os.getpid(), memory_bytes))
+            if not processes:
+                arguments = (processes, over)
+                threading.Thread(target=_watch, args=arguments, name="photodefect watch", daemon=True).start()
             processes.append(worker)
             return worker
 
         self._threads = _Threads(count, make)
         # Also when nobody closes them.
-        self._end = weakref.finalize(self, _end_all, processes)
+        self._end = weakref.finalize(self, _end_all, processes, over)
 
     def submit(self, task: Task) -> Future[Outcome]:
         """See :class:`Workers`.
@@ -119,6 +128,7 @@ class WorkerProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._busy = threading.Lock()
+        self._deadline: float | None = None
         self._late = False
         self._closed = False
 
@@ -153,6 +163,14 @@ class WorkerProcess:
                 self._process = None
             self._busy.release()
 
+    def look_at_the_time(self) -> None:
+        """Kill the process if it takes longer than it may."""
+        with self._lock:
+            if self._deadline is not None and time.monotonic() > self._deadline:
+                self._deadline = None
+                self._late = True
+                self._kill()
+
     def _try(self, task: Task) -> Outcome | str:
         """Have a task done; how the process ended, if it did so before it began with the photo."""
         limit_s = None
@@ -179,19 +197,11 @@ class WorkerProcess:
             return self._process
 
     def _answer(self, process: subprocess.Popen[bytes], limit_s: float) -> object:
-        timer = threading.Timer(limit_s, self._expire, [process])
-        timer.daemon = True
-        timer.start()
+        self._deadline = time.monotonic() + limit_s
         try:
             return pickle.load(process.stdout)  # type: ignore[arg-type]
         finally:
-            timer.cancel()
-
-    def _expire(self, process: subprocess.Popen[bytes]) -> None:
-        with self._lock:
-            if self._process is process:
-                self._late = True
-                self._kill()
+            self._deadline = None
 
     def _kill(self) -> None:
         if self._process is not None:
@@ -303,7 +313,14 @@ def _dismiss(tasks: queue.SimpleQueue[tuple[Task, Future[Outcome]] | None], coun
         tasks.put(None)
 
 
-def _end_all(processes: list[WorkerProcess]) -> None:
+def _watch(processes: list[WorkerProcess], over: threading.Event) -> None:
+    while not over.wait(_WATCH_S):
+        for worker in processes:
+            worker.look_at_the_time()
+
+
+def _end_all(processes: list[WorkerProcess], over: threading.Event) -> None:
+    over.set()
     # All at the same time: the system takes a while to free the memory of each.
     for worker in processes:
         worker.kill()
