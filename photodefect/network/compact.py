@@ -34,7 +34,7 @@ these take time and tell real photographs apart no better: docs/speed.md has the
 HIDDEN: Final = 128
 """Neurons of a column's hidden layer, as in the paper."""
 
-MEMBERS: Final[Mapping[Kind, int]] = MappingProxyType({"holistic": 2, "patches": 1})
+MEMBERS: Final[Mapping[Kind, int]] = MappingProxyType({"holistic": 4, "patches": 1})
 """Columns side by side that make one: the mean of their logits depends less on where training starts."""
 
 FINE_MAP_WINDOW: Final = 3

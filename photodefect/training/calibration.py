@@ -43,7 +43,7 @@ OTHER_ALARMS: Final[Mapping[str, Alarms]] = MappingProxyType(
         # Its scores leave room for fewer alarms.
         "bad_exposure": ((0.97, 0.29), (0.985, 0.49)),
         # A frame of one colour looks like a cast, one of hardly any like a pale photo, more than most that are.
-        "bad_white_balance": ((0.97, 0.29), (0.99, 0.49)),
+        "bad_white_balance": ((0.975, 0.29), (0.99, 0.45)),
         "bad_saturation": ((0.97, 0.29), (0.995, 0.45)),
         # Good photos of the synthesis are as noisy as a good camera's at dusk, real ones less.
         "noise": ((0.9, 0.29), (0.95, 0.49)),

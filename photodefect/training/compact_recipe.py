@@ -72,6 +72,9 @@ WITHOUT_STATISTICS: Final = frozenset({"bad_saturation"})
 """Defects whose column of the whole photo sees no statistics: they say how much colour there is, not how much there was
 in what is shown."""
 
+INDEPENDENT: Final = frozenset({"noise", "undesired_blur", "bad_composition"})
+"""Defects that the columns learn apart from the others, with which people's photos have them more often than not."""
+
 LOWEST_PATCHES: Final[Mapping[str, float]] = MappingProxyType({"undesired_blur": 0.2})
 """Share of the patches that tell, those with the lowest scores; all of them where nothing is said. A photo that is
 sharp somewhere is so where it is meant to be, more often than not."""
@@ -350,7 +353,7 @@ def train_columns(kind: Kind, samples: Samples, settings: CompactSettings, repor
         torch.manual_seed(own.seed)
         for defect in network.defects:
             network.columns[defect.key] = CompactColumn(defect, trunk.tapped, trunk.outputs)
-        fit_columns(network, descriptors, severities, own, on_epoch, blind=unseen)
+        fit_columns(network, descriptors, severities, own, on_epoch, blind=unseen, independent=INDEPENDENT)
         for key, columns in members.items():
             columns.append(compact_column(network, key))
     for defect in network.defects:
