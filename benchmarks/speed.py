@@ -14,6 +14,7 @@ they can be imported, by this Python or by the one given by `--rivals`: they pin
     python -m venv /tmp/rivals
     /tmp/rivals/bin/pip install torch cleanvision brisque opencv-python-headless PyWavelets "numpy<2.3"
     /tmp/rivals/bin/pip install --no-deps imagededup
+    /tmp/rivals/bin/pip install scikit-learn
 """
 
 from __future__ import annotations
@@ -43,14 +44,18 @@ settings; 2.6 bits and half of the colours' columns, as cameras' finest at their
 subjects with much detail."""
 
 
-def make_photos(folder: Path, count: int, size: tuple[int, int] = SIZES[24], *, weight: str = "fine") -> Path:
-    """Write ``count`` different JPEGs, width and height as given, of one of :data:`WEIGHTS`."""
+def make_photos(
+    folder: Path, count: int, size: tuple[int, int] = SIZES[24], *, weight: str = "fine", orientation: int = 1
+) -> Path:
+    """Write ``count`` different JPEGs, width and height as given, of one of :data:`WEIGHTS`, in an EXIF orientation."""
     import numpy as np  # noqa: PLC0415
-    from PIL import Image  # noqa: PLC0415
+    from PIL import ExifTags, Image  # noqa: PLC0415
 
     folder.mkdir(parents=True)
     sources = sorted((ROOT / "samples").glob("*.jpg"))
     generator = np.random.default_rng(0)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
     for number in range(count):
         with Image.open(sources[number % len(sources)]) as image:
             large = image.convert("RGB").resize(size, Image.Resampling.BICUBIC)
@@ -59,7 +64,8 @@ def make_photos(folder: Path, count: int, size: tuple[int, int] = SIZES[24], *, 
         noise = generator.standard_normal((size[1], size[0], 1), dtype=np.float32) * 3
         pixels = (np.asarray(large) + noise).clip(0, 255).astype(np.uint8)
         quality, subsampling = WEIGHTS[weight]
-        Image.fromarray(pixels).save(folder / f"{number:05}.jpg", quality=quality, subsampling=subsampling)
+        file = folder / f"{number:05}.jpg"
+        Image.fromarray(pixels).save(file, quality=quality, subsampling=subsampling, exif=exif)
     return folder
 
 
@@ -304,10 +310,12 @@ def main() -> None:
             photos = copies(distinct, Path(scratch) / f"{megapixels}", 2 * fewer)
             sizes[f"{megapixels} megapixels, decode only"] = (task("simplejpeg", photos, sys.executable), 2 * fewer)
             sizes[f"{megapixels} megapixels, default"] = (diagnose(photos), 2 * fewer)
-        for weight in ("light", "heavy"):
-            distinct = make_photos(Path(scratch) / f"{weight} distinct", min(8, fewer), weight=weight)
-            photos = copies(distinct, Path(scratch) / weight, 2 * fewer)
-            name = f"24 megapixels in {weight} files"
+        others = {"in light files": ("light", 1), "in heavy files": ("heavy", 1), "taken upright": ("fine", 6)}
+        for kind, (weight, orientation) in others.items():
+            distinct = Path(scratch) / f"{kind} distinct"
+            make_photos(distinct, min(8, fewer), weight=weight, orientation=orientation)
+            photos = copies(distinct, Path(scratch) / kind, 2 * fewer)
+            name = f"24 megapixels {kind}"
             sizes[f"{name}, decode only"] = (task("simplejpeg", photos, sys.executable), 2 * fewer)
             sizes[f"{name}, default"] = (diagnose(photos), 2 * fewer)
         table("size", sizes, arguments.runs, base="decode only")
