@@ -19,7 +19,7 @@ LEAST_GOOD = 20
 Alarms: TypeAlias = tuple[tuple[float, float], ...]
 """At most this severity (second) at these quantiles (first) of good photos."""
 
-TRACELESS: Final = 0.8
+TRACELESS: Final = 0.85
 """Share of good photos that have severity 0. What differs between their scores is not the defect but what else the
 photos show, and would have one defect follow another."""
 
@@ -27,10 +27,10 @@ MORE_TOLD: Final[Mapping[str, float]] = MappingProxyType(
     {
         "bad_exposure": 0.4,
         "bad_white_balance": 0.6,
-        "bad_saturation": 0.7,
+        "bad_saturation": 0.8,
         "noise": 0.7,
         "haze": 0.6,
-        "bad_composition": 0.5,
+        "bad_composition": 0.6,
     }
 )
 """A smaller share where small differences still tell mild defects from none, by defect key."""
