@@ -22,7 +22,8 @@ from photodefect.inputs import (
     patch_inputs,
 )
 from photodefect.patches import DEFAULT_PATCHES
-from photodefect.photos.decode import decode
+from photodefect.photos.decode import Photo, Provenance, decode
+from photodefect.scoring import make_inputs
 
 
 def coordinates(height: int, width: int) -> NDArray[np.uint8]:
@@ -208,3 +209,22 @@ def test_the_sharpest_place_is_found_and_the_others_are_random() -> None:
 def test_photos_smaller_than_a_patch_have_a_sharpest_place_too(shape: tuple[int, int]) -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (*shape, 3), np.uint8)
     assert patch_inputs(pixels, count=3, placement="sharp", seed=2).shape == (3, 224, 224, 3)
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+@pytest.mark.parametrize(("width", "height"), [(150, 90), (900, 500), (2700, 1800)])
+def test_networks_see_the_same_of_a_photo_that_lies_on_its_side_as_of_its_upright_copy(
+    orientation: int, width: int, height: int
+) -> None:
+    rng = np.random.default_rng(orientation)
+    small = Image.fromarray(rng.integers(0, 256, (12, 18, 3)).astype(np.uint8))
+    stored = np.asarray(small.resize((width, height), Image.Resampling.BICUBIC))
+    lying = Photo(stored, Provenance("JPEG", orientation=orientation), orientation)
+    looks = [
+        make_inputs(pixels, patches=3, placement="sharp", side=160) for pixels in (lying.view, lying.pixels.copy())
+    ]
+    assert not lying.view.flags.c_contiguous
+    assert (looks[0].width, looks[0].height) == (looks[1].width, looks[1].height) == (lying.width, lying.height)
+    np.testing.assert_array_equal(looks[0].holistic, looks[1].holistic)
+    np.testing.assert_array_equal(looks[0].patches, looks[1].patches)
+    assert looks[0].monochrome == looks[1].monochrome
