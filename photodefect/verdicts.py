@@ -74,12 +74,12 @@ def verdict(
     thresholds: Mapping[str, Threshold] = DEFAULT_THRESHOLDS,
     *,
     monochrome: bool = False,
-) -> tuple[str, Verdict]:
+) -> tuple[str | None, Verdict]:
     """The worst defect of a photo, and what the photo amounts to. Takes the same arguments as :func:`grades`.
 
     Returns:
-        The key with the largest absolute severity (the first of equals in the given order), and the gravest grade
-        that any defect gets.
+        The key with the largest absolute severity (the first of equals in the given order; None of a photo without a
+        trace of any), and the gravest grade that any defect gets.
 
     Raises:
         ValueError: no severity is left to judge.
@@ -88,4 +88,4 @@ def verdict(
     if not graded:
         raise ValueError("no severity to judge")
     worst = max(graded, key=lambda key: abs(severities[key]))
-    return worst, max(graded.values(), key=VERDICTS.index)
+    return worst if severities[worst] else None, max(graded.values(), key=VERDICTS.index)

@@ -44,6 +44,11 @@ def test_of_equal_defects_the_first_is_the_worst() -> None:
     assert verdict(NONE | {"noise": 0.4, "haze": 0.4}) == ("noise", "mild")
 
 
+def test_a_photo_without_a_trace_of_a_defect_has_no_worst_one() -> None:
+    assert verdict(NONE) == (None, "good")
+    assert verdict(NONE | {"bad_saturation": -0.9}, monochrome=True) == (None, "good")
+
+
 def test_a_stricter_threshold_of_a_lesser_defect_makes_the_verdict() -> None:
     thresholds = dict(DEFAULT_THRESHOLDS) | {"noise": Threshold(0.1, 0.2)}
     assert verdict(NONE | {"noise": 0.2, "haze": 0.25}, thresholds) == ("haze", "severe")
@@ -66,6 +71,6 @@ def test_the_verdict_is_the_gravest_grade_and_the_worst_has_no_larger_one_beside
     severities: dict[str, float],
 ) -> None:
     worst, overall = verdict(severities)
-    assert all(abs(value) <= abs(severities[worst]) for value in severities.values())
+    assert max(abs(value) for value in severities.values()) == (abs(severities[worst]) if worst else 0)
     sizes = [abs(value) for value in severities.values()]
     assert overall == ("severe" if max(sizes) >= 0.5 else "mild" if max(sizes) >= 0.3 else "good")

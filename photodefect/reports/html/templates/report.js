@@ -273,7 +273,7 @@
   }
 
   function describe(photo, defect, value) {
-    if (defect == null) return "";
+    if (defect == null) return value === 0 ? "Good" : "";
     if (!counts(photo, defect)) return "Monochrome: not judged";
     const { severity, percentile } = photos[photo];
     if (state.order < 0) return value === 0 ? "Good" : finding(defect, severity[defect]);
