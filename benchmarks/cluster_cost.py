@@ -41,9 +41,11 @@ BEGIN, END = "<!-- measured by benchmarks/cluster_cost.py -->", "<!-- measured, 
 DECODE = """
 import sys
 from pathlib import Path
-from photodefect.photos.decode import decode
-for path in sys.argv[1:]:
-    decode(Path(path))
+from photodefect.photos.decode import Memory, decode_bytes
+from photodefect.photos.files import read_photo
+memory = Memory()
+for path in map(Path, sys.argv[1:]):
+    decode_bytes(read_photo(path), path.suffix, memory=memory)
 """
 
 

@@ -51,7 +51,7 @@ _BOXES: Final = 2.5
 """Means of rows that go to a row of output, at least; to either side of its middle, that is."""
 
 _FEW: Final = 5
-"""Boxes are at least so large, or two rows, of which the mean is exact."""
+"""Smaller boxes have two rows instead, of which the mean leaves none out."""
 
 _FINE_TOTAL: Final = 65536
 """Sum of the weights of a row or column where there are few: times 255 it is a whole number that float32 can hold."""

@@ -85,6 +85,24 @@ def test_a_blind_column_makes_nothing_of_what_it_is_not_to_see() -> None:
         assert torch.equal(before, after) == blind
 
 
+def test_a_column_learns_nothing_from_samples_that_do_not_count() -> None:
+    network = build_network("lite0", "patches")
+    width = compact_column(network, "noise").hidden.in_channels
+    told = np.random.default_rng(0).uniform(0, 1, 600).astype(np.float32)
+    severities = np.repeat(told[:, None], len(KEYS), 1)
+    severities[300:] = 1 - severities[300:]  # the second half says the opposite of the first
+    descriptors = torch.zeros(600, width)
+    descriptors[:, :5] = torch.from_numpy(told)[:, None]
+    count = np.repeat(np.float32([1, 0]), 300)
+    recipe = ColumnRecipe(epochs=15, batch=50, learning_rate=3e-3)
+    fit_columns(network, descriptors, severities, recipe, emphasis={"noise": count, "haze": 1 - count})
+    for key, sign in (("noise", 1), ("haze", -1)):
+        with torch.inference_mode():
+            logits = compact_column(network, key).classify_descriptors(descriptors[:, :, None, None]).flatten(1)
+        predicted = expected_severity(BY_KEY[key], logits).numpy()
+        assert sign * np.corrcoef(predicted, told)[0, 1] > 0.9
+
+
 def test_merged_columns_give_the_mean_of_their_logits() -> None:
     networks = [build_network("lite0", "patches") for _ in range(3)]
     columns = [compact_column(network, "haze").eval() for network in networks]

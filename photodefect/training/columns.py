@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -16,7 +16,6 @@ from photodefect.defects import KEYS, Defect
 from photodefect.infogain import class_weights, modelled_vote_distributions, vote_matrix
 from photodefect.network.compact import CompactColumn
 from photodefect.network.multicolumn import MultiColumnNetwork
-from photodefect.training.independence import independence_weights
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def fit_columns(
     on_epoch: Callable[[int, dict[str, float]], None] | None = None,
     *,
     blind: Mapping[str, Tensor] = MappingProxyType({}),
-    independent: Collection[str] = (),
+    emphasis: Mapping[str, NDArray[np.float32]] = MappingProxyType({}),
 ) -> None:
     """Train the columns of ``network``, in place.
 
@@ -95,7 +94,7 @@ def fit_columns(
         recipe: see there.
         on_epoch: called with the number of the epoch and the mean loss by defect.
         blind: by defect key, the descriptors (boolean, (D,)) that its column shall make nothing of.
-        independent: keys of defects whose columns learn as if nothing were to be told from the other defects.
+        emphasis: by defect key, how much each sample (M,) counts for its column, beside its class.
     """
     torch.manual_seed(recipe.seed)
     columns = {defect: compact_column(network, defect.key) for defect in network.defects}
@@ -107,8 +106,8 @@ def fit_columns(
         own = severities[:, KEYS.index(defect.key)]
         targets[defect] = soft_targets(defect, torch.from_numpy(own))
         count = sample_weights(defect, own, recipe.largest_weight)
-        if defect.key in independent:
-            count *= independence_weights(severities, defect.key)
+        if defect.key in emphasis:
+            count *= emphasis[defect.key]
             count /= count[~np.isnan(own)].mean()
         weights[defect] = torch.from_numpy(count)
         if defect.key in blind:

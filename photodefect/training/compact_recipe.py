@@ -32,6 +32,7 @@ from photodefect.training.calibration import fit_calibration
 from photodefect.training.columns import ColumnRecipe, compact_column, fit_columns, merged
 from photodefect.training.features import AREAS, CacheSettings, cache_features, missing_shards
 from photodefect.training.imagenet import load_imagenet_trunk
+from photodefect.training.independence import independence_weights
 
 WINDOWS: Final = tuple(
     (top, bottom, left, right)
@@ -342,7 +343,9 @@ def train_columns(kind: Kind, samples: Samples, settings: CompactSettings, repor
     else:
         # Photos as a whole teach the patch network as well: casts and veils look the same at any scale.
         descriptors, severities, unseen = samples.pieces, samples.piece_severities, {}
-    members: dict[str, list[CompactColumn]] = {defect.key: [] for defect in network.defects}
+    keys = [defect.key for defect in network.defects]
+    emphasis = {key: independence_weights(severities, key) for key in keys if key in INDEPENDENT}
+    members: dict[str, list[CompactColumn]] = {key: [] for key in keys}
     for member in range(MEMBERS[kind]):
         own = replace(recipe, seed=recipe.seed + member)
 
@@ -353,7 +356,7 @@ def train_columns(kind: Kind, samples: Samples, settings: CompactSettings, repor
         torch.manual_seed(own.seed)
         for defect in network.defects:
             network.columns[defect.key] = CompactColumn(defect, trunk.tapped, trunk.outputs)
-        fit_columns(network, descriptors, severities, own, on_epoch, blind=unseen, independent=INDEPENDENT)
+        fit_columns(network, descriptors, severities, own, on_epoch, blind=unseen, emphasis=emphasis)
         for key, columns in members.items():
             columns.append(compact_column(network, key))
     for defect in network.defects:

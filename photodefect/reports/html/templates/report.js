@@ -273,10 +273,10 @@
   }
 
   function describe(photo, defect, value) {
-    if (defect == null) return value === 0 ? "Good" : "";
+    if (state.order < 0 && value === 0) return "Good";
     if (!counts(photo, defect)) return "Monochrome: not judged";
     const { severity, percentile } = photos[photo];
-    if (state.order < 0) return value === 0 ? "Good" : finding(defect, severity[defect]);
+    if (state.order < 0) return finding(defect, severity[defect]);
     const rank = percentile?.[defect];
     const side = { "too much": " over", "too little": " under", "": "" }[direction(defect, severity[defect])];
     return number(defect, severity[defect]) + side + (rank == null ? "" : ` · worse than ${rank}%`);
