@@ -9,7 +9,7 @@ import typer
 
 from photodefect.cli.console import note
 from photodefect.cli.exit_codes import ExitCode
-from photodefect.cli.options import Quiet
+from photodefect.cli.options import Quiet, ReplaceOutput
 from photodefect.cli.output import check_output, open_output
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def aggregate_votes(
         Path | None, typer.Option("--output", "-o", metavar="LABELS.csv", help="Write here instead of to stdout.")
     ] = None,
     *,
-    force: Annotated[bool, typer.Option("--force", help="Replace the --output file if it is there already.")] = False,
+    force: ReplaceOutput = False,
     obvious: Annotated[
         Path | None,
         typer.Option("--obvious", metavar="FILE", help="Severities known beforehand: path and the defects' columns."),

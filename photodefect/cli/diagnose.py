@@ -17,12 +17,19 @@ from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.interrupts import held_interrupts
 from photodefect.cli.options import (
     CacheFile,
+    Detail,
+    Device,
+    DeviceName,
+    FilesFrom,
     ModelName,
     NoCache,
+    Null,
     Patches,
     PatchPlacement,
+    Photos,
     Placement,
     Quiet,
+    ReplaceOutput,
     Seed,
     Threads,
     ThresholdTexts,
@@ -52,20 +59,8 @@ class ReportFormat(str, Enum):
     CSV = "csv"
 
 
-class Device(str, Enum):
-    """What ``--device`` takes."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
-    MPS = "mps"
-
-
 def diagnose(
-    paths: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="PATHS", help="Photos, and folders to walk (recursively, in sorted order)."),
-    ] = None,
+    paths: Photos = None,
     *,
     report_format: Annotated[
         ReportFormat, typer.Option("--format", "-f", help="Table for people, the others for programs.")
@@ -76,19 +71,12 @@ def diagnose(
             "--output", "-o", metavar="FILE", help="Write here instead of to stdout; with --ray, a folder or URL."
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the --output file if it is there already.")] = False,
-    detail: Annotated[
-        bool, typer.Option("--detail", help="Add both networks' own scores; to the table, the percentiles too.")
-    ] = False,
-    files_from: Annotated[
-        str | None,
-        typer.Option("--files-from", metavar="FILE|-", help="Read more paths from a file or stdin, one a line."),
-    ] = None,
-    null: Annotated[
-        bool, typer.Option("--null", "-0", help="Paths of --files-from end in a null byte, as from find -print0.")
-    ] = False,
+    force: ReplaceOutput = False,
+    detail: Detail = False,
+    files_from: FilesFrom = None,
+    null: Null = False,
     model: ModelName = "compact",
-    device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = Device.AUTO,
+    device: DeviceName = Device.AUTO,
     patches: Patches = DEFAULT_PATCHES,
     patch_placement: Placement = PatchPlacement.SHARP,
     seed: Seed = None,

@@ -13,7 +13,7 @@ import typer
 
 from photodefect.cli.console import note
 from photodefect.cli.exit_codes import ExitCode
-from photodefect.cli.options import CacheFile, NoCache, Quiet, Threads, TimeLimit, Workers
+from photodefect.cli.options import CacheFile, Device, DeviceName, NoCache, Quiet, Threads, TimeLimit, Workers
 from photodefect.cli.output import STDOUT, check_output, open_output
 from photodefect.cli.progress import ProgressLine
 from photodefect.cli.work import Work, diagnosing
@@ -92,9 +92,7 @@ def evaluate(
     patches: Annotated[
         int, typer.Option("--patches", min=1, max=1000, metavar="N", help="Crops a photo, if a model is evaluated.")
     ] = DEFAULT_PATCHES,
-    device: Annotated[
-        str, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where to compute, if a model is evaluated.")
-    ] = "auto",
+    device: DeviceName = Device.AUTO,
     seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Of draws and resamples.")] = 0,
     resamples: Annotated[
         int, typer.Option("--bootstrap", min=0, metavar="N", help="Resamples behind a 95 % interval; 0 for none.")
@@ -140,7 +138,7 @@ def evaluate(
         wanted = [photo.path for photo in labelled.photos] if labelled is not None else []
         wanted += [entry.path for entry in entries]
         work = Work(workers, threads, time_limit, cache, no_cache)
-        predictions = _diagnose(source, wanted, work, device=device, patches=patches, quiet=quiet)
+        predictions = _diagnose(source, wanted, work, device=device.value, patches=patches, quiet=quiet)
 
     evaluation = None
     if labelled is not None and labels is not None:
@@ -189,11 +187,8 @@ def _groups(values: Sequence[str]) -> dict[str, str]:
 
 
 def _diagnose(model: str, paths: Sequence[Path], work: Work, *, device: str, patches: int, quiet: bool) -> Predictions:
-    from photodefect.engines import DEVICES  # noqa: PLC0415
     from photodefect.evaluation.predictions import from_records  # noqa: PLC0415
 
-    if device not in DEVICES:
-        raise typer.BadParameter(f"a device is one of {', '.join(DEVICES)}, not {device!r}", param_hint="--device")
     names = list(dict.fromkeys(str(path) for path in paths))
     records = []
     with diagnosing(model, work, names, device=device, patches=patches) as diagnoser:

@@ -17,10 +17,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from photodefect.cli.console import complain, log_to_stderr, note
-from photodefect.cli.diagnose import Device
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.interrupts import held_interrupts
-from photodefect.cli.options import ModelName, Quiet, TimeLimit, Verbose, defect_key
+from photodefect.cli.options import (
+    Device,
+    DeviceName,
+    FilesFrom,
+    ModelName,
+    Null,
+    Photos,
+    Quiet,
+    TimeLimit,
+    Verbose,
+    defect_key,
+)
 from photodefect.cli.photo_list import PhotoList, list_photos
 from photodefect.cli.progress import ProgressLine
 from photodefect.defects import BY_KEY, PATCH_DEFECTS
@@ -51,10 +61,7 @@ class PictureFormat(str, Enum):
 
 
 def heatmap(
-    paths: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="PATHS", help="Photos, and folders to walk (recursively, in sorted order)."),
-    ] = None,
+    paths: Photos = None,
     *,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder for the pictures; made if missing.")
@@ -95,15 +102,10 @@ def heatmap(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a record a photo, one a line, instead of the names of the files.")
     ] = False,
-    files_from: Annotated[
-        str | None,
-        typer.Option("--files-from", metavar="FILE|-", help="Read more paths from a file or stdin, one a line."),
-    ] = None,
-    null: Annotated[
-        bool, typer.Option("--null", "-0", help="Paths of --files-from end in a null byte, as from find -print0.")
-    ] = False,
+    files_from: FilesFrom = None,
+    null: Null = False,
     model: ModelName = "compact",
-    device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = Device.AUTO,
+    device: DeviceName = Device.AUTO,
     time_limit: TimeLimit = None,
     quiet: Quiet = False,
     verbose: Verbose = False,

@@ -23,6 +23,33 @@ class PatchPlacement(str, Enum):
     GRID = "grid"
 
 
+class Device(str, Enum):
+    """What ``--device`` takes."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+    MPS = "mps"
+
+
+Photos: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="PATHS", help="Photos, and folders to walk (recursively, in sorted order)."),
+]
+FilesFrom: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--files-from", metavar="FILE|-", help="Read more paths from a file or stdin, one a line."),
+]
+Null: TypeAlias = Annotated[
+    bool, typer.Option("--null", "-0", help="Paths of --files-from end in a null byte, as from find -print0.")
+]
+ReplaceOutput: TypeAlias = Annotated[
+    bool, typer.Option("--force", help="Replace the --output file if it is there already.")
+]
+Detail: TypeAlias = Annotated[
+    bool, typer.Option("--detail", help="Add both networks' own scores; to the table, the percentiles too.")
+]
+DeviceName: TypeAlias = Annotated[Device, typer.Option("--device", help="Where to compute.")]
 Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary; errors only.")]
 Patches: TypeAlias = Annotated[
     int, typer.Option("--patches", min=1, max=1000, metavar="N", help="Crops at original resolution, a photo.")

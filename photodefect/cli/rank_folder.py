@@ -13,9 +13,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol, TextIO
 import typer
 
 from photodefect.cli.console import log_to_stderr, note
-from photodefect.cli.diagnose import Device
 from photodefect.cli.exit_codes import ExitCode
-from photodefect.cli.options import CacheFile, ModelName, NoCache, Patches, Quiet, Threads, TimeLimit, Verbose, Workers
+from photodefect.cli.options import (
+    CacheFile,
+    Device,
+    DeviceName,
+    ModelName,
+    NoCache,
+    Patches,
+    Quiet,
+    Threads,
+    TimeLimit,
+    Verbose,
+    Workers,
+)
 from photodefect.cli.output import check_output, open_output
 from photodefect.cli.progress import ProgressLine
 from photodefect.cli.sidecars import (
@@ -246,7 +257,7 @@ def rank_folder(
         bool, typer.Option("--null", help="Paths of --files-from end in a null byte, as from find -print0.")
     ] = False,
     model: ModelName = "compact",
-    device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = Device.AUTO,
+    device: DeviceName = Device.AUTO,
     patches: Patches = DEFAULT_PATCHES,
     copy_to: Annotated[
         Path | None,

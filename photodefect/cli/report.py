@@ -12,14 +12,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from photodefect.cli.console import log_to_stderr, note
-from photodefect.cli.diagnose import Device
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.interrupts import held_interrupts
 from photodefect.cli.options import (
     CacheFile,
+    Device,
+    DeviceName,
+    FilesFrom,
     ModelName,
     NoCache,
+    Null,
     Patches,
+    Photos,
     Quiet,
     Threads,
     ThresholdTexts,
@@ -41,10 +45,7 @@ if TYPE_CHECKING:
 
 
 def report(
-    paths: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="PATHS", help="Photos, and folders to walk (recursively, in sorted order)."),
-    ] = None,
+    paths: Photos = None,
     *,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the page; made if it isn't there.")
@@ -58,15 +59,10 @@ def report(
     title: Annotated[
         str | None, typer.Option("--title", metavar="TEXT", help="Heading of the page instead of the folders' names.")
     ] = None,
-    files_from: Annotated[
-        str | None,
-        typer.Option("--files-from", metavar="FILE|-", help="Read more paths from a file or stdin, one a line."),
-    ] = None,
-    null: Annotated[
-        bool, typer.Option("--null", "-0", help="Paths of --files-from end in a null byte, as from find -print0.")
-    ] = False,
+    files_from: FilesFrom = None,
+    null: Null = False,
     model: ModelName = "compact",
-    device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = Device.AUTO,
+    device: DeviceName = Device.AUTO,
     patches: Patches = DEFAULT_PATCHES,
     threshold: ThresholdTexts = None,
     workers: Workers = None,

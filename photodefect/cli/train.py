@@ -17,7 +17,7 @@ import typer
 from photodefect.cli.console import note, stderr_console
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.interrupts import interrupts_are_ignored
-from photodefect.cli.options import Quiet
+from photodefect.cli.options import Device, DeviceName, Quiet
 
 if TYPE_CHECKING:
     from photodefect.training.listener import Listener
@@ -58,15 +58,6 @@ class LossName(str, Enum):
 
     INFOGAIN = "infogain"
     EUCLIDEAN = "euclidean"
-
-
-class Device(str, Enum):
-    """What ``--device`` takes."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
-    MPS = "mps"
 
 
 def train(
@@ -156,7 +147,7 @@ def train(
     workers: Annotated[
         int, typer.Option("--workers", metavar="N", help="Threads that decode and degrade; 0: by the number of cores.")
     ] = 0,
-    device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = Device.AUTO,
+    device: DeviceName = Device.AUTO,
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="What the model is called; else as its folder.")
     ] = None,

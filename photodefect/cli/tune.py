@@ -9,9 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from photodefect.cli.console import note
-from photodefect.cli.diagnose import Device
 from photodefect.cli.exit_codes import ExitCode
-from photodefect.cli.options import CacheFile, ModelName, NoCache, Patches, Quiet, Threads, TimeLimit, Workers
+from photodefect.cli.options import (
+    CacheFile,
+    Device,
+    DeviceName,
+    ModelName,
+    NoCache,
+    Patches,
+    Quiet,
+    Threads,
+    TimeLimit,
+    Workers,
+)
 from photodefect.cli.output import check_output, open_output
 from photodefect.cli.progress import ProgressLine
 from photodefect.cli.work import Work, diagnosing
@@ -47,7 +57,7 @@ def tune(
         bool, typer.Option("--anyway", help="Fit fewer than 30 ratings too, which can't be trusted.")
     ] = False,
     model: ModelName = "compact",
-    device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = Device.AUTO,
+    device: DeviceName = Device.AUTO,
     patches: Patches = DEFAULT_PATCHES,
     workers: Workers = None,
     threads: Threads = None,

@@ -11,17 +11,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from photodefect.cli.console import complain, log_to_stderr, note
-from photodefect.cli.diagnose import Device, ReportFormat
+from photodefect.cli.diagnose import ReportFormat
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.interrupts import held_interrupts
 from photodefect.cli.options import (
     CacheFile,
+    Detail,
+    Device,
+    DeviceName,
     ModelName,
     NoCache,
     Patches,
     PatchPlacement,
     Placement,
     Quiet,
+    ReplaceOutput,
     Seed,
     Threads,
     ThresholdTexts,
@@ -79,12 +83,10 @@ def watch(
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Write here instead of to stdout, record by record."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the --output file if it is there already.")] = False,
-    detail: Annotated[
-        bool, typer.Option("--detail", help="Add both networks' own scores; to the table, the percentiles too.")
-    ] = False,
+    force: ReplaceOutput = False,
+    detail: Detail = False,
     model: ModelName = "compact",
-    device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = Device.AUTO,
+    device: DeviceName = Device.AUTO,
     patches: Patches = DEFAULT_PATCHES,
     patch_placement: Placement = PatchPlacement.SHARP,
     seed: Seed = None,
