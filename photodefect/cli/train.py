@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from photodefect.training.listener import Listener
     from photodefect.training.photo_sets import TrainingPhotos
     from photodefect.training.run import RunResult
+    from photodefect.training.samples import LeftOut
     from photodefect.training.settings import Settings
     from photodefect.training.team import Team
 
@@ -194,7 +195,7 @@ def train(
         refuse_options({f"--{key.replace('_', '-')}": value for key, value in changed.items()})
         if synthesize is None:
             raise typer.BadParameter("--recipe compact needs a folder of clean photos by --synthesize")
-        unusable = train_compact_recipe(
+        left_out = train_compact_recipe(
             synthesize,
             output,
             name=name or output.resolve().name,
@@ -204,8 +205,8 @@ def train(
             workers=workers,
             quiet=quiet,
         )
-        _name_photos("unusable", unusable)
-        raise typer.Exit(ExitCode.SOME_FAILED if unusable else ExitCode.DONE)
+        _name_left_out(left_out, quiet=quiet)
+        raise typer.Exit(ExitCode.SOME_FAILED if left_out.unreadable else ExitCode.DONE)
     try:
         with joined_team() as team:
             with team.together():
@@ -316,10 +317,9 @@ def _held_signals(team: Team) -> Iterator[list[int]]:
 
 def _report(result: RunResult, missing: list[str], output: Path, *, quiet: bool) -> None:
     _name_photos("not found", dict.fromkeys(missing, ""))
-    _name_photos("can't be read", result.left_out.unreadable)
+    _name_left_out(result.left_out, quiet=quiet)
     if quiet:
         return
-    _name_photos("not clean enough to be degraded", result.left_out.unfit)
     for kind, outcome in result.outcomes.items():
         progress = outcome.progress
         best = f", best after step {progress.best_step}" if progress.best_step else ""
@@ -335,6 +335,12 @@ def _report(result: RunResult, missing: list[str], output: Path, *, quiet: bool)
         )
     else:
         note(f"the model is in {output}: photodefect diagnose --model {output} PHOTOS")
+
+
+def _name_left_out(left_out: LeftOut, *, quiet: bool) -> None:
+    _name_photos("can't be read", left_out.unreadable)
+    if not quiet:
+        _name_photos("not clean enough to be degraded", left_out.unfit)
 
 
 def _name_photos(what: str, photos: dict[str, str]) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from photodefect.cli.console import note, stderr_console
 from photodefect.cli.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from photodefect.training.samples import LeftOut
 
 FEATURES_FOLDER = "training/features"
 """Where cached features lie inside the model's folder; it can be removed when training is over."""
@@ -16,14 +20,14 @@ FEATURES_FOLDER = "training/features"
 
 def train_compact_recipe(
     folder: Path, output: Path, *, name: str, variants: int, rebalanced: float, seed: int, workers: int, quiet: bool
-) -> dict[str, str]:
+) -> LeftOut:
     """Train the compact network on degraded variants of the photos in a folder.
 
     Features that an earlier run cached in the same output folder are used, so the same command goes on where it
     stopped.
 
     Returns:
-        Paths that can't be used, and why.
+        Photos that can't be used, and why.
 
     Raises:
         DataError: no photo is clean enough to learn from.
@@ -37,8 +41,9 @@ def train_compact_recipe(
     from photodefect.cli.photo_list import list_photos  # noqa: PLC0415
     from photodefect.diagnosis import available_cores  # noqa: PLC0415
     from photodefect.training.compact_recipe import CompactSettings, train_compact  # noqa: PLC0415
-    from photodefect.training.features import missing_shards  # noqa: PLC0415
+    from photodefect.training.features import shard_files  # noqa: PLC0415
     from photodefect.training.imagenet import imagenet_weights_file  # noqa: PLC0415
+    from photodefect.training.samples import LeftOut  # noqa: PLC0415
 
     imagenet_weights_file()
     listed = list_photos([str(folder)])
@@ -67,16 +72,16 @@ def train_compact_recipe(
                 elif not quiet:
                     note(line)
 
-            failed = train_compact(sources, features, output, settings, name=name, version=__version__, report=report)
+            left_out = train_compact(sources, features, output, settings, name=name, version=__version__, report=report)
     except KeyboardInterrupt:
-        done = len(sources) - len(missing_shards(sources, features))
+        done = sum(shard.exists() for shard in shard_files(sources, features, settings.cache).values())
         note(f"interrupted after the features of {done} of {len(sources)} photos")
         note(f"the same command goes on from there: features so far are in {features}")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     if not quiet:
         note(f"the model is in {output}: photodefect diagnose --model {output} PHOTOS")
     unusable = {it.path: it.error.message if it.error else "" for it in listed.problems}
-    return unusable | {str(path): failure.message for path, failure in failed.items()}
+    return LeftOut(unusable | left_out.unreadable, left_out.unfit)
 
 
 def refuse_options(given: dict[str, object]) -> None:

@@ -14,6 +14,7 @@ from photodefect.engines.graph import Graph, Value, chain, conv_norm, convolutio
 from photodefect.engines.graph_files import INPUT, MEAN, ORDER, OUTPUT, SCALE
 from photodefect.engines.statistics_graph import statistics
 from photodefect.network import compact, googlenet
+from photodefect.network.cast_plane import PLACES, SPREAD
 from photodefect.network.lite0 import Block
 from photodefect.network.multicolumn import INPUT_SIDE, Column, MultiColumnNetwork
 
@@ -124,4 +125,13 @@ def _compact_logits(graph: Graph, column: compact.CompactColumn, descriptors: Va
     centred = graph("Sub", descriptors, graph.weight(column.centre))
     standardized = graph("Div", centred, graph.weight(column.deviation))
     clipped = graph("Clip", standardized, graph.constant(-compact.EXTREME), graph.constant(compact.EXTREME))
-    return convolution(graph, column.classes, graph("Relu", convolution(graph, column.hidden, clipped)))
+    outputs = convolution(graph, column.classes, graph("Relu", convolution(graph, column.hidden, clipped)))
+    return _cast_class_logits(graph, column.defect, outputs) if column.in_plane else outputs
+
+
+def _cast_class_logits(graph: Graph, defect: Defect, logits: Value) -> Value:
+    """See :func:`photodefect.network.cast_plane.cast_class_logits`: (N, P, 1, 1) -> (N, K)."""
+    means = graph("MatMul", graph("Softmax", graph("Flatten", logits), axis=1), graph.constant(PLACES))
+    sizes = graph("ReduceL2", means, axes=[1], keepdims=1)
+    away = graph("Sub", sizes, graph.constant([defect.class_centres]))
+    return graph("Mul", graph("Mul", away, away), graph.constant(-1 / (2 * SPREAD**2)))

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from photodefect.defects import DEFECTS, PATCH_DEFECTS, Defect
+from photodefect.network.cast_plane import CAST, PLACES, cast_class_logits
 from photodefect.network.lite0 import Lite0
 from photodefect.network.multicolumn import Column
 from photodefect.network.registry import Kind
@@ -121,7 +122,7 @@ def describe(pooled: Tensor, tapped: int) -> Tensor:
 
 
 class CompactColumn(Column):
-    """Descriptors of the window, standardized; one hidden layer; classes.
+    """Descriptors of the window, standardized; one hidden layer; classes, or places in the plane of casts.
 
     Args:
         defect: what the column predicts.
@@ -133,6 +134,8 @@ class CompactColumn(Column):
     def __init__(self, defect: Defect, tapped: int, inputs: int, members: int = 1) -> None:
         super().__init__()
         self.map_window = FINE_MAP_WINDOW if defect.fine else COARSE_MAP_WINDOW
+        self.defect = defect
+        self.in_plane = defect.key == CAST
         self.tapped = tapped
         self.centre: Tensor
         self.deviation: Tensor
@@ -141,7 +144,7 @@ class CompactColumn(Column):
         self.hidden = nn.Conv2d(inputs, HIDDEN * members, 1)
         self.dropout = nn.Dropout(0.5)
         self.descriptor_dropout = nn.Dropout(0.5)
-        self.classes = nn.Conv2d(HIDDEN * members, defect.class_count, 1)
+        self.classes = nn.Conv2d(HIDDEN * members, len(PLACES) if self.in_plane else defect.class_count, 1)
 
     def local(self, features: Tensor) -> Tensor:
         """The trunk's cells as they are."""
@@ -153,6 +156,11 @@ class CompactColumn(Column):
 
     def classify_descriptors(self, descriptors: Tensor) -> Tensor:
         """(N, 2T + S, h, w), from :func:`describe` -> class logits (N, K, h, w)."""
+        outputs = self.outputs(descriptors)
+        return cast_class_logits(self.defect, outputs) if self.in_plane else outputs
+
+    def outputs(self, descriptors: Tensor) -> Tensor:
+        """Descriptors (N, 2T + S, h, w) -> logits of the classes, or of places: (N, K or P, h, w)."""
         standardized = ((descriptors - self.centre) / self.deviation).clamp(-EXTREME, EXTREME)
         hidden = functional.relu(self.hidden(self.dropout_inputs(standardized)))
         result: Tensor = self.classes(self.dropout(hidden))

@@ -38,10 +38,12 @@ class Degraded:
     Attributes:
         pixels: (H', W', 3) uint8 sRGB, not larger than the source.
         severities: the labels that hold for it, by defect key; NaN where none can be given.
+        cast: towards which (a*, b*) of CIE Lab its cast goes, as long as it is severe; NaN where that can't be given.
     """
 
     pixels: Pixels
     severities: dict[str, float]
+    cast: tuple[float, float]
 
 
 def degrade(pixels: Pixels, severities: dict[str, float], rng: np.random.Generator, *, camera: bool = True) -> Degraded:
@@ -80,7 +82,7 @@ def degrade(pixels: Pixels, severities: dict[str, float], rng: np.random.Generat
         # Good photographs are turned and trimmed a little too: resampling betrays nothing.
         pixels = composition.turned(pixels, float(seeds[1].normal(0.0, 0.35)))
     if not camera and not any(value for key, value in wanted.items() if key != "bad_composition"):
-        return Degraded(np.ascontiguousarray(pixels), labels)
+        return Degraded(np.ascontiguousarray(pixels), labels, (0.0, 0.0))
 
     linear = linear_from_pixels(pixels)
     if wanted["haze"] > 0:
@@ -92,8 +94,13 @@ def degrade(pixels: Pixels, severities: dict[str, float], rng: np.random.Generat
     if wanted["undesired_blur"] > 0:
         lens = blur.draw_blur(pixels, seeds[3])
         labels["undesired_blur"] *= lens.seen * blur.visible_share(pixels)
+    cast: white_balance.Cast | None = None
+    direction = (0.0, 0.0)
+    if wanted["bad_white_balance"] > 0:
+        cast = white_balance.draw_cast((linear.shape[1], linear.shape[2]), seeds[4])
+        direction = white_balance.cast_direction(cast, wanted["bad_white_balance"])
     before = float(luminance(linear[:, ::8, ::8]).mean())
-    linear = _light(pixels, linear, wanted, seeds, kit, lens=lens, soft=soft, camera=camera)
+    linear = _light(pixels, linear, wanted, seeds, kit, lens=lens, soft=soft, cast=cast, camera=camera)
     if wanted["bad_saturation"]:
         chroma = saturation.mean_chroma(linear[:, ::6, ::6])
         labels["bad_saturation"] = saturation.visible_severity(wanted["bad_saturation"], chroma)
@@ -111,7 +118,8 @@ def degrade(pixels: Pixels, severities: dict[str, float], rng: np.random.Generat
     _settle(result, labels)
     if monochrome:
         labels["bad_white_balance"] = math.nan
-    return Degraded(result, labels)
+    size = labels["bad_white_balance"]
+    return Degraded(result, labels, (direction[0] * size, direction[1] * size))
 
 
 def _checked(pixels: Pixels, severities: dict[str, float]) -> dict[str, float]:
@@ -138,13 +146,14 @@ def _light(
     *,
     lens: blur.Blur | None,
     soft: float,
+    cast: white_balance.Cast | None,
     camera: bool,
 ) -> Plane:
     """Lens, illuminant and exposure: display linear light before to display linear light after."""
     bokeh = camera and lens is None and seeds[3].random() < 0.12
-    graded = camera and wanted["bad_white_balance"] == 0 and seeds[4].random() < 0.5
+    graded = camera and cast is None and seeds[4].random() < 0.5
     relit = kit.scene_range != 0 or kit.stops != 0
-    faults = lens is not None or wanted["bad_white_balance"] or wanted["bad_exposure"]
+    faults = lens is not None or cast is not None or wanted["bad_exposure"]
     if not (bokeh or graded or relit or faults):
         return linear
     scene = to_scene(linear, kit)
@@ -155,12 +164,11 @@ def _light(
         scene = blur.blur_scene(scene, wanted["undesired_blur"], lens, final_long_side=longest, soft=soft)
     elif bokeh:
         scene = blur.wanted_blur(scene, pixels, seeds[3])
-    shape = (scene.shape[1], scene.shape[2])
-    if wanted["bad_white_balance"] > 0:
-        scene = white_balance.tint_scene(scene, wanted["bad_white_balance"], white_balance.draw_cast(shape, seeds[4]))
+    if cast is not None:
+        scene = white_balance.tint_scene(scene, wanted["bad_white_balance"], cast)
     elif graded:
         # No camera is exactly neutral: a cast that nobody would call a fault.
-        faint = replace(white_balance.draw_cast(shape, seeds[4]), field=None)
+        faint = replace(white_balance.draw_cast((scene.shape[1], scene.shape[2]), seeds[4]), field=None)
         scene = white_balance.tint_scene(scene, float(seeds[4].uniform(0.0, 0.1)), faint)
     if wanted["bad_exposure"] > 0:
         return exposure.expose(scene, wanted["bad_exposure"], exposure.draw_exposure(scene, seeds[5]), kit)

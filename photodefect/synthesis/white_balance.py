@@ -149,23 +149,35 @@ def _gains(cast: Cast, size: float) -> Plane:
     return result
 
 
+def cast_direction(cast: Cast, severity: float) -> tuple[float, float]:
+    """Where in the plane of (a*, b*) a neutral goes under a cast of ``severity`` above 0, of length 1."""
+    a, b = _neutral_colours(cast, np.array([size_for(cast, severity)], np.float32)).mean(axis=(1, 2))
+    length = max(float(np.hypot(a, b)), 1e-9)
+    return float(a) / length, float(b) / length
+
+
 def _neutral_chromas(cast: Cast, sizes: Plane) -> Plane:
-    """Lab chroma of a neutral of medium lightness under the cast scaled by each size."""
+    """Lab chroma of neutrals under the cast scaled by each size, (S,): the mean over their lightnesses."""
+    colours = _neutral_colours(cast, sizes)
+    mean: Plane = np.hypot(colours[0], colours[1]).mean(axis=-1)
+    return mean
+
+
+def _neutral_colours(cast: Cast, sizes: Plane) -> Plane:
+    """(a*, b*) of neutrals under the cast scaled by each size, (2, S, G): of medium lightness, or of several."""
     if cast.lift is not None:
         greys = np.repeat(np.array([_GREYS], np.float32), 3, axis=0)
         edited = np.stack([_edited(greys, _gains(cast, float(size)), size * cast.lift) for size in sizes], axis=1)
-        colours = lab(decode(np.clip(edited, 0.0, 1.0)))
-        mean: Plane = np.hypot(colours[1], colours[2]).mean(axis=-1)
-        return mean
+        several: Plane = lab(decode(np.clip(edited, 0.0, 1.0)))[1:]
+        return several
     gains = np.exp(cast.direction[:, None] * sizes[None])
     if cast.gamma:
         gains = np.sign(gains) * gains**2.2
     rgb = transform(np.linalg.inv(cast.sensor).astype(np.float32), gains)
     rgb = np.maximum(rgb, 0.0)
     y = np.maximum(luminance(rgb), 1e-6)
-    grey = lab(np.clip(rgb * (0.35 / y), 0.0, 1.0).astype(np.float32))
-    result: Plane = np.hypot(grey[1], grey[2])
-    return result
+    medium: Plane = lab(np.clip(rgb * (0.35 / y), 0.0, 1.0).astype(np.float32))[1:, :, np.newaxis]
+    return medium
 
 
 def size_for(cast: Cast, severity: float) -> float:

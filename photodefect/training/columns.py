@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from photodefect.defects import KEYS, Defect
 from photodefect.infogain import class_weights, modelled_vote_distributions, vote_matrix
+from photodefect.network.cast_plane import place_targets
 from photodefect.network.compact import CompactColumn
 from photodefect.network.multicolumn import MultiColumnNetwork
 
@@ -82,6 +83,7 @@ def fit_columns(
     recipe: ColumnRecipe,
     on_epoch: Callable[[int, dict[str, float]], None] | None = None,
     *,
+    casts: NDArray[np.float32] | None = None,
     blind: Mapping[str, Tensor] = MappingProxyType({}),
     emphasis: Mapping[str, NDArray[np.float32]] = MappingProxyType({}),
 ) -> None:
@@ -93,6 +95,8 @@ def fit_columns(
         severities: (M, 7) in the order of ``KEYS``, NaN where unknown.
         recipe: see there.
         on_epoch: called with the number of the epoch and the mean loss by defect.
+        casts: (M, 2), where in the plane of casts each sample lies, NaN where unknown. Without them white balance is
+            learnt from severities alone, as all others are.
         blind: by defect key, the descriptors (boolean, (D,)) that its column shall make nothing of.
         emphasis: by defect key, how much each sample (M,) counts for its column, beside its class.
     """
@@ -104,7 +108,10 @@ def fit_columns(
         column.centre.copy_(centre)
         column.deviation.copy_(deviation)
         own = severities[:, KEYS.index(defect.key)]
-        targets[defect] = soft_targets(defect, torch.from_numpy(own))
+        if casts is not None and column.in_plane:
+            targets[defect] = place_targets(torch.from_numpy(casts))
+        else:
+            targets[defect] = soft_targets(defect, torch.from_numpy(own))
         count = sample_weights(defect, own, recipe.largest_weight)
         if defect.key in emphasis:
             count *= emphasis[defect.key]
@@ -125,7 +132,8 @@ def fit_columns(
             batch = descriptors[rows].float()[:, :, None, None]
             total = torch.zeros(())
             for defect, column in columns.items():
-                logits = column.classify_descriptors(batch).flatten(1)
+                places = casts is not None and column.in_plane
+                logits = (column.outputs(batch) if places else column.classify_descriptors(batch)).flatten(1)
                 cross_entropy = -(targets[defect][rows] * functional.log_softmax(logits, 1)).sum(1)
                 loss = (cross_entropy * weights[defect][rows]).mean()
                 sums[defect.key] += float(loss.detach())
@@ -147,7 +155,7 @@ def _blind(column: CompactColumn, unseen: Tensor) -> None:
 
 
 def merged(columns: Sequence[CompactColumn], defect: Defect) -> CompactColumn:
-    """One column whose logits are the mean of those of several, which were trained on the same samples.
+    """One column whose outputs are the mean of those of several, which were trained on the same samples.
 
     Args:
         columns: with one member each.

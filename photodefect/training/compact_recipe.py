@@ -8,7 +8,7 @@ degraded variants (:mod:`photodefect.training.features`, hours of a core, resuma
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,12 +27,12 @@ from photodefect.network.manifest import Calibration, Manifest, Normalization, W
 from photodefect.network.model import save_model
 from photodefect.network.multicolumn import MultiColumnNetwork, expected_severity
 from photodefect.network.registry import KINDS, NETWORKS, Kind, build_network
-from photodefect.records import PhotoFailure
 from photodefect.training.calibration import fit_calibration
 from photodefect.training.columns import ColumnRecipe, compact_column, fit_columns, merged
-from photodefect.training.features import AREAS, CacheSettings, cache_features, missing_shards
+from photodefect.training.features import AREAS, CacheSettings, cache_features, photo_of, shard_files, unfit_source
 from photodefect.training.imagenet import load_imagenet_trunk
 from photodefect.training.independence import independence_weights
+from photodefect.training.samples import LeftOut
 
 WINDOWS: Final = tuple(
     (top, bottom, left, right)
@@ -119,10 +119,12 @@ class Samples:
     Attributes:
         holistic: (N, C), whole photos and zoomed parts, float16.
         holistic_severities: (N, 7), NaN where unknown.
+        holistic_casts: (N, 2), see :class:`photodefect.synthesis.degrade.Degraded`.
         held: (N,), whether the photo is held out.
         pieces: (K, D), what the patch network learns from: crops, parts of crops, and reduced photos and parts of them,
             in the channels that it has; none of a photo held out.
         piece_severities: (K, 7), of the pieces; noise and blur of reduced photos are unknown to them.
+        piece_casts: (K, 2), of the pieces.
         patches: (M, P, D), patches of variants of photos held out.
         severities: (M, 7), of the photos of these.
         scene: (M,), index into the holistic samples of the same variant.
@@ -131,9 +133,11 @@ class Samples:
 
     holistic: Tensor
     holistic_severities: NDArray[np.float32]
+    holistic_casts: NDArray[np.float32]
     held: NDArray[np.bool_]
     pieces: Tensor
     piece_severities: NDArray[np.float32]
+    piece_casts: NDArray[np.float32]
     patches: Tensor
     severities: NDArray[np.float32]
     scene: NDArray[np.int64]
@@ -145,7 +149,7 @@ def is_held_out(photo: str, validation: int) -> bool:
     return zlib.crc32(photo.encode()) % validation == 0
 
 
-def load_samples(shards: Sequence[Path], settings: CompactSettings) -> Samples:
+def load_samples(shards: Iterable[Path], settings: CompactSettings) -> Samples:
     """Read cached features.
 
     Args:
@@ -161,9 +165,11 @@ def load_samples(shards: Sequence[Path], settings: CompactSettings) -> Samples:
     shared = shared_channels(trunks["holistic"], trunks["patches"])
     whole: list[Tensor] = []
     whole_labels: list[NDArray[np.float32]] = []
+    whole_casts: list[NDArray[np.float32]] = []
     held: list[bool] = []
     pieces: list[Tensor] = []
     piece_labels: list[NDArray[np.float32]] = []
+    piece_casts: list[NDArray[np.float32]] = []
     patches: list[Tensor] = []
     labels: list[NDArray[np.float32]] = []
     scene: list[int] = []
@@ -173,9 +179,10 @@ def load_samples(shards: Sequence[Path], settings: CompactSettings) -> Samples:
             arrays = {name: stored[name] for name in stored.files}
         if not len(arrays["severities"]):
             continue
-        out = is_held_out(shard.stem.split("__", 1)[1], settings.validation)
+        out = is_held_out(photo_of(shard), settings.validation)
         for prefix in ("", "framed_", "zoomed_", "smeared_"):
-            frames, crops, severities = (arrays[prefix + name] for name in ("holistic", "patches", "severities"))
+            frames, crops = arrays[prefix + "holistic"], arrays[prefix + "patches"]
+            severities, casts = arrays[prefix + "severities"], arrays[prefix + "casts"]
             if not len(frames):
                 continue
             start = sum(len(part) for part in whole)
@@ -184,12 +191,15 @@ def load_samples(shards: Sequence[Path], settings: CompactSettings) -> Samples:
                 severities[:, KEYS.index("bad_exposure")] = np.nan
             whole.append(window_descriptors(frames, WINDOWS_WHOLE, tapped["holistic"]))
             whole_labels.append(severities)
+            whole_casts.append(casts)
             held += [out] * len(frames)
             if not out:
                 pieces.append(_windows(crops.reshape(-1, *crops.shape[2:]), 1, rng, tapped["patches"]))
                 piece_labels.append(np.tile(np.repeat(severities, crops.shape[1], axis=0), (2, 1)))
+                piece_casts.append(np.tile(np.repeat(casts, crops.shape[1], axis=0), (2, 1)))
                 pieces.append(_windows(frames[..., shared], WINDOWS_OF_FRAMES, rng, tapped["patches"]))
                 piece_labels.append(np.tile(_coarse(severities), (1 + WINDOWS_OF_FRAMES, 1)))
+                piece_casts.append(np.tile(casts, (1 + WINDOWS_OF_FRAMES, 1)))
             elif not prefix:
                 patches.append(window_descriptors(crops, WINDOW_OF_PATCHES, tapped["patches"]))
                 labels.append(severities)
@@ -206,9 +216,11 @@ def load_samples(shards: Sequence[Path], settings: CompactSettings) -> Samples:
     return Samples(
         torch.cat(whole),
         np.concatenate(whole_labels),
+        np.concatenate(whole_casts),
         np.array(held),
         torch.cat(pieces),
         np.concatenate(piece_labels),
+        np.concatenate(piece_casts),
         torch.cat(patches),
         np.concatenate(labels),
         np.array(scene),
@@ -289,7 +301,7 @@ def train_compact(
     name: str,
     version: str,
     report: Report,
-) -> dict[Path, PhotoFailure]:
+) -> LeftOut:
     """Train the compact network from clean photographs and save it.
 
     Args:
@@ -302,31 +314,34 @@ def train_compact(
         report: told what is going on, line by line, and how many photos are cached while that goes on.
 
     Returns:
-        The photos that couldn't be used, and why.
+        The photos that couldn't be used, those that aren't clean among them.
 
     Raises:
         DataError: nothing to learn from.
         ModelError: the ImageNet weights are missing.
     """
-    unusable: dict[Path, PhotoFailure] = {}
-    already = len(sources) - len(missing_shards(sources, cache_folder))
+    left_out = LeftOut()
+    files = shard_files(sources, cache_folder, settings.cache)
+    already = sum(shard.exists() for shard in files.values())
     # After an error, or Ctrl-C, its processes end at once.
-    with closing(cache_features(sources, cache_folder, settings.cache, workers=settings.workers)) as caching:
+    with closing(cache_features(files, settings.cache, workers=settings.workers)) as caching:
         for done, cached in enumerate(caching, 1):
             if cached.failure is None:
                 report(f"features of {cached.source.name} are cached", already + done)
             else:
-                unusable[cached.source] = cached.failure
+                left_out.unreadable[str(cached.source)] = cached.failure.message
                 report(f"{cached.source} is left out: {cached.failure.message}", already + done)
-    shards = sorted(path for path in cache_folder.glob("*.npz") if not path.name.endswith(".partial.npz"))
+    cached_files = {source: shard for source, shard in files.items() if str(source) not in left_out.unreadable}
+    reasons = {str(source): unfit_source(shard) for source, shard in cached_files.items()}
+    left_out.unfit.update({source: reason for source, reason in reasons.items() if reason})
     networks: dict[Kind, MultiColumnNetwork] = {}
-    samples = load_samples(shards, settings)
+    samples = load_samples(sorted(set(cached_files.values())), settings)
     report(f"{len(samples.held)} variants, {int(samples.held.sum())} of them held out", None)
     for kind in KINDS:
         networks[kind] = train_columns(kind, samples, settings, report)
     manifest = calibrated_manifest(networks, samples, settings, name, version)
     save_model(model_folder, manifest, networks["holistic"], networks["patches"], half_precision=True)
-    return unusable
+    return left_out
 
 
 def train_columns(kind: Kind, samples: Samples, settings: CompactSettings, report: Report) -> MultiColumnNetwork:
@@ -339,10 +354,11 @@ def train_columns(kind: Kind, samples: Samples, settings: CompactSettings, repor
     if kind == "holistic":
         train = ~samples.held
         descriptors, severities = samples.holistic[train], samples.holistic_severities[train]
+        casts = samples.holistic_casts[train]
         unseen = unseen_descriptors(trunk)
     else:
         # Photos as a whole teach the patch network as well: casts and veils look the same at any scale.
-        descriptors, severities, unseen = samples.pieces, samples.piece_severities, {}
+        descriptors, severities, casts, unseen = samples.pieces, samples.piece_severities, samples.piece_casts, {}
     keys = [defect.key for defect in network.defects]
     emphasis = {key: independence_weights(severities, key) for key in keys if key in INDEPENDENT}
     members: dict[str, list[CompactColumn]] = {key: [] for key in keys}
@@ -356,7 +372,7 @@ def train_columns(kind: Kind, samples: Samples, settings: CompactSettings, repor
         torch.manual_seed(own.seed)
         for defect in network.defects:
             network.columns[defect.key] = CompactColumn(defect, trunk.tapped, trunk.outputs)
-        fit_columns(network, descriptors, severities, own, on_epoch, blind=unseen, emphasis=emphasis)
+        fit_columns(network, descriptors, severities, own, on_epoch, casts=casts, blind=unseen, emphasis=emphasis)
         for key, columns in members.items():
             columns.append(compact_column(network, key))
     for defect in network.defects:

@@ -7,11 +7,13 @@ follows from these averages.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import zlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -30,8 +32,9 @@ from photodefect.records import PhotoFailure
 from photodefect.synthesis.blur import smear, visible_share
 from photodefect.synthesis.degrade import Degraded, degrade
 from photodefect.synthesis.severities import draw_severities
-from photodefect.synthesis.sources import is_clean, source_quality
+from photodefect.synthesis.sources import is_clean, source_quality, why_not_clean
 from photodefect.training.imagenet import load_imagenet_trunk
+from photodefect.training.split import photo_digest
 from photodefect.workers.limits import memory_limit, time_limit
 from photodefect.workers.pool import ProcessWorkers
 from photodefect.workers.tasks import Decoding, Task
@@ -61,6 +64,9 @@ MISLED: Final = ("bad_white_balance", "bad_exposure", "bad_white_balance", "bad_
 SMEARED: Final = (6.0, 30.0)
 """Deviations in pixels of a point spread function that leaves nothing sharp at original resolution."""
 
+VERSION: Final = 1
+"""To be raised when features of the same photo under the same settings become others: trunk, statistics, synthesis."""
+
 VARIANT_S: Final = 2.0
 """Seconds that a variant may take for each megapixel of its photo: ten times what one takes on a slow machine."""
 
@@ -83,6 +89,7 @@ class CacheSettings:
         smears: variants blurred by many pixels, as large photos are that look just as blurred as small ones.
         seed: of the severities, the degradations and the patches.
         rebalanced: share of the variants whose severities are rebalanced instead of drawn as people saw them.
+        any_source: photos that aren't clean are degraded as well.
     """
 
     variants: int = 10
@@ -94,6 +101,7 @@ class CacheSettings:
     smears: int = 1
     seed: int = 0
     rebalanced: float = 0.7
+    any_source: bool = False
 
 
 def region_means(features: Tensor) -> Tensor:
@@ -123,11 +131,12 @@ def cache_shard(pixels: NDArray[np.uint8], source: Path, shard: Path, settings: 
     """Degrade one source photo, (H, W, 3) sRGB, in several ways and store the features of each.
 
     The shard is an ``.npz`` with ``holistic`` (V, 9, C) and ``patches`` (V, P, 9, D) in float32, ``severities`` (V, 7)
-    with NaN where a severity is unknown; likewise of further frames as ``framed_holistic``, ``framed_patches`` and
-    ``framed_severities``, of zoomed parts as ``zoomed_holistic`` and so on, and of smeared photos as
-    ``smeared_holistic`` and so on. All are empty for a photo that isn't clean.
+    with NaN where a severity is unknown, ``casts`` (V, 2), of which the same holds; likewise of further frames as
+    ``framed_holistic``, ``framed_patches`` and so on, of zoomed parts as ``zoomed_holistic`` and so on, and of smeared
+    photos as ``smeared_holistic`` and so on. All are empty for a photo that isn't clean, and ``unfit`` says why.
     """
-    kept = is_clean(source_quality(pixels))
+    unfit = None if settings.any_source else why_not_clean(source_quality(pixels))
+    kept = unfit is None
     variants, frames, zooms, smears = (_Views() for _ in range(4))
     rng = np.random.default_rng([settings.seed, zlib.crc32(source.name.encode())])
     for variant in range(settings.variants if kept else 0):
@@ -154,7 +163,8 @@ def cache_shard(pixels: NDArray[np.uint8], source: Path, shard: Path, settings: 
         smears.add(_seen(degraded, settings.patches, rng, trunks), framed=False)
     temporary = shard.with_suffix(".partial.npz")
     groups = {"": variants, "framed_": frames, "zoomed_": zooms, "smeared_": smears}
-    np.savez(temporary, **{prefix + name: array for prefix, views in groups.items() for name, array in views.arrays()})  # type: ignore[arg-type]
+    arrays = {prefix + name: array for prefix, views in groups.items() for name, array in views.arrays()}
+    np.savez(temporary, unfit=np.array(unfit or ""), **arrays)  # type: ignore[arg-type]
     temporary.replace(shard)
 
 
@@ -165,24 +175,33 @@ class _Views:
     holistic: list[NDArray[np.float32]] = field(default_factory=list)
     patches: list[NDArray[np.float32]] = field(default_factory=list)
     severities: list[list[float]] = field(default_factory=list)
+    casts: list[tuple[float, float]] = field(default_factory=list)
 
-    def add(self, seen: tuple[NDArray[np.float32], NDArray[np.float32], dict[str, float]], *, framed: bool) -> None:
-        """Keep what :func:`_seen` gave of a picture; its composition is unknown unless somebody framed it."""
-        whole, parts, labels = seen
-        self.holistic.append(whole)
-        self.patches.append(parts)
+    def add(self, seen: _Seen, *, framed: bool) -> None:
+        """Keep what is seen of a picture; its composition is unknown unless somebody framed it."""
+        self.holistic.append(seen.whole)
+        self.patches.append(seen.parts)
+        labels = seen.severities
         self.severities.append([labels[key] if framed or key != "bad_composition" else math.nan for key in KEYS])
+        self.casts.append(seen.cast)
 
     def arrays(self) -> Iterator[tuple[str, NDArray[np.float32]]]:
-        """The three by name, float32."""
+        """The four by name, float32."""
         for name, values in vars(self).items():
             yield name, np.array(values, np.float32)
 
 
-def _seen(
-    degraded: Degraded, crops: int, rng: np.random.Generator, trunks: Trunks
-) -> tuple[NDArray[np.float32], NDArray[np.float32], dict[str, float]]:
-    """Region means of the whole (9, C) and of crops (P, 9, D), and the labels as people see them."""
+@dataclass(frozen=True)
+class _Seen:
+    """Region means of the whole (9, C) and of crops (P, 9, D) of a picture, and the labels as people see them."""
+
+    whole: NDArray[np.float32]
+    parts: NDArray[np.float32]
+    severities: dict[str, float]
+    cast: tuple[float, float]
+
+
+def _seen(degraded: Degraded, crops: int, rng: np.random.Generator, trunks: Trunks) -> _Seen:
     whole = holistic_input(degraded.pixels)
     seed = int(rng.integers(2**31))
     means = region_features(trunks["holistic"], whole[None])[0]
@@ -191,7 +210,7 @@ def _seen(
         parts = region_features(trunks["patches"], patch_inputs(degraded.pixels, count=crops, seed=seed))
     labels = dict(degraded.severities)
     labels["bad_exposure"] = seen_exposure(labels["bad_exposure"], whole)
-    return means, parts, labels
+    return _Seen(means, parts, labels, degraded.cast)
 
 
 def zoomed(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8] | None:
@@ -308,38 +327,59 @@ def _worker_trunks() -> Trunks:
     return frozen_trunks()
 
 
-def missing_shards(sources: Sequence[Path], folder: Path) -> dict[Path, Path]:
-    """The shard of each source that isn't cached yet, by source."""
-    jobs = {source: folder / f"{source.parent.name}__{source.stem}.npz" for source in sources}
-    return {source: shard for source, shard in jobs.items() if not shard.exists()}
+def shard_files(sources: Sequence[Path], folder: Path, settings: CacheSettings) -> dict[Path, Path]:
+    """Where the features of each source lie, by source.
+
+    The name tells its content and the settings, so that a photo that was changed, or other settings, have features of
+    their own; it begins with what tells a person, and :func:`photo_of`, which photo it is.
+    """
+    made = json.dumps([VERSION, asdict(settings)], sort_keys=True)
+    files = {}
+    for source in sources:
+        told = f"{made} {source.name} {photo_digest(source)}"
+        key = hashlib.blake2b(told.encode(errors="surrogateescape"), digest_size=8).hexdigest()
+        files[source] = folder / f"{source.parent.name}__{source.stem}.{key}.npz"
+    return files
+
+
+def photo_of(shard: Path) -> str:
+    """The name of the photo of a shard, without folder and ending."""
+    return shard.name.split("__", 1)[1].rsplit(".", 2)[0]
+
+
+def unfit_source(shard: Path) -> str:
+    """Why the photo of a shard isn't clean; empty if it is."""
+    with np.load(shard) as stored:
+        return str(stored["unfit"])
 
 
 def cache_features(
-    sources: Sequence[Path], folder: Path, settings: CacheSettings, *, workers: int = 2
+    shards: Mapping[Path, Path], settings: CacheSettings, *, workers: int = 2
 ) -> Generator[Cached, None, None]:
     """Cache the features of many source photos, one process a core; shards that exist already are kept.
 
     A photo that can't be decoded, or that takes its process with it, costs nothing but itself.
 
     Args:
-        sources: clean photos.
-        folder: where the shards go.
+        shards: by photo, where its features go, from :func:`shard_files`.
         settings: what each shard holds.
         workers: processes.
 
     Yields:
-        Each source as it is done.
+        Each source as it is done; not those that were.
 
     Raises:
         ModelError: the ImageNet weights are missing.
         OSError: a shard can't be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    missing = {source: shard for source, shard in shards.items() if not shard.exists()}
+    for folder in {shard.parent for shard in missing.values()}:
+        folder.mkdir(parents=True, exist_ok=True)
     seconds = VARIANT_S * (settings.variants + settings.frames + settings.zooms + settings.smears)
     pool = ProcessWorkers(Decoding(), workers, memory_limit())
     try:
         futures = {}
-        for source, shard in missing_shards(sources, folder).items():
+        for source, shard in missing.items():
             look = _CacheFeatures(source, shard, settings)
             task = Task(str(source), look=look, limit_s=time_limit(str(source), 0), look_s=seconds)
             futures[pool.submit(task)] = source
