@@ -62,6 +62,25 @@ def test_predictions_are_compared_with_labels_photo_by_photo(labels: Path, predi
     assert result.stderr == ""
 
 
+def test_what_aggregate_votes_wrote_of_one_defect_alone_is_evaluated(predictions: Path, tmp_path: Path) -> None:
+    given = np.random.default_rng(3).choice([0, 0.5, 1], (PHOTOS, 3))
+    rows = [
+        [f"{n}.jpg", worker, *given[n, place : place + 1]] for n in range(PHOTOS) for place, worker in enumerate("abc")
+    ]
+    votes, truth = write(tmp_path / "votes.csv", ["path", "worker", "haze"], rows), tmp_path / "photos" / "truth.csv"
+    truth.parent.mkdir()
+    aggregated = CliRunner().invoke(app, ["aggregate-votes", str(votes), "-o", str(truth)])
+    assert aggregated.exit_code == 0, aggregated.stderr
+    result = run(predictions, "--labels", truth, "-f", "json", "--bootstrap", "0")
+    assert result.exit_code == 0, result.stderr
+    evaluation = json.loads(result.stdout)["labels"]
+    haze = PREDICTED[:, KEYS.index("haze")]
+    assert list(evaluation["table"]["combined"]["defects"]) == list(evaluation["annotators"]) == ["haze"]
+    for one in evaluation["annotators"]["haze"]["annotators"]:
+        others = np.delete(given, "abc".index(one["name"]), axis=1).mean(1)
+        assert one["predicted"] == pytest.approx(stats.spearmanr(haze, others).statistic)
+
+
 def test_the_table_shows_every_defect_and_goes_to_a_file_beside_the_page(
     labels: Path, predictions: Path, tmp_path: Path
 ) -> None:

@@ -195,6 +195,17 @@ def test_an_annotators_photos_are_collected_by_name_wherever_the_vote_stands() -
     assert {one.name: one.photos for one in result.annotators} == {"a": 2, "b": 3, "c": 3}
 
 
+def test_a_photo_whose_workers_gave_no_votes_on_the_defect_is_skipped() -> None:
+    photos = [voted((0, 0.5), "ab"), voted((0.5, 1), "ab"), voted((1, 0.5), "ab")]
+    elsewhere = [LabelledPhoto(Path("y"), photos[0].severities, {"haze": (0.0, 1.0)}, ("a", "b"))]
+    alone = compare_annotators(BY_KEY["noise"], photos, np.array([0.1, 0.2, 0.3]), fewest_photos=2)
+    assert alone is not None
+    assert alone == compare_annotators(
+        BY_KEY["noise"], elsewhere + photos, np.array([0.9, 0.1, 0.2, 0.3]), fewest_photos=2
+    )
+    assert compare_annotators(BY_KEY["bad_exposure"], photos, np.zeros(3), fewest_photos=2) is None
+
+
 def test_annotators_without_names_are_told_apart_by_place() -> None:
     photos = [voted(v, None) for v in rng(14).choice([0, 0.5, 1], size=(20, 2))]
     result = compare_annotators(BY_KEY["noise"], photos, rng(15).random(20))

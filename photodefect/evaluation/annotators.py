@@ -83,7 +83,8 @@ def compare_annotators(
     given: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
     for photo, prediction in zip(photos, predicted, strict=True):
         votes = (photo.votes or {}).get(defect.key, ())
-        if math.isnan(prediction):
+        # Workers are those of the photo: nobody need have been asked about each defect.
+        if not votes or math.isnan(prediction):
             continue
         names = photo.workers or tuple(f"vote {place}" for place in range(1, len(votes) + 1))
         known = [(name, vote) for name, vote in zip(names, votes, strict=True) if not math.isnan(vote)]
