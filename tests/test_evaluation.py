@@ -388,6 +388,14 @@ def test_an_evaluation_is_the_same_for_the_same_seed_and_plain_json() -> None:
     assert first.to_dict()["table"] != other.to_dict()["table"]
 
 
+def test_equal_scores_of_two_sources_have_equal_correlations_as_composition_in_table_1() -> None:
+    photos, matched = labelled_and_matched()
+    known = [item for item in matched.items if item is not None and item.scores]
+    same = [Prediction(one.path, dict.fromkeys(("holistic", "combined"), one.scores["holistic"])) for one in known]
+    result = evaluate(photos[: len(same)], Matched(tuple(same)), truth="t", origin="p", resamples=20, draws=100)
+    assert result.table["holistic"] == result.table["combined"]
+
+
 def test_masked_labels_are_left_out_and_a_defect_without_labels_is_not_evaluated() -> None:
     photos, matched = labelled_and_matched()
     masked = [

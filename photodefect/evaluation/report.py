@@ -145,8 +145,9 @@ def evaluate(
         matched: the prediction of each.
         truth: what to call ground truth.
         origin: what to call the predictions.
-        seed: of draws and resamples; each source and defect has random numbers of its own, so that leaving one out
-            changes no other.
+        seed: of draws and resamples; each defect has random numbers of its own, so that leaving one out changes no
+            other, and all its sources have the same: they are compared on the same tuples and resamples, as in the
+            paper's table 1, where equal scores of composition have equal correlations.
         resamples: behind each interval; 0 for none.
         draws: tuples of the cross-class correlation; None for ten a photo.
 
@@ -163,7 +164,7 @@ def evaluate(
             known = ~(np.isnan(labels) | np.isnan(scores))
             if known.sum() < FEWEST_PHOTOS:
                 continue
-            rng = np.random.default_rng([seed, number, SOURCES.index(source)])
+            rng = np.random.default_rng([seed, number])
             cell = _agreement(defect, labels[known], scores[known], rng, resamples=resamples, draws=draws)
             table.setdefault(source, {})[defect.key] = cell
             if source == "combined":
