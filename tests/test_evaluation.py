@@ -20,8 +20,9 @@ from photodefect.evaluation.annotators import compare_annotators
 from photodefect.evaluation.benchmark import Entry, Kind, read_manifest, run_benchmark
 from photodefect.evaluation.calibration import calibration
 from photodefect.evaluation.predictions import Matched, Prediction, Predictions, from_records, match, read_predictions
-from photodefect.evaluation.report import evaluate
+from photodefect.evaluation.report import Evaluation, evaluate
 from photodefect.evaluation.spearman import (
+    Estimate,
     bins_of,
     bootstrap_mean,
     bootstrap_spearman,
@@ -32,7 +33,8 @@ from photodefect.evaluation.spearman import (
 from photodefect.labels import LabelledPhoto
 from photodefect.records import Diagnosis, PhotoFailure
 from photodefect.reports.csv import CsvWriter
-from photodefect.reports.evaluation_page import write_page
+from photodefect.reports.evaluation_page import NO_NUMBER, write_page
+from photodefect.reports.evaluation_table import write_evaluation
 from photodefect.reports.json import JsonWriter
 from photodefect.reports.ndjson import NdjsonWriter
 
@@ -54,20 +56,41 @@ def test_spearman_is_the_papers_formula_without_ties() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=2, max_size=30))
-def test_spearman_equals_scipys_with_ties_and_is_zero_where_one_side_is_constant(pairs: list[tuple[int, int]]) -> None:
+def test_spearman_equals_scipys_with_ties_and_is_undefined_where_one_side_is_constant(
+    pairs: list[tuple[int, int]],
+) -> None:
     a, b = np.array(pairs, dtype=float).T
     constant = len(set(a)) == 1 or len(set(b)) == 1
-    assert spearman(a, b) == pytest.approx(0 if constant else stats.spearmanr(a, b).statistic)
+    assert spearman(a, b) == (None if constant else pytest.approx(stats.spearmanr(a, b).statistic))
 
 
 def test_a_bootstrap_resample_is_ranked_as_if_its_photos_were_written_out() -> None:
     truth, predicted = rng(3).integers(0, 5, 40) / 10, rng(4).integers(0, 9, 40) / 10
     estimate = bootstrap_spearman(truth, predicted, rng(5), 200)
+    assert estimate is not None
     draws = rng(5).multinomial(40, np.full(40, 1 / 40), size=200)
     written_out = [stats.spearmanr(np.repeat(truth, n), np.repeat(predicted, n)).statistic for n in draws]
     assert estimate.low == pytest.approx(np.quantile(written_out, 0.025))
     assert estimate.high == pytest.approx(np.quantile(written_out, 0.975))
     assert estimate.value == pytest.approx(stats.spearmanr(truth, predicted).statistic)
+
+
+def test_resamples_that_repeat_one_value_have_no_correlation_and_stay_out_of_the_interval() -> None:
+    truth, predicted = np.array([0.0, 0.5, 1.0]), np.array([0.2, 0.2, 0.4])
+    draws = rng(5).multinomial(3, np.full(3, 1 / 3), size=400)
+    written_out = [(np.repeat(truth, n), np.repeat(predicted, n)) for n in draws]
+    defined = [stats.spearmanr(a, b).statistic for a, b in written_out if np.ptp(a) and np.ptp(b)]
+    assert 0 < len(defined) < 400
+    estimate = bootstrap_spearman(truth, predicted, rng(5), 400)
+    assert estimate is not None
+    assert estimate.low == pytest.approx(np.quantile(defined, 0.025))
+    assert estimate.low > 0
+
+
+def test_an_interval_of_nothing_but_undefined_resamples_is_its_value() -> None:
+    seed = next(n for n in range(99) if rng(n).multinomial(2, [0.5, 0.5]).min() == 0)
+    estimate = bootstrap_spearman(np.array([0.0, 1.0]), np.array([0.1, 0.2]), rng(seed), 1)
+    assert estimate == Estimate(pytest.approx(1), pytest.approx(1), pytest.approx(1))
 
 
 def test_the_interval_of_a_mean_is_about_two_standard_errors_either_side() -> None:
@@ -80,6 +103,7 @@ def test_the_interval_of_a_mean_is_about_two_standard_errors_either_side() -> No
 
 def test_without_resamples_an_interval_is_its_value() -> None:
     estimate = bootstrap_spearman(np.array([0.0, 0.5, 1]), np.array([0.1, 0.3, 0.2]), rng(), 0)
+    assert estimate is not None
     assert estimate.value == estimate.low == estimate.high == pytest.approx(0.5)
 
 
@@ -134,10 +158,20 @@ def test_two_classes_are_too_few_for_a_cross_class_correlation() -> None:
     assert cross_class_spearman(EXPOSURE, np.array([0.0, 0.0, 1.0]), np.array([0.0, 0.1, 0.2]), rng()) is None
 
 
-def test_constant_predictions_correlate_with_nothing() -> None:
-    result = cross_class_spearman(EXPOSURE, np.array([0.0, 0.5, 1.0]), np.full(3, 0.4), rng())
+def test_constant_predictions_have_no_correlation() -> None:
+    truth, constant = np.array([0.0, 0.5, 1.0]), np.full(3, 0.4)
+    assert cross_class_spearman(EXPOSURE, truth, constant, rng()) is None
+    assert bootstrap_spearman(truth, constant, rng()) is None
+    assert bootstrap_spearman(constant, truth, rng()) is None
+
+
+def test_tuples_of_equal_predictions_stay_out_of_the_cross_class_correlation() -> None:
+    truth, predicted = np.array([0.0, 0.5, 1.0, 1.0]), np.array([0.2, 0.2, 0.2, 0.6])
+    result = cross_class_spearman(EXPOSURE, truth, predicted, rng(), draws=1000)
     assert result is not None
-    assert result.mean == 0
+    assert result.mean == pytest.approx(stats.spearmanr((0, 1, 2), (0.2, 0.2, 0.6)).statistic)
+    assert result.deviation == pytest.approx(0)
+    assert 400 < result.draws < 600
 
 
 # Calibration
@@ -213,13 +247,23 @@ def test_annotators_without_names_are_told_apart_by_place() -> None:
     assert {one.name for one in result.annotators} == {"vote 1", "vote 2"}
 
 
-def test_annotators_of_few_photos_or_of_one_mind_with_all_others_are_left_out() -> None:
-    photos = [voted((v, 0, 0), ("judge", "x", "y")) for v in (0, 0.5, 1)] + [voted((0, 1), ("rare", "z"))]
+def test_annotators_of_few_photos_or_whose_others_have_equal_means_are_left_out() -> None:
+    votes = [(0, 0, 1), (0.5, 0.5, 0.5), (0.5, 1, 0)]
+    photos = [voted(v, ("judge", "x", "y")) for v in votes] + [voted((0, 1), ("rare", "z"))]
     result = compare_annotators(BY_KEY["noise"], photos, rng(16).random(4), fewest_photos=3)
     assert result is not None
-    assert [one.name for one in result.annotators] == ["x", "y"]
+    assert sorted(one.name for one in result.annotators) == ["x", "y"]
     assert result.left_out == 3
     assert compare_annotators(BY_KEY["noise"], photos, rng(16).random(4), fewest_photos=9) is None
+
+
+def test_who_always_votes_the_same_has_no_correlation_and_neither_have_constant_predictions() -> None:
+    photos = [voted((0, v, w), ("same", "x", "y")) for v, w in ((0, 0.5), (0.5, 1), (1, 1))]
+    result = compare_annotators(BY_KEY["noise"], photos, np.array([0.1, 0.2, 0.3]), fewest_photos=3)
+    assert result is not None
+    assert sorted(one.name for one in result.annotators) == ["x", "y"]
+    assert result.left_out == 1
+    assert compare_annotators(BY_KEY["noise"], photos, np.full(3, 0.2), fewest_photos=3) is None
 
 
 # Predictions and how they are matched
@@ -368,9 +412,10 @@ def test_an_evaluation_holds_holistic_patches_and_combined_side_by_side() -> Non
     truth = np.array([photo.severities["haze"] for photo in photos[:-2]])
     for source, row in result.table.items():
         expected = stats.spearmanr(truth, matched.scores(source, "haze")[:-2]).statistic
+        assert row["haze"].spearman is not None
         assert row["haze"].spearman.value == pytest.approx(expected)
         assert row["haze"].photos == 58
-    values = [result.table["combined"][key].spearman.value for key in KEYS]
+    values = [cell["spearman"]["value"] for cell in result.to_dict()["table"]["combined"]["defects"].values()]
     assert result.mean("combined", with_composition=True) == pytest.approx(np.mean(values))
     assert result.mean("combined", with_composition=False) == pytest.approx(np.mean(values[:-1]))
     assert result.mean("patches", with_composition=True) is None
@@ -407,6 +452,59 @@ def test_masked_labels_are_left_out_and_a_defect_without_labels_is_not_evaluated
     assert result.table["combined"]["haze"].photos == 29
     assert result.mean("combined", with_composition=True) is None
     assert not result.annotators
+
+
+def constant_on(keys: Sequence[str]) -> Evaluation:
+    """Combined scores that are 0.25 on these defects."""
+    photos, matched = labelled_and_matched()
+    items = [
+        item and Prediction(item.path, {"combined": item.scores["combined"] | dict.fromkeys(keys, 0.25)})
+        for item in matched.items[:-2]
+    ]
+    return evaluate(photos[:-2], Matched(tuple(items)), truth="t", origin="p", resamples=20, draws=100)
+
+
+def test_a_defect_without_a_correlation_is_left_out_of_the_means_and_null_in_json() -> None:
+    result = constant_on(["haze"])
+    table = json.loads(json.dumps(result.to_dict()))["table"]["combined"]
+    haze = table["defects"].pop("haze")
+    assert haze["spearman"] is haze["cross_class"] is haze["cross_class_authors"] is None
+    assert haze["undefined"] == "all predictions are 0.25"
+    others = table["defects"].values()
+    assert {one["undefined"] for one in others} == {None}
+    assert table["mean"] == pytest.approx(np.mean([one["spearman"]["value"] for one in others]))
+    assert table["cross_class_mean"] == pytest.approx(np.mean([one["cross_class"]["mean"] for one in others]))
+    assert "haze" in result.calibration
+    assert "haze" not in result.annotators
+
+
+def test_without_any_correlation_there_is_no_mean() -> None:
+    result = constant_on(KEYS)
+    assert result.mean("combined", with_composition=True) is None
+    assert result.mean_cross_class("combined", with_composition=True) is None
+    assert len(result.undefined) == 7
+
+
+def test_labels_that_are_all_the_same_are_told_as_the_reason() -> None:
+    photos, matched = labelled_and_matched()
+    clear = [LabelledPhoto(photo.path, {**photo.severities, "haze": -0.0}, name=photo.name) for photo in photos]
+    result = evaluate(clear, matched, truth="t", origin="p", resamples=0, draws=10)
+    assert result.undefined == (
+        "Haze (holistic, patches, combined): no rank correlation, as all labels are 0. It is left out of the means.",
+    )
+
+
+def test_table_and_page_show_a_dash_and_the_reason_where_there_is_no_correlation() -> None:
+    result = constant_on(["haze"])
+    stream = io.StringIO()
+    write_evaluation(stream, result)
+    row = next(line for line in stream.getvalue().splitlines() if line.startswith("Haze "))
+    assert row.split() == ["Haze", "-", "-", "-", "-"]
+    reason = "Haze (combined): no rank correlation, as all predictions are 0.25. It is left out of the means."
+    assert reason in stream.getvalue().splitlines()
+    text = page_of(evaluation=result)
+    assert f"<p>{reason}</p>" in text
+    assert text.count(f"<td>{NO_NUMBER}</td>") == 3
 
 
 def test_nothing_to_compare_is_an_error() -> None:
@@ -532,6 +630,16 @@ def test_a_benchmark_equals_a_case_worked_by_hand() -> None:
     # 0.5 beats all of 0.1, 0, 0.4, 0.2; 0.2 beats two and ties one.
     assert (pool.metric, pool.score.value, pool.scenes) == ("AUC", pytest.approx(6.5 / 8), 6)
     assert result.unpredicted == {"pool/gone/4.jpg": "not predicted"}  # type: ignore[attr-defined]
+
+
+def test_a_ladder_of_equal_scores_counts_0_as_with_the_benchmarks_own_scorer() -> None:
+    flat, steep = [(0, 0.4), (1, 0.4), (2, 0.4)], [(0, 0.1), (1, 0.2), (2, 0.3)]
+    entries = [entry("l", scene, level, "ladder") for scene, steps in (("f", flat), ("s", steep)) for level, _ in steps]
+    matched = Matched(tuple(predicted(noise=score) for _, score in flat + steep))
+    (one,) = run_benchmark(entries, matched, manifest="m", origin="p", resamples=0).sets
+    assert one.score.value == pytest.approx((0 + 1) / 2)
+    (one,) = run_benchmark(entries[:3], Matched(matched.items[:3]), manifest="m", origin="p", resamples=0).sets
+    assert (one.score.value, one.across) == (0, 0)
 
 
 def test_specificity_says_how_the_other_scores_follow_the_levels() -> None:

@@ -51,7 +51,8 @@ class AnnotatorComparison:
 
     Attributes:
         annotators: by ascending difference, as the bars of figure 4.
-        left_out: annotators of too few photos, or on whose photos the others were all of one mind.
+        left_out: annotators of too few photos, or on whose photos a correlation isn't defined: the own votes, the
+            others' means or the predictions are all the same.
     """
 
     annotators: tuple[Annotator, ...]
@@ -97,8 +98,11 @@ def compare_annotators(
     annotators = []
     for name, rows in given.items():
         own, others, ours = np.array(rows).T
-        if len(rows) >= fewest_photos and others.min() < others.max():
-            annotators.append(Annotator(name, len(rows), spearman(others, own), spearman(others, ours)))
+        if len(rows) < fewest_photos:
+            continue
+        agreement, ours_with_others = spearman(others, own), spearman(others, ours)
+        if agreement is not None and ours_with_others is not None:
+            annotators.append(Annotator(name, len(rows), agreement, ours_with_others))
     if not annotators:
         return None
     annotators.sort(key=lambda one: (one.difference, one.name))

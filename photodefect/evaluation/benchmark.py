@@ -349,6 +349,12 @@ def _scores(rows: Sequence[_Row], key: str) -> Floats:
     return np.array([row.scores[key] for row in rows])
 
 
+def _correlation(levels: Floats, scores: Floats) -> float:
+    """Spearman's; a ladder on which all scores are equal counts 0: there is an order, and they don't follow it."""
+    value = spearman(levels, scores)
+    return 0.0 if value is None else value
+
+
 def _same(values: Floats) -> Floats:
     return values
 
@@ -387,7 +393,7 @@ class _Judge:
             within, far = [], []
             for scene in scenes:
                 levels, scores = form(_levels(scene)), form(_scores(scene, self.key))
-                within.append(spearman(levels, scores))
+                within.append(_correlation(levels, scores))
                 low, high = np.quantile(levels, (1 / 3, 2 / 3))
                 if low < high:
                     far.append(share_above(scores[levels >= high], scores[levels <= low]))
@@ -397,7 +403,7 @@ class _Judge:
                     bootstrap_mean(np.array(within), self.rng, self.resamples),
                     len(scenes),
                     far=float(np.mean(far)) if far else None,
-                    across=spearman(form(_levels(everything)), form(_scores(everything, self.key))),
+                    across=_correlation(form(_levels(everything)), form(_scores(everything, self.key))),
                 )
             )
         return results
@@ -447,7 +453,7 @@ class _Judge:
                 if np.isnan(scores).any() or levels.min() == levels.max():
                     continue
                 if self.kind == "ladder":
-                    values.append(spearman(levels, scores))
+                    values.append(_correlation(levels, scores))
                 elif (levels == 0).any():
                     values.append(2 * share_above(scores[levels > 0], scores[levels == 0]) - 1)
             follows[defect.key] = float(np.mean(values)) if values else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -37,15 +38,17 @@ class Agreement:
 
     Attributes:
         photos: with both a label and a prediction.
-        spearman: rank correlation with ground truth, with its interval over photos.
-        cross_class: with the bins of the paper; None if fewer than three of them hold photos.
+        spearman: rank correlation with ground truth, with its interval over photos; None if it isn't defined.
+        cross_class: with the bins of the paper; None if fewer than three of them hold photos, or it isn't defined.
         cross_class_authors: with the bins of the authors' script.
+        undefined: why correlations aren't defined: all labels or all predictions are the same; else None.
     """
 
     photos: int
-    spearman: Estimate
+    spearman: Estimate | None
     cross_class: CrossClass | None
     cross_class_authors: CrossClass | None
+    undefined: str | None = None
 
 
 @dataclass(frozen=True)
@@ -75,11 +78,19 @@ class Evaluation:
     annotators: Mapping[str, AnnotatorComparison]
 
     def mean(self, source: Source, *, with_composition: bool) -> float | None:
-        """Mean correlation over the defects, the last columns of table 1; None if one of them is missing."""
-        return _mean([None if cell is None else cell.spearman.value for cell in self._cells(source, with_composition)])
+        """Mean correlation over the defects, the last columns of table 1.
+
+        Defects on which it isn't defined are left out. None if one of the others is missing, or none is left.
+        """
+        return _mean(
+            [
+                None if cell is None or cell.spearman is None else cell.spearman.value
+                for cell in self._cells(source, with_composition)
+            ]
+        )
 
     def mean_cross_class(self, source: Source, *, with_composition: bool) -> float | None:
-        """Mean cross-class correlation (bins of the paper) over the defects; None if one of them is missing."""
+        """Mean cross-class correlation (bins of the paper) over the defects, as :meth:`mean`."""
         return _mean(
             [
                 None if cell is None or cell.cross_class is None else cell.cross_class.mean
@@ -87,9 +98,24 @@ class Evaluation:
             ]
         )
 
+    @property
+    def undefined(self) -> tuple[str, ...]:
+        """Sentences for people: on which defects a correlation isn't defined, for which sources, and why."""
+        found: dict[tuple[str, str], list[Source]] = defaultdict(list)
+        for defect in DEFECTS:
+            for source, row in self.table.items():
+                why = row[defect.key].undefined if defect.key in row else None
+                if why is not None:
+                    found[defect.short_title, why].append(source)
+        return tuple(
+            f"{title} ({', '.join(sources)}): no rank correlation, as {why}. It is left out of the means."
+            for (title, why), sources in found.items()
+        )
+
     def _cells(self, source: Source, with_composition: bool) -> list[Agreement | None]:
         row = self.table.get(source, {})
-        return [row.get(defect.key) for defect in DEFECTS if with_composition or defect.in_patches]
+        cells = [row.get(defect.key) for defect in DEFECTS if with_composition or defect.in_patches]
+        return [cell for cell in cells if cell is None or cell.undefined is None]
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -209,4 +235,12 @@ def _agreement(
         bootstrap_spearman(labels, scores, rng, resamples),
         cross_class_spearman(defect, labels, scores, rng, binning="classes", draws=draws),
         cross_class_spearman(defect, labels, scores, rng, binning="authors", draws=draws),
+        _why_undefined(labels, scores),
     )
+
+
+def _why_undefined(labels: NDArray[np.float64], scores: NDArray[np.float64]) -> str | None:
+    for what, values in (("labels", labels), ("predictions", scores)):
+        if values.min() == values.max():
+            return f"all {what} are {values[0] + 0.0:g}"
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -52,7 +53,7 @@ class CrossClass:
         mean: over the draws.
         deviation: standard deviation over the draws.
         bins: bins that hold photos, one photo of each is drawn.
-        draws: how many tuples were drawn.
+        draws: how many tuples have a correlation; those of equal predictions have none and don't count.
     """
 
     mean: float
@@ -61,43 +62,50 @@ class CrossClass:
     draws: int
 
 
-def spearman(a: Floats, b: Floats) -> float:
+def spearman(a: Floats, b: Floats) -> float | None:
     """Spearman's rank correlation of two sequences, (N,), equal values sharing their mean rank.
 
-    Where one of them is constant it says nothing about the order, and the correlation is 0.
+    None where one of them is constant: it has no order, and the correlation isn't defined.
     """
-    return float(_row_correlation(rankdata(a)[None], rankdata(b)[None])[0])
+    value = float(_row_correlation(rankdata(a)[None], rankdata(b)[None])[0])
+    return None if math.isnan(value) else value
 
 
 def _row_correlation(a: Floats, b: Floats) -> Floats:
-    """Pearson's correlation of each row of (R, N) with the same row of (R or 1, N); 0 where one is constant."""
+    """Pearson's correlation of each row of (R, N) with the same row of (R or 1, N); nan where one is constant."""
     a = a - a.mean(1, keepdims=True)
     b = b - b.mean(1, keepdims=True)
     scale = np.sqrt((a * a).sum(1) * (b * b).sum(1))
-    result: Floats = np.divide((a * b).sum(1), scale, out=np.zeros_like(scale), where=scale > 0)
+    result: Floats = np.divide((a * b).sum(1), scale, out=np.full_like(scale, np.nan), where=scale > 0)
     return result
 
 
 def bootstrap_spearman(
     truth: Floats, predicted: Floats, rng: np.random.Generator, resamples: int = RESAMPLES
-) -> Estimate:
-    """Spearman's correlation with its interval over photos.
+) -> Estimate | None:
+    """Spearman's correlation with its interval over photos. Resamples without a correlation are left out of that.
 
     Args:
         truth: (N,).
         predicted: (N,).
         rng: draws the resamples.
         resamples: how many.
+
+    Returns:
+        None if one of the two is constant.
     """
     value, size = spearman(truth, predicted), len(truth)
-    correlations = []
+    if value is None:
+        return None
+    correlations = np.empty(0)
     step = max(1, _CHUNK // size)
     for start in range(0, resamples, step):
         # How often each photo is in a resample; ranks follow from that without sorting again.
         counts = rng.multinomial(size, np.full(size, 1 / size), size=min(step, resamples - start))
         a, b = _ranks_of_repeated(truth, counts), _ranks_of_repeated(predicted, counts)
-        correlations.append(_weighted_correlation(a, b, counts))
-    low, high = np.quantile(np.concatenate(correlations), (0.025, 0.975)) if resamples else (value, value)
+        drawn = _weighted_correlation(a, b, counts)
+        correlations = np.concatenate([correlations, drawn[~np.isnan(drawn)]])
+    low, high = np.quantile(correlations, (0.025, 0.975)) if len(correlations) else (value, value)
     return Estimate(value, float(low), float(high))
 
 
@@ -112,12 +120,13 @@ def _ranks_of_repeated(values: Floats, counts: NDArray[np.int64]) -> Floats:
 
 
 def _weighted_correlation(a: Floats, b: Floats, weights: NDArray[np.int64]) -> Floats:
+    """Pearson's correlation of each row of (R, N), weighted; nan where one is constant."""
     total = weights.sum(1, keepdims=True)
     a = a - (weights * a).sum(1, keepdims=True) / total
     b = b - (weights * b).sum(1, keepdims=True) / total
     scale = np.sqrt((weights * a * a).sum(1) * (weights * b * b).sum(1))
     # A resample that repeats one value has no order; rounding leaves a hair above 0.
-    result: Floats = np.divide((weights * a * b).sum(1), scale, out=np.zeros_like(scale), where=scale > 1e-9)
+    result: Floats = np.divide((weights * a * b).sum(1), scale, out=np.full_like(scale, np.nan), where=scale > 1e-9)
     return result
 
 
@@ -157,7 +166,7 @@ def cross_class_spearman(
         draws: how many tuples; None for ten a photo, which for the paper's test set is its "about 15,000".
 
     Returns:
-        None if fewer than three bins hold photos.
+        None if fewer than three bins hold photos, or predictions are constant.
     """
     bins = bins_of(defect, truth, binning)
     occupied = np.unique(bins)
@@ -171,7 +180,10 @@ def cross_class_spearman(
     # Bins don't overlap, so ground truth ascends along every tuple.
     order = np.arange(len(occupied), dtype=np.float64)[None]
     correlations = _row_correlation(rankdata(np.stack(columns, axis=1), axis=1), order)
-    return CrossClass(float(correlations.mean()), float(correlations.std()), len(occupied), draws)
+    correlations = correlations[~np.isnan(correlations)]
+    if not len(correlations):
+        return None
+    return CrossClass(float(correlations.mean()), float(correlations.std()), len(occupied), len(correlations))
 
 
 def bootstrap_mean(values: Floats, rng: np.random.Generator, resamples: int = RESAMPLES) -> Estimate:

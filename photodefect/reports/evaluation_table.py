@@ -37,7 +37,7 @@ def write_evaluation(stream: TextIO, evaluation: Evaluation) -> None:
         cells = [evaluation.table[source].get(defect.key) for source in sources]
         table.add_row(
             short_title(defect),
-            *(MISSING if cell is None else _number(cell.spearman.value) for cell in cells),
+            *(MISSING if cell is None else _value(cell.spearman) for cell in cells),
             *(MISSING if cell is None else _range(cell.spearman) for cell in cells[-1:]),
             *(MISSING if cell is None else _cross(cell.cross_class) for cell in cells),
             *(MISSING if cell is None else _cross(cell.cross_class_authors) for cell in cells[-1:]),
@@ -51,6 +51,8 @@ def write_evaluation(stream: TextIO, evaluation: Evaluation) -> None:
             *(_number(evaluation.mean_cross_class(source, with_composition=flag)) + " " * 5 for source in sources),
         )
     console.print(table)
+    for why in evaluation.undefined:
+        console.print(why)
     console.print()
     table = _table("Calibration of the combined score", *(short_title(defect) for defect in DEFECTS))
     for title, name in (
@@ -143,8 +145,12 @@ def _number(value: float | None, digits: int = 3) -> str:
     return MISSING if value is None else f"{round(value, digits) + 0.0:.{digits}f}"
 
 
-def _range(estimate: Estimate) -> str:
-    return f"{estimate.low:.2f}..{estimate.high:.2f}"
+def _value(estimate: Estimate | None) -> str:
+    return _number(None if estimate is None else estimate.value)
+
+
+def _range(estimate: Estimate | None) -> str:
+    return MISSING if estimate is None else f"{estimate.low:.2f}..{estimate.high:.2f}"
 
 
 def _cross(cell: CrossClass | None) -> str:
