@@ -38,6 +38,11 @@ ROUNDING: Final = 1e-6
 """How far outside its range a severity may lie to count as a rounding error, which is clipped."""
 
 
+def identity_of(path: str | Path) -> str:
+    """What all spellings of one path have in common: ``a.jpg``, ``./a.jpg`` and ``b/../a.jpg`` are one photo."""
+    return os.path.normpath(path)
+
+
 def vote_levels(defect: Defect) -> tuple[float, ...]:
     """What one worker can say (section 3): none, mild, severe = 0, 0.5, 1; signed: -1 … 1 in steps of 0.5."""
     return (-1.0, -0.5, 0.0, 0.5, 1.0) if defect.signed else (0.0, 0.5, 1.0)
@@ -238,7 +243,7 @@ def read_labels(source: Path, images: Path | None = None, *, need_images: bool =
         where = table.where(row)
         name = cells[place or "path"]
         path = folder / _file_of(name, by_url=place == "url", where=where)
-        identity = os.path.normpath(path)
+        identity = identity_of(path)
         if identity in first_row:
             raise DataError(f"{where}: {path} is in row {first_row[identity]} already. Keep one row a photo.")
         first_row[identity] = row

@@ -16,7 +16,7 @@ from typing import Final
 
 from photodefect.defects import BY_KEY, KEYS
 from photodefect.errors import DataError
-from photodefect.labels import CsvTable, LabelledPhoto, read_severity, read_table, read_vote
+from photodefect.labels import CsvTable, LabelledPhoto, identity_of, read_severity, read_table, read_vote
 
 LEAST_ACCURACY: Final = 0.6
 """Workers less accurate than this are left out."""
@@ -35,7 +35,7 @@ class RawVotes:
     Attributes:
         votes: vote by (photo, defect key), then by worker; photos and workers in the order they first appear.
         obvious: the severity that is known beforehand, by (photo, defect key).
-        photos: all photos, in order.
+        photos: all photos, in order; of several spellings of one path the first counts.
     """
 
     votes: Mapping[tuple[str, str], Mapping[str, float]]
@@ -109,12 +109,12 @@ def read_votes(source: Path, obvious: Path | None = None) -> RawVotes:
         )
     votes: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
     known: dict[tuple[str, str], float] = {}
-    photos: dict[str, None] = {}
+    photos: dict[str, str] = {}
     rows_of: dict[tuple[str, str, str], int] = {}
     for row, cells in table.rows:
         where = table.where(row)
         photo, worker = _name(cells[place], "photo", where), _name(cells["worker"], "worker", where)
-        photos[photo] = None
+        photo = photos.setdefault(identity_of(photo), photo)
         for key, vote, truth in _cells(cells, where, long=long):
             value = read_vote(vote, BY_KEY[key], where)
             if not math.isnan(value):
@@ -128,7 +128,7 @@ def read_votes(source: Path, obvious: Path | None = None) -> RawVotes:
             _add_obvious(known, (photo, key), read_severity(truth, BY_KEY[key], where), where)
     if obvious is not None:
         _read_obvious(obvious, known, photos)
-    return RawVotes({at: dict(given) for at, given in votes.items()}, known, tuple(photos))
+    return RawVotes({at: dict(given) for at, given in votes.items()}, known, tuple(photos.values()))
 
 
 def _photo_column(table: CsvTable) -> str:
@@ -140,7 +140,7 @@ def _photo_column(table: CsvTable) -> str:
 
 def _name(text: str, what: str, where: str) -> str:
     if not text or (what == "worker" and ";" in text):
-        raise DataError(f"{where}: {text!r} is no name of a {what}. Every vote needs one, without a semicolon.")
+        raise DataError(f"{where}: {text!r} is no name of a {what}. Every row needs one, without a semicolon.")
     return text
 
 
@@ -163,19 +163,22 @@ def _add_obvious(known: dict[tuple[str, str], float], at: tuple[str, str], value
         )
 
 
-def _read_obvious(source: Path, known: dict[tuple[str, str], float], photos: Mapping[str, None]) -> None:
+def _read_obvious(source: Path, known: dict[tuple[str, str], float], photos: Mapping[str, str]) -> None:
+    """Add what is obvious to ``known``; ``photos`` are those with votes, by identity."""
     table = read_table(source)
     place = _photo_column(table)
     columns = [key for key in KEYS if key in table.columns]
     if not columns:
         table.require([KEYS[0]], "Give the severities known beforehand in columns named after the defects.")
-    voted = False
+    named: dict[str, str] = {}
     for row, cells in table.rows:
-        voted = voted or cells[place] in photos
+        where = table.where(row)
+        photo = _name(cells[place], "photo", where)
+        identity = identity_of(photo)
+        photo = named.setdefault(identity, photos.get(identity, photo))
         for key in columns:
-            value = read_severity(cells[key], BY_KEY[key], table.where(row))
-            _add_obvious(known, (cells[place], key), value, table.where(row))
-    if not voted:
+            _add_obvious(known, (photo, key), read_severity(cells[key], BY_KEY[key], where), where)
+    if named.keys().isdisjoint(photos):
         raise DataError(f"{source}: nobody voted on any of its photos. Name them as the votes do.")
 
 

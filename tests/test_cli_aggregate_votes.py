@@ -52,6 +52,15 @@ def test_without_an_output_file_the_labels_go_to_stdout(votes: Path) -> None:
     assert result.stderr == ""
 
 
+def test_a_photo_in_two_spellings_is_one_row_that_reads_back(votes: Path, tmp_path: Path) -> None:
+    half_right = VOTES.replace("known.jpg,careless,0,", "known.jpg,careless,0.5,")
+    votes.write_text(half_right.replace("photos/a.jpg,careless", "./photos/a.jpg,careless"))
+    target = tmp_path / "labels.csv"
+    run(votes, "-o", target, "--min-accuracy", "0.5")
+    _, photo, _ = read_labels(target, need_images=False).photos
+    assert (photo.name, photo.workers) == ("photos/a.jpg", ("careful", "careless"))
+
+
 def test_a_lower_limit_keeps_more_workers(votes: Path) -> None:
     result = run(votes, "--min-accuracy", "0.01", "--min-votes", "1")
     assert "left out as inaccurate: careless" in result.stderr

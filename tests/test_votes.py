@@ -81,6 +81,18 @@ def test_what_is_obvious_may_be_in_a_file_of_its_own(tmp_path: Path) -> None:
     assert (worker.obvious, worker.accuracy) == (2, 0.75)
 
 
+def test_spellings_of_one_path_are_one_photo_in_the_votes_and_in_what_is_obvious(tmp_path: Path) -> None:
+    plain = write(tmp_path, "path,worker,noise,haze", "a.jpg,v,1,0", "a.jpg,w,0,0.5", "b/c.jpg,v,0,0", name="plain.csv")
+    votes = write(tmp_path, "path,worker,noise,haze", "a.jpg,v,1,0", "./a.jpg,w,0,0.5", "b//d/../c.jpg,v,0,0")
+    obvious = write(tmp_path, "path,noise", "./b/../a.jpg,1", "./b/c.jpg,0", name="obvious.csv")
+    known = write(tmp_path, "path,noise", "a.jpg,1", "b/c.jpg,0", name="known.csv")
+    spelled, straight = read_votes(votes, obvious), read_votes(plain, known)
+    assert spelled.photos == ("a.jpg", "b//d/../c.jpg"), "the first spelling is kept"
+    assert spelled.votes["a.jpg", "noise"] == straight.votes["a.jpg", "noise"] == {"v": 1.0, "w": 0.0}
+    assert judge_workers(spelled) == judge_workers(straight)
+    assert [worker.accuracy for worker in judge_workers(spelled)] == [1.0, 0.0]
+
+
 def test_without_anything_obvious_all_votes_weigh_the_same(tmp_path: Path) -> None:
     table = write(tmp_path, "path,worker,noise", *(f"a.jpg,w{n},{v}" for n, v in enumerate([0, 0, 0.5, 0.5, 1])))
     truth = aggregate(read_votes(table))
@@ -118,6 +130,8 @@ def test_nothing_is_left_when_all_workers_are_inaccurate() -> None:
         (("path,worker,noise", "a.jpg,w,1", "a.jpg,v,0.7"), r"row 3: a vote for noise is '0.7'.*one of 0, 0.5, 1"),
         (("path,worker,bad_saturation", "a.jpg,w,-2"), r"row 2: .* one of -1, -0.5, 0, 0.5, 1"),
         (("path,worker,noise", "a.jpg,w,1", "a.jpg,w,1"), r"row 3: worker 'w' voted on noise .* in row 2 already"),
+        (("path,worker,noise", "a.jpg,w,1", "./a.jpg,w,1"), r"row 3: worker 'w' voted on noise of 'a.jpg' in row 2"),
+        (("path,worker,noise,obvious_noise", "a.jpg,w,1,1", "./a.jpg,v,1,0"), r"row 3: noise of 'a.jpg' is said to be"),
         (("path,worker,noise", ",w,1"), r"row 2: '' is no name of a photo"),
         (("path,worker,noise", "a.jpg,,1"), r"row 2: '' is no name of a worker"),
         (("path,worker,noise", "a.jpg,v;w,1"), r"row 2: 'v;w' is no name of a worker"),
@@ -135,6 +149,13 @@ def test_a_file_of_obvious_photos_that_nobody_voted_on_is_a_mistake(tmp_path: Pa
     votes = write(tmp_path, "path,worker,noise", "photos/a.jpg,w,1")
     obvious = write(tmp_path, "path,noise", "a.jpg,1", name="obvious.csv")
     with pytest.raises(DataError, match=r"obvious\.csv: nobody voted on any of its photos"):
+        read_votes(votes, obvious)
+
+
+def test_a_row_of_obvious_severities_needs_a_photo(tmp_path: Path) -> None:
+    votes = write(tmp_path, "path,worker,noise", "a.jpg,w,1")
+    obvious = write(tmp_path, "path,noise", "a.jpg,1", ",0", name="obvious.csv")
+    with pytest.raises(DataError, match=r"obvious\.csv, row 3: '' is no name of a photo"):
         read_votes(votes, obvious)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from photodefect.defects import BY_KEY, KEYS
 from photodefect.distributed.results import is_results, read_results
 from photodefect.errors import DataError
-from photodefect.labels import ROUNDING, CsvTable, read_severity, read_table
+from photodefect.labels import ROUNDING, CsvTable, identity_of, read_severity, read_table
 from photodefect.records import Diagnosis
 
 Source = Literal["combined", "holistic", "patches"]
@@ -93,7 +93,7 @@ def read_predictions(path: Path) -> Predictions:
     rows = _read_parquet(path) if is_results(path) else _read_text(path)
     first: dict[str, str] = {}
     for where, item in rows:
-        name = os.path.normpath(item.path)
+        name = identity_of(item.path)
         if name in first:
             raise DataError(f"{where}: {item.path!r} is predicted in {first[name]} already. Keep one prediction each.")
         first[name] = where.rpartition(", ")[2]
