@@ -16,6 +16,7 @@ from __future__ import annotations
 import csv
 import math
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -36,6 +37,10 @@ WORKERS_COLUMN: Final = "workers"
 
 ROUNDING: Final = 1e-6
 """How far outside its range a severity may lie to count as a rounding error, which is clipped."""
+
+_NUMBER: Final = r"[-+]?\d*(?:,\d+)?(?:[eE][-+]?\d+)?"
+_DECIMAL_COMMAS: Final = re.compile(rf"{_NUMBER}(?:; *{_NUMBER})*")
+"""A number or several votes as spreadsheets write them where the comma is the decimal sign."""
 
 
 def identity_of(path: str | Path) -> str:
@@ -100,7 +105,7 @@ class CsvTable:
     Attributes:
         path: the file.
         columns: header names, stripped and in lower case, in order.
-        rows: (row number as an editor shows it, cell by column name, stripped).
+        rows: (row number as an editor shows it, cell by column name, stripped, decimals with a point).
     """
 
     path: Path
@@ -128,6 +133,9 @@ class CsvTable:
 def read_table(path: Path) -> CsvTable:
     """Read a CSV with a header row; blank lines are skipped.
 
+    Cells are separated by commas, or by semicolons, as spreadsheets save a CSV where the comma is the decimal sign;
+    the header tells. Then numbers with a decimal comma are read as well.
+
     Raises:
         DataError: it can't be read, isn't UTF-8 text, is empty, repeats a column, has no rows, or a row has
             more or fewer cells than the header.
@@ -146,7 +154,10 @@ def read_table(path: Path) -> CsvTable:
 
 
 def _parse(path: Path, stream: Iterable[str]) -> CsvTable:
-    reader = csv.reader(stream, strict=True)
+    lines = list(stream)
+    first = next(filter(str.strip, lines), "")
+    semicolons = ";" in first and "," not in first
+    reader = csv.reader(lines, delimiter=";" if semicolons else ",", strict=True)
     header = next((cells for cells in reader if any(map(str.strip, cells))), None)
     if header is None:
         raise DataError(f"{path} is empty. It needs a header and one row for each photo.")
@@ -156,17 +167,25 @@ def _parse(path: Path, stream: Iterable[str]) -> CsvTable:
     repeated = sorted({name for name in columns if name and columns.count(name) > 1})
     if repeated:
         raise DataError(f"{path}, row 1: column {repeated[0]!r} is there twice. Keep one of them.")
+    remedy = "Put names that contain a comma in quotes, and write decimals with a point."
+    if semicolons:
+        remedy = "Put cells that contain a semicolon in quotes."
     table = CsvTable(path, columns)
     for cells in reader:
         if not any(map(str.strip, cells)):
             continue
         if len(cells) != len(columns):
             raise DataError(
-                f"{table.where(reader.line_num)}: {len(cells)} cells where the header has {len(columns)}. "
-                "Put names that contain a comma in quotes."
+                f"{table.where(reader.line_num)}: {len(cells)} cells where the header has {len(columns)}. {remedy}"
             )
-        table.rows.append((reader.line_num, {name: cell.strip() for name, cell in zip(columns, cells, strict=True)}))
+        plain = map(_with_points if semicolons else str.strip, cells)
+        table.rows.append((reader.line_num, dict(zip(columns, plain, strict=True))))
     return table
+
+
+def _with_points(cell: str) -> str:
+    cell = cell.strip()
+    return cell.replace(",", ".") if _DECIMAL_COMMAS.fullmatch(cell) else cell
 
 
 def read_severity(text: str, defect: Defect, where: str) -> float:
@@ -185,7 +204,8 @@ def read_severity(text: str, defect: Defect, where: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise DataError(f"{where}: {defect.key} is {text!r}, not a number. Leave it empty if it isn't known.") from None
+        remedy = "Write decimals with a point, as 0.5." if "," in text else "Leave it empty if it isn't known."
+        raise DataError(f"{where}: {defect.key} is {text!r}, not a number. {remedy}") from None
     if math.isnan(value):
         return value
     if not defect.lowest - ROUNDING <= value <= 1 + ROUNDING:

@@ -290,6 +290,13 @@ def test_what_diagnose_writes_reads_back(tmp_path: Path, writer: type[CsvWriter 
     assert read_predictions(target).items == from_records(records, "").items
 
 
+def test_predictions_saved_with_semicolons_and_decimal_commas_are_read(tmp_path: Path) -> None:
+    target = tmp_path / "predictions.csv"
+    target.write_text("path;noise;bad_saturation\na.jpg;0,25;-0,5\n")
+    (item,) = read_predictions(target).items
+    assert item.scores == {"combined": {"noise": 0.25, "bad_saturation": -0.5}}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -64,6 +64,27 @@ def test_column_order_case_and_a_byte_order_mark_do_not_matter(tmp_path: Path) -
     assert read_labels(table).photos[0].severities["noise"] == 0.5
 
 
+def test_semicolons_and_decimal_commas_read_as_commas_and_decimal_points(tmp_path: Path) -> None:
+    header = OWN_HEADER + ",workers,haze_votes"
+    plain = write(tmp_path, header, '"a, b.jpg",0.25,1e-3,-0.5,.5,0,1,,v;w;x,0;;0.5', images=("a, b.jpg",))
+    expected = read_labels(plain).photos
+    table = write(
+        tmp_path, "", header.replace(",", ";"), 'a, b.jpg;0,25;1E-03;-0,5;,5;0,00;1;;"v;w;x";"0;; 0,5"', images=()
+    )
+    (photo,) = read_labels(table).photos
+    assert (photo.path, photo.workers) == (tmp_path / "a, b.jpg", ("v", "w", "x"))
+    for ours, theirs in ((photo.severities, expected[0].severities), (photo.votes, expected[0].votes)):
+        assert repr(ours) == repr(theirs)
+
+
+def test_commas_in_names_stay_where_semicolons_separate(tmp_path: Path) -> None:
+    table = write(tmp_path, "path;worker", "1,5.jpg;2,5 m", '"3,5/a.jpg";Lee, Ann')
+    assert [tuple(cells.values()) for _, cells in read_table(table).rows] == [
+        ("1,5.jpg", "2,5 m"),
+        ("3,5/a.jpg", "Lee, Ann"),
+    ]
+
+
 @pytest.mark.parametrize("cell", ["", "nan", "NaN", "  "])
 def test_an_empty_or_nan_cell_masks_the_label(tmp_path: Path, cell: str) -> None:
     table = write(tmp_path, OWN_HEADER, f"a.jpg,{cell},0,0,0,0,0,0")
@@ -96,6 +117,10 @@ def test_images_need_not_be_there_for_a_comparison_with_predictions(tmp_path: Pa
         ((AUTHORS_HEADER.replace(",Haze", ""), "a.jpg,0,0,0,0,0,0"), "row 1: no column 'Haze'"),
         ((OWN_HEADER + ",noise", "a.jpg,0,0,0,0,0,0,0,0"), "row 1: column 'noise' is there twice"),
         ((OWN_HEADER, "a.jpg,0,0,0,0,0,0"), "row 2: 7 cells where the header has 8"),
+        ((OWN_HEADER, "a.jpg" + ",0,5" * 7), "row 2: 15 cells where the header has 8.*write decimals with a point"),
+        ((OWN_HEADER, "a.jpg" + ',"0,0000"' * 7), "row 2: bad_exposure is '0,0000', .*Write decimals with a point"),
+        ((OWN_HEADER.replace(",", ";"), "a;b.jpg" + ";0" * 7), "row 2: 9 cells .* contain a semicolon in quotes"),
+        ((OWN_HEADER.replace(",", ";"), "a.jpg" + ";1,5" * 7), r"row 2: bad_exposure is 1\.5, outside"),
         ((OWN_HEADER, "a.jpg,0,0,0,0,0,0,0", "", "b.jpg,0,0,0,1.2,0,0,0"), r"row 4: noise is 1.2, outside 0..1"),
         ((OWN_HEADER, "a.jpg,0,0,-1.5,0,0,0,0"), r"row 2: bad_saturation is -1.5, outside -1..1"),
         ((OWN_HEADER, "a.jpg,-0.1,0,0,0,0,0,0"), r"row 2: bad_exposure is -0.1, outside 0..1"),
