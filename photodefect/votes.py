@@ -93,8 +93,8 @@ def read_votes(source: Path, obvious: Path | None = None) -> RawVotes:
         obvious: CSV with ``path`` and any of the seven keys: the severities known beforehand, empty where none is.
 
     Raises:
-        DataError: a column is absent, a vote isn't one of the levels, a worker voted twice on the same thing, or what
-            is obvious is said in two ways.
+        DataError: a column is absent, a vote isn't one of the levels, there is none at all, a worker voted twice on
+            the same thing, or what is obvious is said in two ways.
     """
     table = read_table(source)
     place = _photo_column(table)
@@ -126,6 +126,8 @@ def read_votes(source: Path, obvious: Path | None = None) -> RawVotes:
                     )
                 votes[photo, key][worker] = value
             _add_obvious(known, (photo, key), read_severity(truth, BY_KEY[key], where), where)
+    if not votes:
+        raise DataError(f"{source} holds no votes: all their cells are empty. Enter what the workers said.")
     if obvious is not None:
         _read_obvious(obvious, known, photos)
     return RawVotes({at: dict(given) for at, given in votes.items()}, known, tuple(photos.values()))

@@ -72,6 +72,12 @@ def test_the_long_layout_says_the_same_as_the_wide_one(tmp_path: Path) -> None:
     assert read_votes(wide) == read_votes(long)
 
 
+def test_votes_saved_with_semicolons_and_decimal_commas_are_read(tmp_path: Path) -> None:
+    plain = write(tmp_path, "path,worker,noise,obvious_noise", '"a, b.jpg",w,0.5,0.75', name="plain.csv")
+    table = write(tmp_path, "path;worker;noise;obvious_noise", "a, b.jpg;w;0,5;0,75")
+    assert read_votes(table) == read_votes(plain)
+
+
 def test_what_is_obvious_may_be_in_a_file_of_its_own(tmp_path: Path) -> None:
     votes = write(tmp_path, "path,worker,noise,haze", "a.jpg,w,1,0", "b.jpg,w,0,0")
     obvious = write(tmp_path, "path,haze,noise", "a.jpg,0.5,1", "other.jpg,1,", name="obvious.csv")
@@ -129,6 +135,8 @@ def test_nothing_is_left_when_all_workers_are_inaccurate() -> None:
         (("path,worker,defect", "a.jpg,w,noise"), r"row 1: no column 'vote'"),
         (("path,worker,noise", "a.jpg,w,1", "a.jpg,v,0.7"), r"row 3: a vote for noise is '0.7'.*one of 0, 0.5, 1"),
         (("path,worker,bad_saturation", "a.jpg,w,-2"), r"row 2: .* one of -1, -0.5, 0, 0.5, 1"),
+        (("path,worker,noise,haze", "a.jpg,w,,", "b.jpg,w,,nan"), r"votes\.csv holds no votes"),
+        (("path,worker,defect,vote", "a.jpg,w,noise,"), r"votes\.csv holds no votes"),
         (("path,worker,noise", "a.jpg,w,1", "a.jpg,w,1"), r"row 3: worker 'w' voted on noise .* in row 2 already"),
         (("path,worker,noise", "a.jpg,w,1", "./a.jpg,w,1"), r"row 3: worker 'w' voted on noise of 'a.jpg' in row 2"),
         (("path,worker,noise,obvious_noise", "a.jpg,w,1,1", "./a.jpg,v,1,0"), r"row 3: noise of 'a.jpg' is said to be"),
