@@ -80,10 +80,18 @@ def test_a_wrong_vote_is_told_with_its_row_and_nothing_is_written(votes: Path, t
     assert list(tmp_path.iterdir()) == [votes]
 
 
-def test_the_votes_themselves_are_never_the_target(votes: Path) -> None:
-    result = run(votes, "-o", votes, "--force")
-    assert result.exit_code == 2
-    assert votes.read_text() == VOTES
+def test_the_votes_and_what_is_obvious_are_never_the_target(votes: Path, tmp_path: Path) -> None:
+    obvious, link = tmp_path / "obvious.csv", tmp_path / "link.csv"
+    obvious.write_text("path,noise\nknown.jpg,1\n")
+    link.symlink_to(votes)
+    for target, held in ((votes, "the votes"), (link, "the votes"), (obvious, "what is obvious")):
+        before = target.read_text()
+        for force in ([], ["--force"]):
+            result = run(votes, "--obvious", obvious, "-o", target, *force)
+            assert result.exit_code == 2
+            message = f"{target} holds {held} and is never written to. Name another file for the labels."
+            assert message in result.stderr
+        assert target.read_text() == before
 
 
 def test_an_escape_sequence_in_a_name_never_reaches_the_terminal_raw(votes: Path) -> None:
