@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from photodefect.defects import BY_KEY, DEFECTS, KEYS
+from photodefect.network.cast_plane import CAST, cast_sizes
 from photodefect.network.multicolumn import expected_severity
 from photodefect.network.registry import build_network
 from photodefect.training.columns import (
@@ -66,6 +67,22 @@ def test_columns_learn_what_a_descriptor_tells() -> None:
             logits = column.classify_descriptors(descriptors[500:, :, None, None]).flatten(1)
         predicted = expected_severity(defect, logits).numpy()
         assert np.corrcoef(predicted, severities[500:, KEYS.index(defect.key)])[0, 1] > 0.9
+
+
+def test_casts_teach_the_column_of_white_balance_towards_what_a_photo_is_cast() -> None:
+    network = build_network("lite0", "patches")
+    column = compact_column(network, CAST)
+    generator = np.random.default_rng(0)
+    casts = generator.uniform(-0.7, 0.7, (600, 2)).astype(np.float32)
+    casts[450:500] = np.nan
+    severities = np.full((600, len(KEYS)), 0.5, np.float32)  # tells nothing: only casts do
+    descriptors = torch.zeros(600, column.hidden.in_channels)
+    descriptors[:, :20] = torch.from_numpy(np.nan_to_num(casts)).repeat(1, 10)
+    recipe = ColumnRecipe(epochs=15, batch=50, learning_rate=3e-3)
+    fit_columns(network, descriptors[:500], severities[:500], recipe, casts=casts[:500])
+    with torch.inference_mode():
+        sizes = cast_sizes(column.outputs(descriptors[500:, :, None, None]).flatten(1)).numpy()
+    assert np.corrcoef(sizes, np.hypot(*casts[500:].T))[0, 1] > 0.9
 
 
 def test_a_blind_column_makes_nothing_of_what_it_is_not_to_see() -> None:

@@ -30,7 +30,18 @@ from photodefect.training.compact_recipe import (
     unseen_descriptors,
     window_descriptors,
 )
-from photodefect.training.features import AREAS, CacheSettings, cache_features, region_means, seen_exposure, zoomed
+from photodefect.training.features import (
+    AREAS,
+    CacheSettings,
+    Cached,
+    cache_features,
+    photo_of,
+    region_means,
+    seen_exposure,
+    shard_files,
+    unfit_source,
+    zoomed,
+)
 
 SMALL = CompactSettings(
     cache=CacheSettings(variants=3, frames=1, patches=1, zooms=2),
@@ -39,6 +50,11 @@ SMALL = CompactSettings(
     validation=2,
     workers=1,
 )
+
+
+def cached(sources: list[Path], folder: Path, settings: CacheSettings = SMALL.cache) -> list[Cached]:
+    """Cache features of photos in a folder."""
+    return list(cache_features(shard_files(sources, folder, settings), settings, workers=1))
 
 
 @pytest.fixture
@@ -93,11 +109,11 @@ def test_photos_that_are_not_clean_give_empty_shards_and_a_clear_error(tmp_path:
 def test_a_damaged_photo_is_left_out_and_named_and_the_others_are_used(clean: list[Path], tmp_path: Path) -> None:
     damaged = tmp_path / "clean" / "damaged.jpg"
     damaged.write_bytes(b"\xff\xd8\xff\xe0 no photo")
-    seen = {done.source: done.failure for done in cache_features([*clean[:2], damaged], tmp_path / "c", SMALL.cache)}
+    seen = {done.source: done.failure for done in cached([*clean[:2], damaged], tmp_path / "c")}
     assert set(seen) == {*clean[:2], damaged}
     assert [source for source, failure in seen.items() if failure is not None] == [damaged]
     assert "cut short" in seen[damaged].message  # type: ignore[union-attr]
-    assert sorted(path.name for path in (tmp_path / "c").iterdir()) == ["clean__dog.npz", "clean__flowers.npz"]
+    assert sorted(photo_of(path) for path in (tmp_path / "c").iterdir()) == ["dog", "flowers"]
 
 
 def test_a_photo_that_takes_too_long_is_left_out(clean: list[Path], tmp_path: Path) -> None:
@@ -105,7 +121,7 @@ def test_a_photo_that_takes_too_long_is_left_out(clean: list[Path], tmp_path: Pa
         patch("photodefect.training.features.time_limit", return_value=1e-3),
         patch("photodefect.training.features.VARIANT_S", 0.0),
     ):
-        (done,) = cache_features(clean[:1], tmp_path / "c", SMALL.cache, workers=1)
+        (done,) = cached(clean[:1], tmp_path / "c")
     assert done.failure is not None
     assert done.failure.type == "TimedOutError"
     assert not list((tmp_path / "c").glob("*.npz"))
@@ -113,7 +129,7 @@ def test_a_photo_that_takes_too_long_is_left_out(clean: list[Path], tmp_path: Pa
 
 def test_the_same_photo_gives_the_same_shard(clean: list[Path], tmp_path: Path) -> None:
     for folder in ("a", "b"):
-        list(cache_features(clean[:1], tmp_path / folder, SMALL.cache, workers=1))
+        cached(clean[:1], tmp_path / folder)
     (a,), (b,) = (sorted((tmp_path / folder).glob("*.npz")) for folder in ("a", "b"))
     with np.load(a) as one, np.load(b) as two:
         counts = {name: len(one[name]) for name in one.files if name.endswith("holistic")}
@@ -121,6 +137,64 @@ def test_the_same_photo_gives_the_same_shard(clean: list[Path], tmp_path: Path) 
         assert one["framed_patches"].shape[:2] == (1, 1)
         for name in one.files:
             np.testing.assert_array_equal(one[name], two[name])
+
+
+def test_features_are_those_of_the_photos_and_the_settings_of_now(clean: list[Path], tmp_path: Path) -> None:
+    settings = replace(SMALL.cache, variants=1, frames=0, zooms=0, smears=0)
+    before = shard_files(clean, tmp_path, settings)
+    assert shard_files(clean, tmp_path, replace(settings, variants=2)).keys() == before.keys()
+    assert not set(before.values()) & set(shard_files(clean, tmp_path, replace(settings, seed=1)).values())
+    twin = tmp_path / "other" / "clean" / "dog.png"
+    twin.parent.mkdir(parents=True)
+    Image.open(clean[1]).save(twin)  # another photo in a folder of the same name
+    assert len(set(shard_files([clean[0], twin], tmp_path, settings).values())) == 2
+    Image.open(clean[1]).save(clean[0])
+    after = shard_files(clean, tmp_path, settings)
+    assert [source for source in clean if after[source] != before[source]] == [clean[0]]
+
+
+def test_a_photo_that_was_taken_away_is_not_learnt_from(clean: list[Path], tmp_path: Path) -> None:
+    lines: list[str] = []
+
+    def train(sources: list[Path], model: str) -> None:
+        train_compact(
+            sources,
+            tmp_path / "cache",
+            tmp_path / model,
+            SMALL,
+            name="small",
+            version="1",
+            report=lambda line, done: lines.append(line) if done is None else None,
+        )
+
+    train(clean, "five")
+    train(clean[1:], "four")
+    five, four = (int(line.split()[0]) for line in lines if "held out" in line)
+    assert five - four == 3 + 1 + 2 + 1
+
+
+def test_photos_that_are_not_clean_are_named_unless_any_will_do(clean: list[Path], tmp_path: Path) -> None:
+    blank = tmp_path / "clean" / "blank.png"
+    Image.new("RGB", (256, 256), (250, 250, 250)).save(blank)
+    for run in ("one", "two"):
+        left_out = train_compact(
+            [*clean, blank],
+            tmp_path / "cache",
+            tmp_path / run,
+            SMALL,
+            name="small",
+            version="1",
+            report=lambda _line, _done: None,
+        )
+        assert list(left_out.unfit) == [str(blank)]
+        assert left_out.unfit[str(blank)]
+        assert not left_out.unreadable
+    any_will_do = replace(SMALL.cache, any_source=True)
+    cached([blank], tmp_path / "any", any_will_do)
+    (shard,) = shard_files([blank], tmp_path / "any", any_will_do).values()
+    assert unfit_source(shard) == ""
+    with np.load(shard) as stored:
+        assert len(stored["severities"]) == SMALL.cache.variants
 
 
 def test_the_mean_over_all_regions_is_the_mean_over_all_cells() -> None:
@@ -191,7 +265,7 @@ def test_a_photo_without_a_clean_part_has_no_zoomed_one() -> None:
 
 def test_reduced_photos_teach_patches_no_noise_no_blur_and_parts_no_exposure(clean: list[Path], tmp_path: Path) -> None:
     settings = replace(SMALL, validation=5)
-    list(cache_features(clean, tmp_path / "cache", settings.cache, workers=1))
+    cached(clean, tmp_path / "cache")
     shards = sorted((tmp_path / "cache").glob("*.npz"))
     samples = load_samples(shards, settings)
     whole, zooms, smears = (0, 4), (4, 6), (6, 7)
@@ -200,7 +274,12 @@ def test_reduced_photos_teach_patches_no_noise_no_blur_and_parts_no_exposure(cle
         assert np.isnan(labels[slice(*zooms), KEYS.index("bad_exposure")]).all()
         assert np.isnan(labels[zooms[0] : smears[1], KEYS.index("bad_composition")]).all()
         assert not np.isnan(labels[slice(*whole), KEYS.index("bad_exposure")]).any()
-    assert len(samples.pieces) == len(samples.piece_severities)
+    assert len(samples.pieces) == len(samples.piece_severities) == len(samples.piece_casts)
+    for severities, casts in (
+        (samples.holistic_severities, samples.holistic_casts),
+        (samples.piece_severities, samples.piece_casts),
+    ):
+        np.testing.assert_allclose(np.hypot(*casts.T), severities[:, KEYS.index("bad_white_balance")], atol=1e-6)
     assert np.isnan(samples.piece_severities[:, KEYS.index("noise")]).any()
     blurred = samples.holistic_severities[~samples.held][6::7, KEYS.index("undesired_blur")]
     assert (blurred > 0.5).all()
@@ -209,7 +288,8 @@ def test_reduced_photos_teach_patches_no_noise_no_blur_and_parts_no_exposure(cle
 def test_ctrl_c_while_features_are_cached_says_how_to_go_on(
     clean: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one_shard = tmp_path / "model" / "training" / "features" / "clean__dog.npz"
+    made = CacheSettings(variants=4)
+    one_shard = shard_files(clean[:1], tmp_path / "model" / "training" / "features", made)[clean[0]]
 
     def interrupted(*_arguments: object, **_options: object) -> None:
         one_shard.parent.mkdir(parents=True)
@@ -218,6 +298,7 @@ def test_ctrl_c_while_features_are_cached_says_how_to_go_on(
 
     monkeypatch.setattr(compact_recipe, "train_compact", interrupted)
     arguments = ["train", "--recipe", "compact", "--synthesize", str(clean[0].parent), "-o", str(tmp_path / "model")]
+    arguments += ["--variants", "4"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 130
     said = " ".join(result.stderr.split())
