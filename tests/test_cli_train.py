@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -57,6 +58,10 @@ def run(*arguments: str | Path) -> Result:
     command.command("train")(guarded(train))
     with torch.random.fork_rng():
         return CliRunner().invoke(command, [*map(str, arguments)])
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def unboxed(text: str) -> str:
@@ -178,11 +183,11 @@ def test_a_model_can_be_what_training_begins_from(labels: Path, tmp_path: Path) 
 def test_a_checkpoint_of_another_network_is_refused(labels: Path, tmp_path: Path) -> None:
     assert run(labels, "-o", tmp_path / "run", *QUICK, "--inputs", "holistic").exit_code == 0
     other = (*QUICK, "--network", "googlenet", "--inputs", "holistic", "--resume", "auto")
-    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    before = contents(tmp_path / "run")
     result = run(labels, "-o", tmp_path / "run", *other)
     assert result.exit_code == 4
     assert "is a checkpoint of the network lite0, not of googlenet" in result.stderr
-    assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before
+    assert contents(tmp_path / "run") == before
 
 
 @pytest.mark.usefixtures("tiny")
@@ -207,7 +212,49 @@ def test_neither_a_run_nor_a_model_is_overwritten(labels: Path, tmp_path: Path) 
     for path in (tmp_path / "run" / "training").rglob("*.pt"):
         path.unlink()
     assert "holds a model already" in run(labels, "-o", tmp_path / "run", *QUICK).stderr
-    assert "is a file" in run(labels, "-o", labels, *QUICK).stderr
+    for resume in ((), ("--resume", "auto")):
+        result = run(labels, "-o", labels, *QUICK, *resume)
+        assert result.exit_code == 2
+        assert "is a file" in result.stderr
+
+
+@pytest.mark.usefixtures("tiny")
+def test_going_on_doesnt_replace_a_model_that_has_no_checkpoint_to_go_on_from(labels: Path, tmp_path: Path) -> None:
+    model, other = tmp_path / "model", tmp_path / "other"
+    assert run(labels, "-o", other, *QUICK).exit_code == 0
+    assert run(labels, "-o", model, *QUICK).exit_code == 0
+    foreign = other / "training" / "patches" / "step-00000002.pt"
+    named = run(labels, "-o", model, *QUICK, "--inputs", "patches", "--steps", "3", "--resume", foreign)
+    assert named.exit_code == 2
+    assert "step-00000002.pt is not a checkpoint of the run or model that" in unboxed(named.stderr)
+    shutil.rmtree(model / "training")
+    before = contents(model)
+    for resume in ("auto", foreign):
+        for inputs in ("both", "patches"):
+            result = run(labels, "-o", model, *QUICK, "--inputs", inputs, "--steps", "1", "--resume", resume)
+            assert result.exit_code == 2, result.output
+            assert f"--init {model}" in result.stderr or "is not a checkpoint of" in unboxed(result.stderr)
+    assert contents(model) == before
+    advised = run(labels, "-o", tmp_path / "third", *QUICK, "--init", model)
+    assert advised.exit_code == 0, "what the message advises works"
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_models_networks_are_kept_when_only_the_checkpoints_of_the_other_one_are_left(
+    labels: Path, tmp_path: Path
+) -> None:
+    first, model = tmp_path / "first", tmp_path / "model"
+    assert run(labels, "-o", first, *QUICK).exit_code == 0
+    begun = (*QUICK, "--init", first)
+    assert run(labels, "-o", model, *begun, "--inputs", "holistic").exit_code == 0
+    then = run(labels, "-o", model, *begun, "--inputs", "patches", "--resume", "auto")
+    assert then.exit_code == 0, "the patch network was still the initial one"
+    trained = load_file(model / "holistic.safetensors")
+    shutil.rmtree(model / "training" / "holistic")
+    further = run(labels, "-o", model, *begun, "--inputs", "patches", "--resume", "auto", "--steps", "3")
+    assert further.exit_code == 0, further.output
+    kept = load_file(model / "holistic.safetensors")
+    assert all(torch.equal(tensor, kept[name]) for name, tensor in trained.items())
 
 
 @pytest.mark.usefixtures("tiny")

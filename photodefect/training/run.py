@@ -23,7 +23,7 @@ from photodefect.errors import DataError, ModelError, TeamError
 from photodefect.infogain import class_counts, classes_of
 from photodefect.network.folders import find_model, read_manifest
 from photodefect.network.manifest import MANIFEST_FILE, Manifest, Normalization
-from photodefect.network.model import Model, load_tensors, save_model
+from photodefect.network.model import Model, load_model, load_tensors, save_model
 from photodefect.network.multicolumn import MultiColumnNetwork
 from photodefect.network.registry import KINDS, NETWORKS, Kind, build_network
 from photodefect.training.checkpoint import Checkpoint, checkpoints, kind_of, load_checkpoint, write_whole
@@ -109,8 +109,7 @@ def train_model(
         device = team.device(settings.device)
     _check_agreement(team, settings, photos)
     work = output / WORK_FOLDER
-    if resume is None:
-        team.from_leader(lambda: _refuse_to_replace(output))
+    team.from_leader(lambda: _check_output(output, resume))
     held = held_out(photos.digests, settings.validation)
     split = Split(np.flatnonzero(~held), np.flatnonzero(held))
     with team.together():
@@ -120,6 +119,7 @@ def train_model(
     starts = team.from_leader(
         lambda: {kind: _starting_point(work / kind, kind, settings, photos, resume) for kind in settings.kinds}
     )
+    team.from_leader(lambda: _keep_model(output, settings, starts, networks))
     with team.together():
         _check_labels(photos, split, settings, listener)
     team.from_leader(lambda: _begin(output, settings, photos))
@@ -154,7 +154,7 @@ def train_model(
             return RunResult(outcomes, None, None, left_out)
         weights: dict[Kind, Mapping[str, Tensor]] = {kind: outcome.weights for kind, outcome in outcomes.items()}
         for kind in KINDS:
-            found = weights.get(kind) or _weights_from_elsewhere(work / kind, kind, settings)
+            found = weights.get(kind) or _weights_from_elsewhere(output, kind, settings)
             if found is None:
                 return RunResult(outcomes, None, kind, left_out)
             weights[kind] = found
@@ -185,13 +185,67 @@ def _begin(output: Path, settings: Settings, photos: TrainingPhotos) -> None:
     _write_settings(output / WORK_FOLDER / SETTINGS_FILE, settings, photos)
 
 
-def _refuse_to_replace(output: Path) -> None:
+def _check_output(output: Path, resume: Resume) -> None:
+    """A run begins in a folder without one, and goes on in its own."""
+    held = held_by(output)
+    if resume is None and held == "run":
+        raise DataError(f"{output} holds a training run already: go on with it (--resume auto), or name another.")
+    if resume is None and held == "model":
+        raise DataError(f"{output} holds a model already; name another folder.")
+    if isinstance(resume, Path):
+        own = output / WORK_FOLDER / kind_of(resume)
+        if resume.resolve().parent != own.resolve() and (checkpoints(own) or (output / MANIFEST_FILE).exists()):
+            raise DataError(
+                f"{resume} is not a checkpoint of the run or model that {output} holds, which would be replaced. Name "
+                "another --output."
+            )
+
+
+def held_by(output: Path) -> Literal["run", "model"] | None:
+    """What a folder holds that training would replace.
+
+    Args:
+        output: the folder; it needn't exist.
+
+    Raises:
+        DataError: it is a file.
+    """
     if output.exists() and not output.is_dir():
         raise DataError(f"{output} is a file; a model is a folder. Name another --output.")
     if any(checkpoints(output / WORK_FOLDER / kind) for kind in KINDS):
-        raise DataError(f"{output} holds a training run already: go on with it (--resume auto), or name another.")
-    if (output / MANIFEST_FILE).exists():
-        raise DataError(f"{output} holds a model already; name another folder.")
+        return "run"
+    return "model" if (output / MANIFEST_FILE).exists() else None
+
+
+def _keep_model(
+    output: Path,
+    settings: Settings,
+    starts: Mapping[Kind, Checkpoint | None],
+    networks: Mapping[Kind, MultiColumnNetwork],
+) -> None:
+    """A finished network is replaced by what goes on from its own checkpoints, never by one that begins anew."""
+    if not (output / MANIFEST_FILE).exists():
+        return
+    for kind, start in starts.items():
+        if start is None and not _is_untrained(output, kind, settings, networks[kind]):
+            raise DataError(
+                f"{output} holds a model already, and no checkpoint of its {kind} network to go on from. Name another "
+                f"--output, and --init {output} to begin from that model."
+            )
+
+
+def _is_untrained(output: Path, kind: Kind, settings: Settings, network: MultiColumnNetwork) -> bool:
+    """Whether a model's network is the one that training begins from: the other one was trained first."""
+    if settings.init in ("imagenet", "random"):
+        return False
+    model = load_model(output, folded=False)
+    own = (model.holistic if kind == "holistic" else model.patches).state_dict()
+    return all(torch.equal(own[name], tensor) for name, tensor in _without_counters(network.state_dict()).items())
+
+
+def _without_counters(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What a model stores of a network's state."""
+    return {name: tensor for name, tensor in state.items() if not name.endswith("num_batches_tracked")}
 
 
 def _check_labels(photos: TrainingPhotos, split: Split, settings: Settings, listener: Listener) -> None:
@@ -254,15 +308,19 @@ def _workers(settings: Settings, device: torch.device, team: Team) -> int:
     return settings.workers or max(1, available_cores() // team.local_size // (2 if device.type == "cpu" else 1))
 
 
-def _weights_from_elsewhere(folder: Path, kind: Kind, settings: Settings) -> Mapping[str, Tensor] | None:
-    """Weights of a network that this run didn't train: from an earlier run in the same folder, or the initial model."""
-    earlier = next(reversed(checkpoints(folder)), None)
+def _weights_from_elsewhere(output: Path, kind: Kind, settings: Settings) -> Mapping[str, Tensor] | None:
+    """Weights of a network that this run didn't train.
+
+    From an earlier run in the same folder, of which checkpoints may be left or only the model, or the initial model.
+    """
+    earlier = next(reversed(checkpoints(output / WORK_FOLDER / kind)), None)
     if earlier is not None:
         checkpoint = load_checkpoint(earlier, network=settings.network, kind=kind)
         return checkpoint.best_weights or checkpoint.weights
-    if settings.init in ("imagenet", "random"):
+    init = str(output.resolve()) if (output / MANIFEST_FILE).exists() else settings.init
+    if init in ("imagenet", "random"):
         return None
-    return initial_network(settings.network, kind, settings.init, settings.seed).state_dict()
+    return initial_network(settings.network, kind, init, settings.seed).state_dict()
 
 
 def _write_model(
@@ -281,9 +339,8 @@ def _write_model(
     networks: dict[Kind, MultiColumnNetwork] = {}
     for kind in KINDS:
         network = build_network(settings.network, kind, normalization.to_dict())
-        counted = {key: it for key, it in weights[kind].items() if not key.endswith("num_batches_tracked")}
         try:
-            load_tensors(network, counted, f"{kind} network")
+            load_tensors(network, _without_counters(weights[kind]), f"{kind} network")
         except ModelError as error:
             raise ModelError(f"{error}. Training diverged: take a smaller --learning-rate.") from error
         networks[kind] = network.eval().to(device)
