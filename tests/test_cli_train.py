@@ -22,6 +22,7 @@ from photodefect.cli.train import NetworkName, RecipeName, train
 from photodefect.defects import DEFECTS, KEYS
 from photodefect.network.model import load_model
 from photodefect.network.registry import NETWORKS
+from photodefect.training import compact_recipe
 from photodefect.training.checkpoint import checkpoints
 from photodefect.training.progress import TrainingProgress
 from photodefect.training.settings import RECIPES
@@ -255,6 +256,41 @@ def test_a_models_networks_are_kept_when_only_the_checkpoints_of_the_other_one_a
     assert further.exit_code == 0, further.output
     kept = load_file(model / "holistic.safetensors")
     assert all(torch.equal(tensor, kept[name]) for name, tensor in trained.items())
+
+
+def test_the_compact_recipe_replaces_nothing_but_what_it_left_itself(
+    labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+    monkeypatch.setattr(compact_recipe, "train_compact", lambda *places, **_options: written.append(places[2]) or {})
+    model, features = tmp_path / "model", tmp_path / "model" / "training" / "features"
+    recipe = ("--recipe", "compact", "--synthesize", labels.parent, "-o")
+    features.mkdir(parents=True)
+    (features / "clean__dog.npz").touch()
+    assert run(*recipe, model).exit_code == 0
+    assert written == [model], "features alone are what an interrupted run left"
+
+    files = [model / name for name in ("manifest.json", "holistic.safetensors", "patches.safetensors")]
+    for left in (files, files[2:]):
+        for file in files:
+            file.unlink(missing_ok=True)
+        for file in left:
+            file.write_bytes(b"hours of work")
+        again = run(*recipe, model)
+        assert again.exit_code == 2
+        assert "holds a model already; name another --output" in unboxed(again.stderr)
+        assert f"first remove {', '.join(map(str, left))}." in unboxed(again.stderr)
+    files[2].unlink()
+    assert run(*recipe, model).exit_code == 0, "what the message advises works"
+
+    shutil.rmtree(features)
+    (model / "training" / "patches").mkdir()
+    (model / "training" / "patches" / "step-00000002.pt").touch()
+    assert "holds a training run of another recipe" in unboxed(run(*recipe, model).stderr)
+    as_file = run(*recipe, labels)
+    assert as_file.exit_code == 2
+    assert "is a file; a model is a folder" in unboxed(as_file.stderr)
+    assert written == [model, model]
 
 
 @pytest.mark.usefixtures("tiny")

@@ -190,11 +190,16 @@ def train(
     if recipe is RecipeName.COMPACT:
         if started_together():
             raise typer.BadParameter("--recipe compact trains in one process; start it without torchrun")
-        from photodefect.cli.train_compact import refuse_options, train_compact_recipe  # noqa: PLC0415
+        from photodefect.cli.train_compact import (  # noqa: PLC0415
+            refuse_options,
+            refuse_to_replace,
+            train_compact_recipe,
+        )
 
         refuse_options({f"--{key.replace('_', '-')}": value for key, value in changed.items()})
         if synthesize is None:
             raise typer.BadParameter("--recipe compact needs a folder of clean photos by --synthesize")
+        refuse_to_replace(output)
         left_out = train_compact_recipe(
             synthesize,
             output,

@@ -84,6 +84,26 @@ def train_compact_recipe(
     return LeftOut(unusable | left_out.unreadable, left_out.unfit)
 
 
+def refuse_to_replace(output: Path) -> None:
+    """What an interrupted run of the recipe left is all that may lie in its folder.
+
+    Raises:
+        DataError: there is a model or another recipe's run, or it is a file.
+    """
+    from photodefect.errors import DataError  # noqa: PLC0415
+    from photodefect.training.run import MODEL_FILES, held_by  # noqa: PLC0415
+
+    held = held_by(output)
+    if held == "run":
+        raise DataError(f"{output} holds a training run of another recipe; name another --output.")
+    if held == "model":
+        advice = ""
+        if (output / FEATURES_FOLDER).is_dir():
+            present = [str(output / name) for name in MODEL_FILES if (output / name).exists()]
+            advice = f" To make its weights anew from the features cached there, first remove {', '.join(present)}."
+        raise DataError(f"{output} holds a model already; name another --output.{advice}")
+
+
 def refuse_options(given: dict[str, object]) -> None:
     """Options that the recipe can't follow are wrong usage rather than silently dropped.
 

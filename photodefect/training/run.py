@@ -39,6 +39,8 @@ from photodefect.training.validation import reference_quantiles
 
 WORK_FOLDER: Final = "training"
 SETTINGS_FILE: Final = "settings.json"
+MODEL_FILES: Final = (MANIFEST_FILE, *(f"{kind}.safetensors" for kind in KINDS))
+"""What training writes into a model's folder."""
 
 LEAST_REFERENCE: Final = 20
 """Fewer validation photos than this say nothing about percentiles."""
@@ -214,7 +216,7 @@ def held_by(output: Path) -> Literal["run", "model"] | None:
         raise DataError(f"{output} is a file; a model is a folder. Name another --output.")
     if any(checkpoints(output / WORK_FOLDER / kind) for kind in KINDS):
         return "run"
-    return "model" if (output / MANIFEST_FILE).exists() else None
+    return "model" if any((output / name).exists() for name in MODEL_FILES) else None
 
 
 def _keep_model(
