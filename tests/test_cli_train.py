@@ -305,6 +305,16 @@ def test_missing_and_damaged_photos_are_named_and_the_others_trained_on(labels: 
 
 
 @pytest.mark.usefixtures("tiny")
+def test_nothing_is_written_when_no_photo_can_be_read(labels: Path, tmp_path: Path) -> None:
+    for path in labels.parent.glob("*.jpg"):
+        path.write_bytes(b"\xff\xd8\xff\xe0 no more " + path.name.encode())
+    result = run(labels, "-o", tmp_path / "run", *QUICK)
+    assert result.exit_code == 2
+    assert "no photo of a whole batch can be trained on" in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.usefixtures("tiny")
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [

@@ -85,6 +85,7 @@ def train_network(
     folder: Path,
     device: torch.device,
     checkpoint: Checkpoint | None = None,
+    begin: Callable[[], None] = lambda: None,
     listener: Listener | None = None,
     stop: Callable[[], bool] = lambda: False,
     team: Team = ALONE,
@@ -104,6 +105,7 @@ def train_network(
         folder: where checkpoints go.
         device: where to compute.
         checkpoint: where to go on from.
+        begin: called by every process before the first step, when there are photos for it: time to write.
         listener: told of every step.
         stop: asked after every step; True (in any process) saves a checkpoint and ends the training.
         team: the processes that train it together. The leader alone writes checkpoints.
@@ -158,10 +160,11 @@ def train_network(
         source = batches.from_step(progress.step)
         started, begun_at, saved_at = time.monotonic(), progress.step, progress.step
         while state.finished() is None:
-            for group in optimizer.param_groups:
-                group["lr"] = recipe.learning_rate * group["factor"] * recipe.rate_factor(progress.step)
+            rate = _set_rates(optimizer, recipe, progress.step)
             batch = next(source)
             share = _share(team, batch, recipe.batch * len(batches.plan), reader) if team.size > 1 else None
+            if progress.step == begun_at:
+                begin()
             losses = losses_of(batch, share)
             optimizer.zero_grad(set_to_none=True)
             # Gradients are averaged over the processes, but these losses are parts of a sum.
@@ -171,7 +174,6 @@ def train_network(
 
             values = _over_all(team, losses)
             seconds = (time.monotonic() - started) / (progress.step - begun_at)
-            rate = recipe.learning_rate * recipe.rate_factor(progress.step - 1)
             listener.step(StepReport(kind, progress.step, recipe.steps, values, rate, seconds))
             if len(split.validation) and state.is_due(settings.validate_every):
                 look = look_at(
@@ -195,6 +197,14 @@ def train_network(
         if saved_at != progress.step:
             state.save()
         return Outcome(state.finished() or "stopped", progress, state.best_weights())
+
+
+def _set_rates(optimizer: torch.optim.Optimizer, recipe: Recipe, step: int) -> float:
+    """Set the learning rates of a step; gives back the trunk's."""
+    rate = recipe.learning_rate * recipe.rate_factor(step)
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["factor"]
+    return rate
 
 
 class Objective(nn.Module):

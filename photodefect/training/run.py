@@ -84,7 +84,7 @@ def train_model(
 ) -> RunResult:
     """Train the networks that the settings name, and write the model.
 
-    All that can be wrong is found before anything is written.
+    All that can be wrong is found before anything is written, photos of which none can be read among it.
 
     Args:
         settings: how.
@@ -124,7 +124,6 @@ def train_model(
     team.from_leader(lambda: _keep_model(output, settings, starts, networks))
     with team.together():
         _check_labels(photos, split, settings, listener)
-    team.from_leader(lambda: _begin(output, settings, photos))
     several = f", in {team.size} processes" if team.size > 1 else ""
     listener.say(f"{len(split.training)} photos to train on, {len(split.validation)} held out; on {device}{several}")
     outcomes: dict[Kind, Outcome] = {}
@@ -145,6 +144,7 @@ def train_model(
                 folder=work / kind,
                 device=device,
                 checkpoint=starts[kind],
+                begin=lambda: team.from_leader(lambda: _begin(output, settings, photos)),
                 listener=listener,
                 stop=stop,
                 team=team,
