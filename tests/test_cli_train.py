@@ -13,14 +13,16 @@ import torch
 import typer
 from PIL import Image
 from safetensors.torch import load_file
-from tiny_training import tiny_builder
+from tiny_training import tiny_builder, tiny_network
 from typer.testing import CliRunner, Result
 
+from photodefect import Diagnoser
 from photodefect.cli import app
 from photodefect.cli.guard import guarded
 from photodefect.cli.train import NetworkName, RecipeName, train
 from photodefect.defects import DEFECTS, KEYS
-from photodefect.network.model import load_model
+from photodefect.network.manifest import Calibration, Manifest, Normalization, Weighting
+from photodefect.network.model import load_model, save_model
 from photodefect.network.registry import NETWORKS
 from photodefect.training import compact_recipe
 from photodefect.training.checkpoint import checkpoints
@@ -354,6 +356,66 @@ def test_a_defect_without_labels_is_an_error_unless_its_column_has_learnt_before
     before, after = (load_file(tmp_path / name / "holistic.safetensors") for name in ("first", "further"))
     own = [name for name in before if name.startswith("columns.bad_exposure.")]
     assert all(torch.equal(before[name], after[name]) for name in own)
+
+
+def test_a_step_that_changes_nothing_leaves_the_severities_of_the_initial_model(
+    labels: Path, samples: Path, tmp_path: Path
+) -> None:
+    still = ("--recipe", "finetune", "--init", "compact", "--learning-rate", "1e-9", "--validation", "0")
+    result = run(labels, "-o", tmp_path / "run", *QUICK, "--steps", "1", *still)
+    assert result.exit_code == 0, result.output
+    told = f"calibrated as before, as the photos held out tell too little: {', '.join(KEYS)}"
+    assert told in unboxed(result.stderr)
+    before, after = (Diagnoser(model, patches=3, isolated=False) for model in ("compact", tmp_path / "run"))
+    for name in ("bulb", "canyon-wren", "haze"):
+        one, other = (next(iter(diagnoser.diagnose([samples / f"{name}.jpg"]))) for diagnoser in (before, after))
+        assert other.severity == pytest.approx(one.severity, abs=1e-3)
+        assert other.percentile == one.percentile
+
+
+@pytest.mark.usefixtures("tiny")
+def test_of_a_model_that_is_fine_tuned_what_it_says_of_its_scores_is_kept_unless_held_out_photos_say_better(
+    tmp_path: Path,
+) -> None:
+    """Ninety-six photos: haze is labelled mild to severe, noise in one class, exposure not at all."""
+    tiny = Manifest(
+        "first",
+        "7",
+        "lite0",
+        Normalization("rgb", (120.0, 120.0, 120.0), 1 / 64),
+        combination={key: Weighting(0.0, 1.0, 0.5) if key == "noise" else Weighting(1.0, 0.0) for key in KEYS},
+        calibration={key: Calibration((0.0, 0.4, 1.0), (0.0, 0.6, 1.0)) for key in ("bad_exposure", "noise", "haze")},
+        reference={key: tuple(place / 100 for place in range(101)) for key in ("bad_exposure", "noise", "haze")},
+    )
+    save_model(tmp_path / "first", tiny, tiny_network("holistic"), tiny_network("patches"))
+    (tmp_path / "set").mkdir()
+    rows = [f"path,{','.join(KEYS)}"]
+    for index in range(96):
+        level = 0.0 if index < 48 else (0.2, 0.5, 0.8)[index % 3]
+        Image.new("RGB", (32, 32), (index, round(200 * level), 90)).save(tmp_path / "set" / f"{index}.png")
+        cells = {"noise": 0.0, "haze": level}
+        rows.append(",".join([f"{index}.png", *(str(cells.get(key, "")) for key in KEYS)]))
+    (tmp_path / "set" / "labels.csv").write_text("\n".join(rows) + "\n")
+    result = run(
+        tmp_path / "set" / "labels.csv",
+        "-o",
+        tmp_path / "second",
+        *QUICK,
+        "--init",
+        tmp_path / "first",
+        "--validation",
+        "0.9",
+        "--name",
+        "second",
+    )
+    assert result.exit_code == 0, result.output
+    assert "calibrated anew on the photos held out: haze" in result.stderr
+    assert "calibrated as before, as the photos held out tell too little: noise" in unboxed(result.stderr)
+    now = load_model(tmp_path / "second").manifest
+    assert (now.name, now.version, now.normalization) == ("second", "1", tiny.normalization)
+    assert now.combination == tiny.combination
+    assert {key for key in KEYS if now.calibration.get(key) != tiny.calibration.get(key)} == {"haze"}
+    assert {key for key in KEYS if now.reference.get(key) != tiny.reference.get(key)} == {"noise", "haze"}
 
 
 @pytest.mark.usefixtures("tiny")

@@ -7,17 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from tiny_training import MemoryPhotos, grey_photos, tiny_builder, tiny_network
 
 from photodefect.defects import BY_KEY, KEYS
 from photodefect.diagnosis import Diagnoser
 from photodefect.errors import ModelError
-from photodefect.network.manifest import Manifest, Normalization
+from photodefect.network.manifest import Calibration, Manifest, Normalization, Weighting
 from photodefect.network.model import Model, save_model
 from photodefect.network.registry import NETWORKS
 from photodefect.training.initial import initial_network, needs_standardization, standardize
 from photodefect.training.samples import Batch, SampleReader
-from photodefect.training.validation import look_at, reference_quantiles
+from photodefect.training.validation import Seen, fitted_calibrations, look_at, reference_quantiles, see
 
 MATRICES = {key: torch.eye(BY_KEY[key].class_count) for key in KEYS}
 
@@ -61,17 +62,58 @@ def test_the_reference_are_quantiles_of_what_diagnose_says_of_the_photos(
 ) -> None:
     monkeypatch.setitem(NETWORKS, "lite0", tiny_builder())
     photos = noisy_photos(11)
-    manifest = Manifest("tiny", "1", "lite0", Normalization.from_mapping(NETWORKS["lite0"].default_normalization))
+    manifest = Manifest(
+        "tiny",
+        "1",
+        "lite0",
+        Normalization.from_mapping(NETWORKS["lite0"].default_normalization),
+        combination={key: Weighting.default(BY_KEY[key]) for key in KEYS} | {"haze": Weighting(0.4, 0.6, 0.25)},
+        calibration={"haze": Calibration((0.0, 0.5, 1.0), (0.0, 0.9, 1.0))},
+    )
     networks = [tiny_network(kind).eval() for kind in ("holistic", "patches")]
     save_model(tmp_path, manifest, *networks)
     with SampleReader(photos, seed=0, workers=1, cache_mb=50) as reader:
-        quantiles = reference_quantiles(Model(manifest, *networks), reader, range(11), torch.device("cpu"))
+        seen = see(Model(manifest, *networks), reader, range(11), torch.device("cpu"))
     diagnoser = Diagnoser(tmp_path, device="cpu", engine="torch", isolated=False)  # the tiny network has no graph
     records = [diagnoser.diagnose_pixels(pixels) for pixels in photos.photos if pixels is not None]
     for key in KEYS:
         strengths = sorted(abs((record.severity or {})[key]) for record in records)
         # Eleven photos: every tenth quantile is one of them.
-        assert quantiles[key][::10] == pytest.approx(strengths, abs=1e-4)
+        quantiles = reference_quantiles(manifest.calibration.get(key), seen.raw[key])
+        assert quantiles[::10] == pytest.approx(strengths, abs=1e-4)
+    assert seen.members.tolist() == list(range(11))
+    assert np.allclose(seen.severities, photos.severities)
+
+
+def seen_photos(severities: NDArray[np.float64]) -> Seen:
+    """Photos whose scores are half of their severities; all labels but haze and saturation are 0."""
+    labels = np.zeros((len(severities), len(KEYS)), np.float32)
+    for key in ("haze", "bad_saturation"):
+        labels[:, KEYS.index(key)] = severities
+    raw = {key: labels[:, column] / 2 for column, key in enumerate(KEYS)}
+    return Seen(np.arange(len(labels)), raw, labels)
+
+
+def test_a_calibration_is_fitted_where_mild_plain_and_severe_photos_are_held_out() -> None:
+    seen = seen_photos(np.repeat([0.0, 0.1, 0.2, 0.3, 0.6, 0.9], [30, 5, 5, 5, 5, 5]))
+    fitted = fitted_calibrations(seen, ["haze", "bad_saturation", "noise"])
+    assert list(fitted) == ["haze"], "of saturation one side is known, of noise nothing but that there is none"
+    typical = np.interp([0.3, 0.45], fitted["haze"].raw, fitted["haze"].severity)
+    assert typical == pytest.approx([0.6, 0.9], abs=0.02)
+    assert fitted_calibrations(seen, ["noise"]) == {}
+
+
+@pytest.mark.parametrize(
+    ("levels", "numbers"),
+    [
+        ([0.0, 0.2, 0.6, 0.9], [30, 5, 5, 4]),
+        ([0.0, 0.2, 0.3, 0.9], [30, 5, 5, 5]),
+        ([0.0, 0.5, 0.6, 0.9], [30, 5, 5, 5]),
+        ([0.0, 0.2, 0.6, 0.9], [14, 5, 5, 5]),
+    ],
+)
+def test_too_few_photos_of_some_sort_are_not_fitted_to(levels: list[float], numbers: list[int]) -> None:
+    assert fitted_calibrations(seen_photos(np.repeat(levels, numbers)), ["haze"]) == {}
 
 
 def test_imagenet_weights_go_into_the_compact_trunk() -> None:

@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from photodefect._version import __version__
@@ -22,7 +23,7 @@ from photodefect.diagnosis import available_cores
 from photodefect.errors import DataError, ModelError, TeamError
 from photodefect.infogain import class_counts, classes_of
 from photodefect.network.folders import find_model, read_manifest
-from photodefect.network.manifest import MANIFEST_FILE, Manifest, Normalization
+from photodefect.network.manifest import MANIFEST_FILE, Calibration, Manifest, Normalization
 from photodefect.network.model import Model, load_model, load_tensors, save_model
 from photodefect.network.multicolumn import MultiColumnNetwork
 from photodefect.network.registry import KINDS, NETWORKS, Kind, build_network
@@ -30,12 +31,12 @@ from photodefect.training.checkpoint import Checkpoint, checkpoints, kind_of, lo
 from photodefect.training.initial import initial_network
 from photodefect.training.listener import Listener
 from photodefect.training.loop import Outcome, Split, train_network
-from photodefect.training.photo_sets import TrainingPhotos
+from photodefect.training.photo_sets import SyntheticPhotos, TrainingPhotos
 from photodefect.training.samples import LeftOut, SampleReader
 from photodefect.training.settings import SettingError, Settings, first_difference
 from photodefect.training.split import held_out
 from photodefect.training.team import ALONE, Team
-from photodefect.training.validation import reference_quantiles
+from photodefect.training.validation import fitted_calibrations, reference_quantiles, see
 
 WORK_FOLDER: Final = "training"
 SETTINGS_FILE: Final = "settings.json"
@@ -160,8 +161,9 @@ def train_model(
             if found is None:
                 return RunResult(outcomes, None, kind, left_out)
             weights[kind] = found
-        members = [int(member) for member in split.validation if photos.representative[member]]
-        manifest = _write_model(settings, weights, output, name, reader=reader, members=members, device=device)
+        manifest = _write_model(
+            settings, weights, output, name, reader=reader, split=split, device=device, listener=listener
+        )
         return RunResult(outcomes, manifest, None, left_out)
 
 
@@ -332,22 +334,62 @@ def _write_model(
     name: str,
     *,
     reader: SampleReader,
-    members: list[int],
+    split: Split,
     device: torch.device,
+    listener: Listener,
 ) -> Manifest:
-    normalization = Normalization.from_mapping(NETWORKS[settings.network].default_normalization)
-    if settings.init not in ("imagenet", "random"):
-        normalization = read_manifest(find_model(settings.init)).normalization
+    manifest = _begun_manifest(settings, output, name)
     networks: dict[Kind, MultiColumnNetwork] = {}
     for kind in KINDS:
-        network = build_network(settings.network, kind, normalization.to_dict())
+        network = build_network(settings.network, kind, manifest.normalization.to_dict())
         try:
             load_tensors(network, _without_counters(weights[kind]), f"{kind} network")
         except ModelError as error:
             raise ModelError(f"{error}. Training diverged: take a smaller --learning-rate.") from error
         networks[kind] = network.eval().to(device)
-    manifest = Manifest(name, "1", settings.network, normalization)
+    learnt = _learnt_keys(settings, output, manifest, reader.photos.severities[split.training])
+    members = [int(member) for member in split.validation if reader.photos.representative[member]]
+    calibrated = [key for key in learnt if key in manifest.calibration]
+    fitted: dict[str, Calibration] = {}
     if len(members) >= LEAST_REFERENCE:
-        model = Model(manifest, networks["holistic"], networks["patches"])
-        manifest = replace(manifest, reference=reference_quantiles(model, reader, members, device))
+        seen = see(Model(manifest, networks["holistic"], networks["patches"]), reader, members, device)
+        # What synthesis calls severe is not all that people do; the model that comes with photodefect allows for it.
+        if not isinstance(reader.photos, SyntheticPhotos):
+            fitted = fitted_calibrations(seen, calibrated)
+        calibration = {**manifest.calibration, **fitted}
+        reference = {
+            key: reference_quantiles(calibration.get(key), seen.raw[key]) for key in learnt if len(seen.members)
+        }
+        manifest = replace(manifest, calibration=calibration, reference={**manifest.reference, **reference})
+    if fitted:
+        listener.say(f"calibrated anew on the photos held out: {', '.join(fitted)}")
+    kept = [key for key in calibrated if key not in fitted]
+    if kept:
+        listener.say(f"calibrated as before, as the photos held out tell too little: {', '.join(kept)}")
     return save_model(output, manifest, networks["holistic"].cpu(), networks["patches"].cpu())
+
+
+def _begun_manifest(settings: Settings, output: Path, name: str) -> Manifest:
+    """What a model says of its scores before they are looked at: as the one says that it comes from."""
+    if (output / MANIFEST_FILE).exists():
+        begun = read_manifest(output)
+    elif settings.init not in ("imagenet", "random"):
+        begun = read_manifest(find_model(settings.init))
+    else:
+        normalization = Normalization.from_mapping(NETWORKS[settings.network].default_normalization)
+        begun = Manifest(name, "1", settings.network, normalization)
+    return replace(begun, name=name, version="1", networks={})
+
+
+def _learnt_keys(
+    settings: Settings, output: Path, manifest: Manifest, severities: NDArray[np.float64]
+) -> tuple[str, ...]:
+    """Keys of the defects whose scores aren't those of the initial model any more, but for what the trunk learnt."""
+    if settings.init in ("imagenet", "random"):
+        return KEYS
+    trained = [kind for kind in KINDS if kind in settings.kinds or checkpoints(output / WORK_FOLDER / kind)]
+    return tuple(
+        key
+        for key, labels in zip(KEYS, severities.T, strict=True)
+        if not np.isnan(labels).all() and any(getattr(manifest.combination[key], kind) > 0 for kind in trained)
+    )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import torch
@@ -12,10 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from photodefect.defects import DEFECTS, KEYS
-from photodefect.network.manifest import QUANTILES
+from photodefect.infogain import class_counts, classes_of
+from photodefect.network.manifest import QUANTILES, Calibration
 from photodefect.network.model import Model
 from photodefect.network.multicolumn import MultiColumnNetwork, expected_severity
 from photodefect.network.registry import Kind
+from photodefect.training.calibration import LEAST_GOOD, fit_calibration
+from photodefect.training.compact_recipe import BARELY
 from photodefect.training.losses import defect_losses
 from photodefect.training.samples import Batch, Cuts, SampleReader
 from photodefect.training.settings import Loss
@@ -23,6 +27,12 @@ from photodefect.training.team import ALONE, Team
 
 READ_AHEAD = 8
 """Photos that are decoded while the network looks at the one before them."""
+
+LEAST_OF_A_CLASS: Final = 5
+"""Fewer photos of a class than this have no typical score."""
+
+BANDS: Final = ((0.1, 0.4), (0.4, 0.7), (0.7, 1.1))
+"""Class centres of mild, plain and severe defects: from, and up to below."""
 
 
 @dataclass(frozen=True)
@@ -81,33 +91,94 @@ def look_at(
     return Look(losses) if losses else None
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What a model says about photos, before calibration, and what is true of them.
+
+    Attributes:
+        members: indices of the photos that can be read, (N,).
+        raw: combined scores by defect key, (N,).
+        severities: (N, 7) in the order of ``KEYS``; nan where unknown.
+    """
+
+    members: NDArray[np.int64]
+    raw: Mapping[str, NDArray[np.float32]]
+    severities: NDArray[np.float32]
+
+
 @torch.no_grad()
-def reference_quantiles(
-    model: Model, reader: SampleReader, members: Sequence[int], device: torch.device
-) -> dict[str, tuple[float, ...]]:
-    """The quantiles 0 … 100 % of the absolute severities that a model gives photos: what percentiles are told by.
+def see(model: Model, reader: SampleReader, members: Sequence[int], device: torch.device) -> Seen:
+    """Look at photos as ``diagnose`` would, with both networks.
 
     Args:
         model: its networks in evaluation mode, on ``device``.
         reader: of the photos.
         members: indices of the photos.
         device: where to compute.
+    """
+    uncalibrated = replace(model.manifest, calibration={})
+    raw: dict[str, list[float]] = {key: [] for key in KEYS}
+    seen: list[int] = []
+    severities: list[NDArray[np.float64]] = []
+    patches = _diagnosed(reader, members, "patches")
+    for (member, whole), (_, parts) in zip(_diagnosed(reader, members, "holistic"), patches, strict=True):
+        frame = {key: float(score.mean()) for key, score in _scores(model.holistic, whole, device).items()}
+        crops = {
+            key: model.manifest.combination[key].pool(scores)
+            for key, scores in _scores(model.patches, parts, device).items()
+        }
+        for key, score in uncalibrated.combine(frame, crops).items():
+            raw[key].append(score)
+        seen.append(member)
+        severities.append(whole.severities)
+    return Seen(
+        np.array(seen, np.int64),
+        {key: np.array(scores, np.float32) for key, scores in raw.items()},
+        np.array(severities, np.float32).reshape(-1, len(KEYS)),
+    )
+
+
+def fitted_calibrations(seen: Seen, keys: Collection[str]) -> dict[str, Calibration]:
+    """Calibrations of the defects that the photos say enough about.
+
+    That is :data:`~photodefect.training.calibration.LEAST_GOOD` good photos, which tell what is a false alarm, and on
+    each side of zero :data:`LEAST_OF_A_CLASS` photos of one class at least in each of :data:`BANDS`: a map that was
+    fitted to mild photos alone says nothing about severe ones.
+
+    Args:
+        seen: photos that the networks weren't trained on.
+        keys: the defects to calibrate.
 
     Returns:
-        101 ascending numbers by defect key; nothing if no photo can be read.
+        By defect key; defects that too little is known about are left out.
     """
-    severities: dict[str, list[float]] = {defect.key: [] for defect in DEFECTS}
-    patches = _diagnosed(reader, members, "patches")
-    for (_, whole), (_, parts) in zip(_diagnosed(reader, members, "holistic"), patches, strict=True):
-        combined = model.combine(_scores(model.holistic, whole, device), _scores(model.patches, parts, device))
-        for key, severity in combined.items():
-            severities[key].append(abs(severity))
-    shares = np.linspace(0, 1, QUANTILES)
-    return {
-        key: tuple(float(value) for value in np.quantile(np.array(values), shares).clip(0, 1).round(6))
-        for key, values in severities.items()
-        if values
-    }
+    good = np.all(np.nan_to_num(np.abs(seen.severities)) <= BARELY, axis=1)
+    fitted = {}
+    for column, defect in enumerate(DEFECTS):
+        severities = seen.severities[:, column]
+        if defect.key not in keys or np.sum(good & ~np.isnan(severities)) < LEAST_GOOD:
+            continue
+        counts = class_counts(defect, classes_of(defect, severities.tolist()))
+        told = np.array(defect.class_centres)[counts >= LEAST_OF_A_CLASS]
+        sides = (told, -told) if defect.signed else (told,)
+        if all(np.any((side >= low - 0.05) & (side < high - 0.05)) for side in sides for low, high in BANDS):
+            fitted[defect.key] = fit_calibration(defect, seen.raw[defect.key], severities, good)
+    return fitted
+
+
+def reference_quantiles(calibration: Calibration | None, raw: NDArray[np.float32]) -> tuple[float, ...]:
+    """The quantiles 0 … 100 % of the absolute severities of photos: what percentiles are told by.
+
+    Args:
+        calibration: of the defect; None leaves the scores as they are.
+        raw: combined scores of the photos, (N,) with N > 0.
+
+    Returns:
+        101 ascending numbers.
+    """
+    severities = raw if calibration is None else np.interp(raw, calibration.raw, calibration.severity)
+    quantiles = np.quantile(np.abs(severities), np.linspace(0, 1, QUANTILES))
+    return tuple(float(value) for value in quantiles.clip(0, 1).round(6))
 
 
 def _diagnosed(reader: SampleReader, members: Sequence[int], kind: Kind) -> Iterator[tuple[int, Cuts]]:
@@ -122,9 +193,13 @@ def _diagnosed(reader: SampleReader, members: Sequence[int], kind: Kind) -> Iter
             yield member, cuts
 
 
-def _scores(network: MultiColumnNetwork, cuts: Cuts, device: torch.device) -> dict[str, float]:
+def _scores(network: MultiColumnNetwork, cuts: Cuts, device: torch.device) -> dict[str, NDArray[np.float32]]:
+    """Of each input, (n,)."""
     logits = network(_tensor(cuts).to(device))
-    return {defect.key: float(expected_severity(defect, logits[defect.key]).mean()) for defect in network.defects}
+    return {
+        defect.key: expected_severity(defect, logits[defect.key]).cpu().numpy().astype(np.float32)
+        for defect in network.defects
+    }
 
 
 def _tensor(cuts: Cuts) -> Tensor:
