@@ -171,6 +171,32 @@ def test_training_goes_on_from_a_checkpoint_that_is_named(labels: Path, tmp_path
 
 
 @pytest.mark.usefixtures("tiny")
+def test_a_checkpoint_that_is_named_must_be_of_the_network_that_is_trained(labels: Path, tmp_path: Path) -> None:
+    assert run(labels, "-o", tmp_path / "run", *QUICK).exit_code == 0
+    training, new = tmp_path / "run" / "training", tmp_path / "new"
+    patches = training / "patches" / "step-00000002.pt"
+    for output in (tmp_path / "run", new):
+        other = run(labels, "-o", output, *QUICK, "--inputs", "holistic", "--steps", "3", "--resume", patches)
+        assert other.exit_code == 4
+        assert (
+            f"{patches} is a checkpoint of the patches network, not of the holistic one; see --inputs" in other.stderr
+        )
+    both = run(labels, "-o", new, *QUICK, "--steps", "3", "--resume", patches)
+    assert both.exit_code == 2
+    assert "has none of the holistic one, which is trained first; take --inputs patches" in unboxed(both.stderr)
+    assert not new.exists()
+    holistic = training / "holistic" / "step-00000002.pt"
+    first = run(labels, "-o", new, *QUICK, "--steps", "3", "--resume", holistic)
+    assert first.exit_code == 0, first.output
+    assert f"patches: {new} has no checkpoint of it, so it begins anew" in unboxed(first.stderr)
+    assert [path.name for path in checkpoints(new / "training" / "holistic")] == ["step-00000003.pt"]
+    within = run(labels, "-o", tmp_path / "run", *QUICK, "--steps", "4", "--resume", patches)
+    assert within.exit_code == 0, "both networks have a checkpoint there"
+    alone = run(labels, "-o", tmp_path / "alone", *QUICK, "--inputs", "patches", "--steps", "3", "--resume", patches)
+    assert alone.exit_code == 0, "what the message advises works"
+
+
+@pytest.mark.usefixtures("tiny")
 def test_a_model_can_be_what_training_begins_from(labels: Path, tmp_path: Path) -> None:
     assert run(labels, "-o", tmp_path / "first", *QUICK).exit_code == 0
     again = ("--init", tmp_path / "first", "--inputs", "holistic", "--recipe", "finetune", "--learning-rate", "1e-9")

@@ -119,9 +119,7 @@ def train_model(
         networks = {
             kind: initial_network(settings.network, kind, settings.init, settings.seed) for kind in settings.kinds
         }
-    starts = team.from_leader(
-        lambda: {kind: _starting_point(work / kind, kind, settings, photos, resume) for kind in settings.kinds}
-    )
+    starts = team.from_leader(lambda: _starting_points(output, settings, photos, resume, listener))
     team.from_leader(lambda: _keep_model(output, settings, starts, networks))
     with team.together():
         _check_labels(photos, split, settings, listener)
@@ -279,16 +277,33 @@ def _trained_keys(settings: Settings) -> set[str]:
     return {key for key in KEYS if "holistic" in settings.kinds or BY_KEY[key].in_patches}
 
 
-def _starting_point(
-    folder: Path, kind: Kind, settings: Settings, photos: TrainingPhotos, resume: Resume
-) -> Checkpoint | None:
+def _starting_points(
+    output: Path, settings: Settings, photos: TrainingPhotos, resume: Resume, listener: Listener
+) -> dict[Kind, Checkpoint | None]:
+    """Where each network goes on from; None where it begins."""
+    paths = {kind: next(reversed(checkpoints(output / WORK_FOLDER / kind)), None) for kind in settings.kinds}
     if resume is None:
-        return None
-    path = resume if isinstance(resume, Path) and kind_of(resume) == kind else None
-    if path is None:
-        path = next(reversed(checkpoints(folder)), None)
-    if path is None:
-        return None
+        paths = dict.fromkeys(settings.kinds)
+    elif isinstance(resume, Path):
+        named = kind_of(resume)
+        if named not in paths:
+            load_checkpoint(resume, network=settings.network, kind=settings.kinds[0])  # says that it isn't of this kind
+        for kind in paths:
+            if kind == named:
+                paths[kind] = resume
+            elif paths[kind] is None and KINDS.index(kind) < KINDS.index(named):
+                raise SettingError(
+                    f"--inputs is both, but {resume} is a checkpoint of the {named} network, and {output} has none of "
+                    f"the {kind} one, which is trained first; take --inputs {named}"
+                )
+            elif paths[kind] is None:
+                listener.say(f"{kind}: {output} has no checkpoint of it, so it begins anew")
+    return {
+        kind: None if path is None else _starting_point(path, kind, settings, photos) for kind, path in paths.items()
+    }
+
+
+def _starting_point(path: Path, kind: Kind, settings: Settings, photos: TrainingPhotos) -> Checkpoint:
     checkpoint = load_checkpoint(path, network=settings.network, kind=kind)
     difference = first_difference(checkpoint.settings, settings)
     if difference is not None:
