@@ -12,6 +12,7 @@ import torch
 
 from photodefect.errors import ModelError
 from photodefect.training.checkpoint import (
+    FORMAT,
     Checkpoint,
     Progress,
     checkpoints,
@@ -101,14 +102,19 @@ def test_a_damaged_or_foreign_file_is_told_by_name(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(ModelError, match=r"step-00000007.pt is damaged or no checkpoint"):
             load_checkpoint(path, network="lite0", kind="patches")
-    torch.save({"format": 99}, path)
-    with pytest.raises(ModelError, match="no checkpoint of this version"):
-        load_checkpoint(path, network="lite0", kind="patches")
-    torch.save({"format": 1, "network": "lite0", "kind": "patches"}, path)
+    torch.save({"format": FORMAT, "network": "lite0", "kind": "patches"}, path)
     with pytest.raises(ModelError, match="not a whole checkpoint"):
         load_checkpoint(path, network="lite0", kind="patches")
     with pytest.raises(ModelError, match="no such checkpoint"):
         load_checkpoint(tmp_path / "step-1.pt", network="lite0", kind="patches")
+
+
+@pytest.mark.parametrize("other", [1, 99])
+def test_a_checkpoint_of_another_version_is_refused_with_what_to_do(tmp_path: Path, other: int) -> None:
+    path = save_checkpoint(tmp_path, checkpoint(), keep=1)
+    torch.save(torch.load(path, weights_only=True) | {"format": other}, path)
+    with pytest.raises(ModelError, match=r"no checkpoint of this version of photodefect; .* begin anew in another"):
+        load_checkpoint(path, network="lite0", kind="patches")
 
 
 class Trap:
@@ -125,7 +131,7 @@ def test_loading_a_checkpoint_executes_nothing_that_is_in_it(tmp_path: Path) -> 
     target = tmp_path / "executed"
     path = tmp_path / "step-00000001.pt"
     for save in (torch.save, lambda content, file: file.write_bytes(pickle.dumps(content))):
-        save({"format": 1, "network": Trap(target)}, path)
+        save({"format": FORMAT, "network": Trap(target)}, path)
         with pytest.raises(ModelError):
             load_checkpoint(path, network="lite0", kind="patches")
         assert not target.exists()

@@ -233,6 +233,22 @@ def test_a_resumed_run_must_be_the_same_run(labels: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("tiny")
+def test_other_votes_or_other_rules_for_sources_are_another_run(labels: Path, tmp_path: Path) -> None:
+    quick = (*QUICK, "--inputs", "holistic")
+    header, *rows = labels.read_text().splitlines()
+    for end, code in (("0;0.5;1", 0), ("0.5;0.5;0.5", 2)):
+        labels.write_text("\n".join([f"{header},haze_votes", *(f"{row},{end}" for row in rows)]) + "\n")
+        result = run(labels, "-o", tmp_path / "votes", *quick, "--resume", "auto", "--steps", "4")
+        assert result.exit_code == code
+    assert "the labels or photos are not those that" in result.stderr
+    synthesis = ("--synthesize", labels.parent, "-o", tmp_path / "synthetic", *quick, "--variants", "1")
+    assert run(*synthesis).exit_code == 0
+    any_source = run(*synthesis, "--any-source", "--resume", "auto", "--steps", "4")
+    assert any_source.exit_code == 2
+    assert "--any-source was False when this run began and is True now" in unboxed(any_source.stderr)
+
+
+@pytest.mark.usefixtures("tiny")
 def test_neither_a_run_nor_a_model_is_overwritten(labels: Path, tmp_path: Path) -> None:
     assert run(labels, "-o", tmp_path / "run", *QUICK).exit_code == 0
     again = run(labels, "-o", tmp_path / "run", *QUICK)

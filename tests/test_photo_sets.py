@@ -125,3 +125,19 @@ def test_another_label_makes_it_another_set(sources: list[Path], tmp_path: Path)
     assert LabelledPhotos(read_labels(labels)).identity == before
     labels.write_text(f"path,{','.join(KEYS)}\n{row.replace(',0', ',0.1', 1)}")
     assert LabelledPhotos(read_labels(labels)).identity != before
+
+
+def test_another_vote_makes_it_another_set(sources: list[Path], tmp_path: Path) -> None:
+    labels = tmp_path / "labels.csv"
+    zeros = ",0" * (len(KEYS) - 1)
+
+    def identity(votes: str) -> str:
+        labels.write_text(f"path,{','.join(KEYS)},bad_exposure_votes\n{sources[0].name},0.2{zeros},{votes}\n")
+        return LabelledPhotos(read_labels(labels)).identity
+
+    assert identity("0;0;0;0;1") == identity("0;0;0;0;1")
+    assert len({identity(votes) for votes in ("0;0;0;0;1", "0;0;0;0.5;0.5", "")}) == 3
+
+
+def test_other_rules_for_sources_make_it_another_set(sources: list[Path]) -> None:
+    assert synthetic(sources, check=True).identity != synthetic(sources, check=False).identity

@@ -84,6 +84,8 @@ def test_what_changes_the_steps_of_a_run_can_not_change_when_it_is_resumed() -> 
     assert first_difference(begun, faster) == "--learning-rate was 0.0001 when this run began and is 0.001 now"
     assert first_difference(begun, Settings(seed=1)) == "--seed was 0 when this run began and is 1 now"
     assert first_difference(begun, Settings(validation=0.2)) is not None
+    any_source = "--any-source was False when this run began and is True now"
+    assert first_difference(begun, Settings(any_source=True)) == any_source
 
 
 def test_more_steps_patience_or_workers_may_be_given_to_a_resumed_run() -> None:

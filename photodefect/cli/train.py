@@ -229,6 +229,7 @@ def train(
                     patience=patience,
                     checkpoint_every=checkpoint_every,
                     keep=keep,
+                    any_source=any_source,
                     variants=variants,
                     rebalanced=rebalanced,
                     window=window,
@@ -241,7 +242,7 @@ def train(
                     from photodefect.training.tensorboard import TensorBoard  # noqa: PLC0415
 
                     listeners.append(TensorBoard(output / WORK_FOLDER / "tensorboard"))
-                photos, missing = _photos(labels, images, synthesize, settings, any_source=any_source)
+                photos, missing = _photos(labels, images, synthesize, settings)
             listener = Listeners(listeners)
             with _held_signals(team) as interrupted:
                 try:
@@ -269,7 +270,7 @@ def train(
 
 
 def _photos(
-    labels: Path | None, images: Path | None, synthesize: Path | None, settings: Settings, *, any_source: bool
+    labels: Path | None, images: Path | None, synthesize: Path | None, settings: Settings
 ) -> tuple[TrainingPhotos, list[str]]:
     """What to train on, and the files that are missing."""
     from photodefect.cli.photo_list import list_photos  # noqa: PLC0415
@@ -286,7 +287,7 @@ def _photos(
         variants=settings.variants,
         rebalanced=settings.rebalanced,
         seed=settings.seed,
-        check=not any_source,
+        check=not settings.any_source,
     )
     return photos, [problem.path for problem in listed.problems]
 

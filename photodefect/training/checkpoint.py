@@ -21,7 +21,8 @@ from torch import Tensor
 from photodefect.errors import ModelError
 from photodefect.network.registry import Kind
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+"""Raised with what belongs to a run's identity: from 2 on also votes and which sources are taken."""
 _NAME: Final = re.compile(r"step-(\d{8,})\.pt")
 
 
@@ -172,7 +173,10 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
         raise ModelError(f"{path} is damaged or no checkpoint; remove it to go on from the one before it") from error
     if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
-        raise ModelError(f"{path} is no checkpoint of this version of photodefect")
+        raise ModelError(
+            f"{path} is no checkpoint of this version of photodefect; end the run with the version that began it, or "
+            "begin anew in another --output"
+        )
     return content
 
 

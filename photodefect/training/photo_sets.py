@@ -116,7 +116,8 @@ class LabelledPhotos:
     @property
     def identity(self) -> str:
         """See :class:`TrainingPhotos`."""
-        return _identity(self.digests, self.severities)
+        votes = [{key: tuple(given) for key, given in sorted((photo.votes or {}).items())} for photo in self._photos]
+        return _identity(self.digests, self.severities, votes)
 
     def path(self, index: int) -> Path:
         """See :class:`TrainingPhotos`."""
@@ -166,7 +167,7 @@ class SyntheticPhotos:
     @property
     def identity(self) -> str:
         """See :class:`TrainingPhotos`."""
-        return _identity(self.digests, self.severities)
+        return _identity(self.digests, self.severities, self._check)
 
     def path(self, index: int) -> Path:
         """See :class:`TrainingPhotos`."""
@@ -210,9 +211,11 @@ class SyntheticPhotos:
         return np.random.default_rng(int.from_bytes(hashlib.blake2b(text.encode(), digest_size=16).digest(), "little"))
 
 
-def _identity(digests: Sequence[str], severities: NDArray[np.float64]) -> str:
+def _identity(digests: Sequence[str], severities: NDArray[np.float64], rest: object) -> str:
+    """A hash; of ``rest``, plain values, by how Python writes them."""
     digest = hashlib.blake2b("\n".join(digests).encode(), digest_size=16)
     digest.update(np.ascontiguousarray(severities).tobytes())
+    digest.update(repr(rest).encode())
     return digest.hexdigest()
 
 

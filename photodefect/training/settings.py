@@ -137,6 +137,7 @@ class Settings:
         patience: so many looks without a better loss end the training; 0: never.
         checkpoint_every: steps between two checkpoints.
         keep: checkpoints kept.
+        any_source: synthesis: degrade photos that don't look clean, too.
         variants: synthesis: degraded variants of each clean photo.
         rebalanced: synthesis: share of the variants in which one defect is drawn evenly over its whole range.
         window: photos whose samples are shuffled together.
@@ -156,6 +157,7 @@ class Settings:
     patience: int = 10
     checkpoint_every: int = 1_000
     keep: int = 3
+    any_source: bool = False
     variants: int = 12
     rebalanced: float = 0.5
     window: int = 128
