@@ -26,6 +26,7 @@ from photodefect.network.model import load_model, save_model
 from photodefect.network.registry import NETWORKS
 from photodefect.training import compact_recipe
 from photodefect.training.checkpoint import checkpoints
+from photodefect.training.compact_recipe import CompactSettings
 from photodefect.training.progress import TrainingProgress
 from photodefect.training.settings import RECIPES
 
@@ -300,6 +301,46 @@ def test_a_models_networks_are_kept_when_only_the_checkpoints_of_the_other_one_a
     assert further.exit_code == 0, further.output
     kept = load_file(model / "holistic.safetensors")
     assert all(torch.equal(tensor, kept[name]) for name, tensor in trained.items())
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (("--network", "googlenet", "--init", "random"), "--network googlenet, --init random don't go"),
+        (("--inputs", "holistic"), "--inputs holistic doesn't go"),
+        (("--resume", "step-00000001.pt"), "--resume step-00000001.pt doesn't go"),
+        (("--device", "cuda"), "--device cuda doesn't go"),
+        (("--tensorboard", "--images", "."), "--images, --tensorboard don't go"),
+        (("--validation", "0.1", "--patience", "10"), "--validation, --patience don't go"),
+        (("--keep", "1", "--validate-every", "5"), "--validate-every, --keep don't go"),
+        (("--checkpoint-every", "5", "--window", "5", "--cache-mb", "9"), "--checkpoint-every, --window, --cache-mb"),
+        (("--loss", "euclidean", "--steps", "5", "--batch", "2"), "--loss, --steps, --batch don't go"),
+        (("--learning-rate", "1", "--column-factor", "2", "--momentum", "0"), "--learning-rate, --column-factor, --mo"),
+        (("--weight-decay", "0"), "--weight-decay doesn't go"),
+    ],
+)
+def test_the_compact_recipe_refuses_options_that_it_cant_follow(
+    labels: Path, tmp_path: Path, given: tuple[str, ...], told: str
+) -> None:
+    result = run("--recipe", "compact", "--synthesize", labels.parent, "-o", tmp_path / "run", *given)
+    assert result.exit_code == 2
+    assert told in unboxed(result.stderr)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_compact_recipe_follows_the_options_that_it_has(
+    labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[CompactSettings] = []
+    monkeypatch.setattr(compact_recipe, "train_compact", lambda *places, **_options: told.append(places[3]) or {})
+    recipe = ("--recipe", "compact", "--synthesize", labels.parent, "-o", tmp_path / "run")
+    meant = ("--network", "lite0", "--init", "imagenet", "--inputs", "both", "--device", "cpu", "--resume", "auto")
+    own = ("--any-source", "--variants", "3", "--rebalanced", "0.25", "--seed", "5", "--workers", "1", "--quiet")
+    assert run(*recipe).exit_code == 0
+    assert run(*recipe, *meant, *own).exit_code == 0
+    assert [settings.cache.any_source for settings in told] == [False, True]
+    cache = told[1].cache
+    assert (cache.variants, cache.rebalanced, cache.seed, told[1].workers) == (3, 0.25, 5, 1)
 
 
 def test_the_compact_recipe_replaces_nothing_but_what_it_left_itself(

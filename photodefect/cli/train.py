@@ -62,6 +62,7 @@ class LossName(str, Enum):
 
 
 def train(
+    context: typer.Context,
     labels: Annotated[
         Path | None,
         typer.Argument(
@@ -196,7 +197,7 @@ def train(
             train_compact_recipe,
         )
 
-        refuse_options({f"--{key.replace('_', '-')}": value for key, value in changed.items()})
+        refuse_options(context)
         if synthesize is None:
             raise typer.BadParameter("--recipe compact needs a folder of clean photos by --synthesize")
         refuse_to_replace(output)
@@ -204,6 +205,7 @@ def train(
             synthesize,
             output,
             name=name or output.resolve().name,
+            any_source=any_source,
             variants=variants,
             rebalanced=rebalanced,
             seed=seed,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 import typer
 
@@ -19,7 +22,16 @@ FEATURES_FOLDER = "training/features"
 
 
 def train_compact_recipe(
-    folder: Path, output: Path, *, name: str, variants: int, rebalanced: float, seed: int, workers: int, quiet: bool
+    folder: Path,
+    output: Path,
+    *,
+    name: str,
+    any_source: bool,
+    variants: int,
+    rebalanced: float,
+    seed: int,
+    workers: int,
+    quiet: bool,
 ) -> LeftOut:
     """Train the compact network on degraded variants of the photos in a folder.
 
@@ -51,7 +63,7 @@ def train_compact_recipe(
     settings = CompactSettings(workers=workers or available_cores())
     settings = replace(
         settings,
-        cache=replace(settings.cache, variants=variants, rebalanced=rebalanced, seed=seed),
+        cache=replace(settings.cache, variants=variants, rebalanced=rebalanced, seed=seed, any_source=any_source),
         holistic=replace(settings.holistic, seed=settings.holistic.seed + seed),
         patches=replace(settings.patches, seed=settings.patches.seed + seed),
     )
@@ -104,12 +116,41 @@ def refuse_to_replace(output: Path) -> None:
         raise DataError(f"{output} holds a model already; name another --output.{advice}")
 
 
-def refuse_options(given: dict[str, object]) -> None:
+FOLLOWED: Final = frozenset(
+    {
+        *("labels", "output", "synthesize", "any_source", "recipe"),
+        *("seed", "variants", "rebalanced", "workers", "name", "quiet"),
+    }
+)
+"""Options of ``train`` that the recipe follows. Labels are told of otherwise."""
+
+MEANT: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {"network": ("lite0",), "inputs": ("both",), "init": ("imagenet",), "resume": ("auto",), "device": ("auto", "cpu")}
+)
+"""Values of further options that say what the recipe does anyway."""
+
+
+def refuse_options(context: typer.Context) -> None:
     """Options that the recipe can't follow are wrong usage rather than silently dropped.
 
+    Args:
+        context: of the command as it was called.
+
     Raises:
-        typer.BadParameter: one was given.
+        typer.BadParameter: one was given, or several; the message names them all.
     """
-    for flag, value in given.items():
-        if value is not None:
-            raise typer.BadParameter(f"{flag} doesn't go with --recipe compact")
+    refused = []
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        if name in FOLLOWED or source is None or source.name == "DEFAULT":
+            continue
+        value = context.params[name]
+        plain = value.value if isinstance(value, Enum) else value
+        if name not in MEANT:
+            refused.append(parameter.opts[0])
+        elif plain not in MEANT[name]:
+            refused.append(f"{parameter.opts[0]} {plain}")
+    if refused:
+        verb = "doesn't" if len(refused) == 1 else "don't"
+        raise typer.BadParameter(f"{', '.join(refused)} {verb} go with --recipe compact")
