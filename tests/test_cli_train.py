@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import sys
@@ -27,6 +28,7 @@ from photodefect.network.registry import NETWORKS
 from photodefect.training import compact_recipe
 from photodefect.training.checkpoint import checkpoints
 from photodefect.training.compact_recipe import CompactSettings
+from photodefect.training.listener import StepReport
 from photodefect.training.progress import TrainingProgress
 from photodefect.training.settings import RECIPES
 
@@ -64,8 +66,28 @@ def run(*arguments: str | Path) -> Result:
         return CliRunner().invoke(command, [*map(str, arguments)])
 
 
+def run_until(step: int, monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> Result:
+    """As :func:`run`, with a Ctrl-C after a step."""
+    told = TrainingProgress.step
+
+    def interrupt(self: TrainingProgress, report: StepReport) -> None:
+        told(self, report)
+        if report.step == step:
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(TrainingProgress, "step", interrupt)
+        return run(*arguments)
+
+
 def contents(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def advised(result: Result) -> list[str]:
+    """The options of the next step that is printed, to be added to the same command."""
+    (options,) = re.findall(r"the same command with (--.*?) (?:trains it|goes on)", unboxed(result.stderr))
+    return str(options).split()
 
 
 def unboxed(text: str) -> str:
@@ -105,10 +127,10 @@ def test_the_networks_of_a_model_may_be_trained_one_by_one(labels: Path, tmp_pat
     output = tmp_path / "run"
     first = run(labels, "-o", output, *QUICK, "--inputs", "patches")
     assert first.exit_code == 0
-    assert "the holistic network is still missing for a model: train it into the same folder" in first.stderr
+    assert "the holistic network is still missing for a model: the same command with " in unboxed(first.stderr)
     assert not (output / "manifest.json").exists()
     patches = checkpoints(output / "training" / "patches")[0].read_bytes()
-    second = run(labels, "-o", output, *QUICK, "--inputs", "holistic", "--resume", "auto")
+    second = run(labels, "-o", output, *QUICK, "--inputs", "patches", *advised(first))
     assert second.exit_code == 0, second.output
     assert load_model(output).manifest.name == "run"
     assert checkpoints(output / "training" / "patches")[0].read_bytes() == patches
@@ -137,17 +159,8 @@ def test_ctrl_c_saves_a_checkpoint_and_resuming_ends_where_an_uninterrupted_run_
 ) -> None:
     quick = (*QUICK, "--steps", "6", "--validate-every", "4")
     assert run(labels, "-o", tmp_path / "straight", *quick).exit_code == 0
-    told = TrainingProgress.step
-
-    def interrupt(self: TrainingProgress, report: object) -> None:
-        told(self, report)  # type: ignore[arg-type]
-        if getattr(report, "step", 0) == 3:
-            signal.raise_signal(signal.SIGINT)
-
     before = signal.getsignal(signal.SIGINT)
-    with monkeypatch.context() as patched:
-        patched.setattr(TrainingProgress, "step", interrupt)
-        interrupted = run(labels, "-o", tmp_path / "halves", *quick)
+    interrupted = run_until(3, monkeypatch, labels, "-o", tmp_path / "halves", *quick)
     assert interrupted.exit_code == 130
     assert "holistic: 3 steps: interrupted" in interrupted.stderr
     assert "--resume auto goes on there" in interrupted.stderr
@@ -157,6 +170,23 @@ def test_ctrl_c_saves_a_checkpoint_and_resuming_ends_where_an_uninterrupted_run_
     for kind in ("holistic", "patches"):
         one, other = (load_file(tmp_path / run_ / f"{kind}.safetensors") for run_ in ("straight", "halves"))
         assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
+
+
+@pytest.mark.usefixtures("tiny")
+def test_an_interrupted_network_is_no_part_of_a_model(
+    labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "run"
+    quick = (labels, "-o", output, *QUICK, "--recipe", "finetune")
+    assert run_until(2, monkeypatch, *quick, "--inputs", "holistic", "--steps", "6").exit_code == 130
+    patches = run(*quick, "--inputs", "patches", "--steps", "1", "--resume", "auto")
+    assert patches.exit_code == 0
+    assert "the holistic network was interrupted after step 2 of 6, so no model is written" in unboxed(patches.stderr)
+    assert not (output / "manifest.json").exists()
+    last = run(*quick, "--inputs", "patches", "--steps", "1", *advised(patches))
+    assert last.exit_code == 0, last.output
+    assert checkpoints(output / "training" / "holistic")[-1].name == "step-00000006.pt"
+    assert load_model(output).manifest.name == "run"
 
 
 @pytest.mark.usefixtures("tiny")

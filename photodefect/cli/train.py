@@ -336,11 +336,12 @@ def _report(result: RunResult, missing: list[str], output: Path, *, quiet: bool)
     if result.stopped:
         note("a checkpoint is saved; the same command with --resume auto goes on there")
     elif result.missing is not None:
-        note(
-            f"the {result.missing} network is still missing for a model: train it into the same folder "
-            f"(--inputs {result.missing})",
-            "yellow",
-        )
+        state, options, what = "is still missing for a model", f"--inputs {result.missing} --resume auto", "trains it"
+        if result.interrupted is not None:
+            step, steps = result.interrupted
+            state = f"was interrupted after step {step} of {steps}, so no model is written"
+            options, what = f"{options} --steps {steps}", "goes on with it"
+        note(f"the {result.missing} network {state}: the same command with {options} {what}", "yellow")
     else:
         note(f"the model is in {output}: photodefect diagnose --model {output} PHOTOS")
 

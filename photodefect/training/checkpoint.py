@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, Literal
 
 import torch
 from torch import Tensor
@@ -42,6 +42,17 @@ class Progress:
     best_step: int = 0
     stale: int = 0
 
+    def ended(self, steps: int, patience: int) -> Literal["steps", "patience"] | None:
+        """Why there is nothing left to do; None while there is.
+
+        Args:
+            steps: of the recipe.
+            patience: looks without anything better that end the training; 0: never.
+        """
+        if self.step >= steps:
+            return "steps"
+        return "patience" if patience and self.stale >= patience else None
+
 
 @dataclass
 class Checkpoint:
@@ -68,6 +79,16 @@ class Checkpoint:
     best_weights: Mapping[str, Tensor] | None
     optimizer: Mapping[str, Any]
     random: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def steps(self) -> int:
+        """How many steps its run was to take."""
+        return int(self.settings["recipe"]["steps"])
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether its run wasn't over."""
+        return self.progress.ended(self.steps, int(self.settings["patience"])) is None
 
 
 def random_state(device: torch.device) -> dict[str, Tensor]:

@@ -284,11 +284,7 @@ class _Training:
 
     def finished(self) -> str | None:
         """Why there is nothing left to do; None while there is."""
-        if self.progress.step >= self.settings.recipe.steps:
-            return "steps"
-        if self.settings.patience and self.progress.stale >= self.settings.patience:
-            return "patience"
-        return None
+        return self.progress.ended(self.settings.recipe.steps, self.settings.patience)
 
     def is_due(self, every: int) -> bool:
         """Whether it is time for what happens every so many steps, and after the last one."""

@@ -59,12 +59,14 @@ class RunResult:
         model: the manifest that was written; None if there is no model yet.
         missing: the network that a model still lacks; None if it lacks none.
         left_out: photos that couldn't be used.
+        interrupted: (steps done, steps in all) of the missing network, if an earlier run of it was interrupted.
     """
 
     outcomes: Mapping[Kind, Outcome]
     model: Manifest | None
     missing: Kind | None
     left_out: LeftOut
+    interrupted: tuple[int, int] | None = None
 
     @property
     def stopped(self) -> bool:
@@ -154,8 +156,11 @@ def train_model(
         if not team.leads or any(outcome.reason == "stopped" for outcome in outcomes.values()):
             return RunResult(outcomes, None, None, left_out)
         weights: dict[Kind, Mapping[str, Tensor]] = {kind: outcome.weights for kind, outcome in outcomes.items()}
-        for kind in KINDS:
-            found = weights.get(kind) or _weights_from_elsewhere(output, kind, settings)
+        for kind in (kind for kind in KINDS if kind not in weights):
+            earlier = _earlier(work / kind, kind, settings)
+            if earlier is not None and earlier.interrupted:
+                return RunResult(outcomes, None, kind, left_out, (earlier.progress.step, earlier.steps))
+            found = _weights_from_elsewhere(earlier, output, kind, settings)
             if found is None:
                 return RunResult(outcomes, None, kind, left_out)
             weights[kind] = found
@@ -327,15 +332,21 @@ def _workers(settings: Settings, device: torch.device, team: Team) -> int:
     return settings.workers or max(1, available_cores() // team.local_size // (2 if device.type == "cpu" else 1))
 
 
-def _weights_from_elsewhere(output: Path, kind: Kind, settings: Settings) -> Mapping[str, Tensor] | None:
+def _earlier(folder: Path, kind: Kind, settings: Settings) -> Checkpoint | None:
+    """Where an earlier run in the same folder left a network."""
+    path = next(reversed(checkpoints(folder)), None)
+    return None if path is None else load_checkpoint(path, network=settings.network, kind=kind)
+
+
+def _weights_from_elsewhere(
+    earlier: Checkpoint | None, output: Path, kind: Kind, settings: Settings
+) -> Mapping[str, Tensor] | None:
     """Weights of a network that this run didn't train.
 
     From an earlier run in the same folder, of which checkpoints may be left or only the model, or the initial model.
     """
-    earlier = next(reversed(checkpoints(output / WORK_FOLDER / kind)), None)
     if earlier is not None:
-        checkpoint = load_checkpoint(earlier, network=settings.network, kind=kind)
-        return checkpoint.best_weights or checkpoint.weights
+        return earlier.best_weights or earlier.weights
     init = str(output.resolve()) if (output / MANIFEST_FILE).exists() else settings.init
     if init in ("imagenet", "random"):
         return None
