@@ -260,7 +260,18 @@ def test_a_resumed_run_must_be_the_same_run(labels: Path, tmp_path: Path) -> Non
     labels.write_text(labels.read_text().replace("0.3", "0.4", 1))
     other = run(labels, "-o", tmp_path / "run", *quick)
     assert other.exit_code == 2
-    assert "the labels or photos are not those that" in other.stderr
+    assert "the photos, labels or votes are not those that" in other.stderr
+    assert unboxed(other.stderr).endswith("Give the same ones, or begin anew in another --output.")
+    assert run(labels, "-o", tmp_path / "model", *QUICK).exit_code == 0
+    for change in ((), ("--learning-rate", "0.5")):
+        labels.write_text(labels.read_text().replace("0.4", "0.5", 1))
+        changed = run(labels, "-o", tmp_path / "model", *QUICK, *change, "--resume", "auto")
+        assert changed.exit_code == 2
+        assert "begin anew in another --output, from the model that is here if you like (--init" in (
+            unboxed(changed.stderr)
+        )
+    anew = run(labels, "-o", tmp_path / "other", *QUICK, "--init", tmp_path / "model")
+    assert anew.exit_code == 0, "what the message advises works"
 
 
 @pytest.mark.usefixtures("tiny")
@@ -271,7 +282,7 @@ def test_other_votes_or_other_rules_for_sources_are_another_run(labels: Path, tm
         labels.write_text("\n".join([f"{header},haze_votes", *(f"{row},{end}" for row in rows)]) + "\n")
         result = run(labels, "-o", tmp_path / "votes", *quick, "--resume", "auto", "--steps", "4")
         assert result.exit_code == code
-    assert "the labels or photos are not those that" in result.stderr
+    assert "the photos, labels or votes are not those that" in result.stderr
     synthesis = ("--synthesize", labels.parent, "-o", tmp_path / "synthetic", *quick, "--variants", "1")
     assert run(*synthesis).exit_code == 0
     any_source = run(*synthesis, "--any-source", "--resume", "auto", "--steps", "4")

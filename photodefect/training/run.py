@@ -304,19 +304,22 @@ def _starting_points(
             elif paths[kind] is None:
                 listener.say(f"{kind}: {output} has no checkpoint of it, so it begins anew")
     return {
-        kind: None if path is None else _starting_point(path, kind, settings, photos) for kind, path in paths.items()
+        kind: None if path is None else _starting_point(path, kind, settings, photos, output)
+        for kind, path in paths.items()
     }
 
 
-def _starting_point(path: Path, kind: Kind, settings: Settings, photos: TrainingPhotos) -> Checkpoint:
+def _starting_point(path: Path, kind: Kind, settings: Settings, photos: TrainingPhotos, output: Path) -> Checkpoint:
     checkpoint = load_checkpoint(path, network=settings.network, kind=kind)
+    anew = "begin anew in another --output"
+    if (output / MANIFEST_FILE).exists():
+        anew += f", from the model that is here if you like (--init {output})"
     difference = first_difference(checkpoint.settings, settings)
     if difference is not None:
-        raise SettingError(f"{difference}; {path} can only go on as it began, or begin anew in another --output")
+        raise SettingError(f"{difference}; {path} can only go on as it began. Give the same, or {anew}.")
     if checkpoint.data != photos.identity:
         raise DataError(
-            f"the labels or photos are not those that {path} was trained on. Give the same ones, or begin anew from "
-            "its weights in another --output."
+            f"the photos, labels or votes are not those that {path} was trained on. Give the same ones, or {anew}."
         )
     return checkpoint
 
