@@ -543,11 +543,25 @@ def test_of_a_model_that_is_fine_tuned_what_it_says_of_its_scores_is_kept_unless
 
 
 @pytest.mark.usefixtures("tiny")
-def test_a_class_without_photos_is_told_and_borrows_from_its_neighbours(labels: Path, tmp_path: Path) -> None:
-    labels.write_text(labels.read_text().replace(",0.5,", ",0.4,"))
-    result = run(labels, "-o", tmp_path / "run", *QUICK)
+def test_a_class_without_votes_is_told_where_it_borrows_from_its_neighbours(labels: Path, tmp_path: Path) -> None:
+    quick = (*QUICK, "--inputs", "holistic")
+    without = run(labels, "-o", tmp_path / "without", *quick)
+    assert without.exit_code == 0
+    assert "neighbours" not in without.stderr, "without votes a model of them says all"
+    header, *rows = labels.read_text().splitlines()
+    noise = header.split(",").index("noise")
+    votes = {"0.3": "0;0;0.5;0.5;0.5", "0.8": "0.5;0.5;1;1;1"}
+    labels.write_text(
+        "\n".join([f"{header},noise_votes", *(f"{r},{votes.get(r.split(',')[noise], '')}" for r in rows)])
+    )
+    result = run(labels, "-o", tmp_path / "run", *quick)
     assert result.exit_code == 0
-    assert "noise: no photo of severity 0.5" in result.stderr
+    rest = ", ".join(f"{level / 10:g}" for level in range(1, 10) if level not in (3, 8))
+    told = f"noise: no votes on photos of severity {rest}; what is said of the neighbours stands in"
+    assert told in unboxed(result.stderr)
+    euclidean = run(labels, "-o", tmp_path / "euclidean", *quick, "--loss", "euclidean")
+    assert euclidean.exit_code == 0
+    assert "neighbours" not in euclidean.stderr, "no matrix, nothing to borrow"
 
 
 def test_wrong_usage_is_told_by_option(labels: Path, tmp_path: Path) -> None:

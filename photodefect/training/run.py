@@ -7,6 +7,7 @@ network. It can be removed when the run is over.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from photodefect._version import __version__
-from photodefect.defects import BY_KEY, DEFECTS, KEYS
+from photodefect.defects import BY_KEY, DEFECTS, KEYS, Defect
 from photodefect.diagnosis import available_cores
 from photodefect.errors import DataError, ModelError, TeamError
 from photodefect.infogain import class_counts, classes_of
@@ -262,19 +263,35 @@ def _check_labels(photos: TrainingPhotos, split: Split, settings: Settings, list
     for column, defect in enumerate(DEFECTS):
         if defect.key not in columns:
             continue
-        counts = class_counts(defect, classes_of(defect, severities[:, column]))
-        if not counts.any():
+        classes = classes_of(defect, severities[:, column])
+        if not class_counts(defect, classes).any():
             if settings.init in ("imagenet", "random"):
                 raise DataError(
                     f"no photo to train on has a label for {defect.key}, so its column can't learn anything. Label "
                     "some, or begin from a model whose column stays as it is (--init DIR)."
                 )
             listener.say(f"{defect.key}: no photo has a label, its column stays as it is", warning=True)
-        elif not counts.all():
-            empty = ", ".join(f"{defect.class_centres[k]:g}" for k in np.flatnonzero(counts == 0))
-            listener.say(
-                f"{defect.key}: no photo of severity {empty}; what is said of the neighbours stands in", warning=True
-            )
+        elif settings.recipe.loss == "infogain":
+            _tell_borrowed(defect, classes, photos, split, listener)
+
+
+def _tell_borrowed(
+    defect: Defect, classes: NDArray[np.int64], photos: TrainingPhotos, split: Split, listener: Listener
+) -> None:
+    """The loss knows how people disagree from votes, where there are some, and else from a model that lacks nothing."""
+    votes = photos.votes(defect)
+    if votes is None:
+        return
+    voted = [any(not math.isnan(vote) for vote in votes[member]) for member in split.training]
+    counts = class_counts(defect, classes[voted])
+    # At the ends of the scale there is one way to vote, which needs no neighbours.
+    borrowing = [k for k in np.flatnonzero(counts == 0) if 0 < k < defect.class_count - 1]
+    if counts.any() and borrowing:
+        empty = ", ".join(f"{defect.class_centres[k]:g}" for k in borrowing)
+        listener.say(
+            f"{defect.key}: no votes on photos of severity {empty}; what is said of the neighbours stands in",
+            warning=True,
+        )
 
 
 def _trained_keys(settings: Settings) -> set[str]:
