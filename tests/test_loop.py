@@ -114,6 +114,18 @@ def test_twenty_steps_are_ten_and_a_resumed_ten_bit_for_bit(tmp_path: Path, kind
             assert torch.equal(torch.as_tensor(value), torch.as_tensor(ends[1].optimizer["state"][index][name]))
 
 
+def test_a_run_that_is_given_more_steps_has_looked_once_more_and_learnt_the_same(tmp_path: Path) -> None:
+    whole, one, two = Diary(), Diary(), Diary()
+    _, network = train(tmp_path / "straight", diary=whole)
+    ended, _ = train(tmp_path / "longer", diary=one, recipe=replace(FAST, steps=10))
+    assert ended.reason == "steps"
+    _, same_network = train(tmp_path / "longer", tiny_network(seed=99), diary=two, resume=True)
+    assert_equal_states(network.state_dict(), same_network.state_dict())
+    looks = {step: loss for step, loss, _ in one.looks + two.looks}
+    assert {step: loss for step, loss, _ in whole.looks} == {step: looks[step] for step in (4, 8, 12, 16, 20)}
+    assert sorted(looks) == [4, 8, 10, 12, 16, 20], "the look at the former end is one that the straight run lacks"
+
+
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path: Path) -> None:
     recipe = replace(FAST, steps=4)
     _, one = train(tmp_path / "one", recipe=recipe)
