@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import typer
 from PIL import Image
 from safetensors.torch import load_file
 from tiny_training import tiny_builder, tiny_network
+from torch import nn
 from typer.testing import CliRunner, Result
 
 from photodefect import Diagnoser
@@ -24,7 +26,8 @@ from photodefect.cli.train import NetworkName, RecipeName, train
 from photodefect.defects import DEFECTS, KEYS
 from photodefect.network.manifest import Calibration, Manifest, Normalization, Weighting
 from photodefect.network.model import load_model, save_model
-from photodefect.network.registry import NETWORKS
+from photodefect.network.multicolumn import Column
+from photodefect.network.registry import NETWORKS, Kind, build_network
 from photodefect.training import compact_recipe
 from photodefect.training.checkpoint import checkpoints
 from photodefect.training.compact_recipe import CompactSettings
@@ -64,6 +67,12 @@ def run(*arguments: str | Path) -> Result:
     command.command("train")(guarded(train))
     with torch.random.fork_rng():
         return CliRunner().invoke(command, [*map(str, arguments)])
+
+
+def with_another_norm(kind: Kind) -> tuple[nn.Module, dict[str, Column]]:
+    """Builds a tiny network that has weights which the one in place of lite0 lacks."""
+    trunk, columns = tiny_builder().build(kind)
+    return nn.Sequential(trunk, nn.BatchNorm2d(4)), columns
 
 
 def run_until(step: int, monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> Result:
@@ -306,7 +315,9 @@ def test_neither_a_run_nor_a_model_is_overwritten(labels: Path, tmp_path: Path) 
 
 
 @pytest.mark.usefixtures("tiny")
-def test_going_on_doesnt_replace_a_model_that_has_no_checkpoint_to_go_on_from(labels: Path, tmp_path: Path) -> None:
+def test_going_on_doesnt_replace_a_model_that_has_no_checkpoint_to_go_on_from(
+    labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model, other = tmp_path / "model", tmp_path / "other"
     assert run(labels, "-o", other, *QUICK).exit_code == 0
     assert run(labels, "-o", model, *QUICK).exit_code == 0
@@ -322,6 +333,13 @@ def test_going_on_doesnt_replace_a_model_that_has_no_checkpoint_to_go_on_from(la
             assert result.exit_code == 2, result.output
             assert f"--init {model}" in result.stderr or "is not a checkpoint of" in unboxed(result.stderr)
     assert contents(model) == before
+    monkeypatch.setitem(NETWORKS, "googlenet", replace(tiny_builder(), name="googlenet", build=with_another_norm))
+    google = tmp_path / "google"
+    networks = [build_network("googlenet", kind) for kind in ("holistic", "patches")]
+    save_model(google, Manifest("google", "1", "googlenet", Normalization("bgr", (0.0, 0.0, 0.0), 1.0)), *networks)
+    another = run(labels, "-o", model, *QUICK, "--network", "googlenet", "--init", google, "--resume", "auto")
+    assert another.exit_code == 2
+    assert "holds a model already" in another.stderr
     advised = run(labels, "-o", tmp_path / "third", *QUICK, "--init", model)
     assert advised.exit_code == 0, "what the message advises works"
 

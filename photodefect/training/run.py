@@ -248,7 +248,8 @@ def _is_untrained(output: Path, kind: Kind, settings: Settings, network: MultiCo
         return False
     model = load_model(output, folded=False)
     own = (model.holistic if kind == "holistic" else model.patches).state_dict()
-    return all(torch.equal(own[name], tensor) for name, tensor in _without_counters(network.state_dict()).items())
+    stored = _without_counters(network.state_dict())
+    return all(name in own and torch.equal(own[name], tensor) for name, tensor in stored.items())
 
 
 def _without_counters(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
