@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from itertools import islice
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tiny_training import MemoryPhotos, grey_photos, tiny_network
 
 from photodefect.defects import BY_KEY, KEYS
-from photodefect.infogain import infogain_matrix, modelled_vote_distributions
+from photodefect.infogain import classes_of, infogain_matrix, modelled_vote_distributions
 from photodefect.training.initial import initial_network
 from photodefect.training.losses import defect_losses, euclidean_loss, infogain_matrices
-from photodefect.training.samples import Batch
+from photodefect.training.photo_sets import SyntheticPhotos
+from photodefect.training.samples import Batch, Batches, SampleReader
 
 HAZE = KEYS.index("haze")
 
@@ -22,7 +28,7 @@ def batch(*rows: tuple[str, float]) -> Batch:
         severities[row, KEYS.index(key)] = severity
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randint(0, 256, (len(rows), 3, 224, 224), dtype=torch.uint8, generator=generator)
-    return Batch(inputs, severities, torch.arange(len(rows)))
+    return Batch(inputs, severities, torch.arange(len(rows)), severities)
 
 
 def flat_matrices() -> dict[str, torch.Tensor]:
@@ -65,6 +71,48 @@ def test_the_papers_network_learns_from_the_same_batches() -> None:
     with torch.no_grad():
         after = defect_losses(network, data, "infogain", flat_matrices())[key]
     assert float(after) < float(before.detach())
+
+
+def test_a_sample_is_of_the_class_that_resulted_and_weighs_as_the_one_that_was_planned() -> None:
+    network = tiny_network().eval().requires_grad_(False)
+    data = batch(("haze", 0.3), ("haze", 1.0))
+    data.planned[:, HAZE] = torch.tensor([0.7, torch.nan])
+    data = data._replace(severities=batch(("haze", 0.3), ("haze", 1.0)).severities)
+    matrices = flat_matrices()
+    matrices["haze"] *= torch.linspace(1, 2, 11)[:, None]
+    loss = defect_losses(network, data, "infogain", matrices)["haze"]
+    logarithms = network(data.inputs)["haze"].log_softmax(1)
+    assert float(loss) == pytest.approx(float(-(1.7 * logarithms[0, 3] + 2 * logarithms[1, 10]) / 2), rel=1e-5)
+
+
+def test_over_an_epoch_of_synthesis_samples_weigh_one_on_average(samples: Path, tmp_path: Path) -> None:
+    """A network that knows nothing has the loss w ln K on each sample of weight w, as the rows of V sum to 1."""
+    sources = []
+    for name in ("guitar", "haze"):  # little colour: saturation doesn't become what was planned
+        image = Image.open(samples / f"{name}.jpg")
+        image.thumbnail((128, 128))
+        sources.append(tmp_path / f"{name}.png")
+        image.save(sources[-1])
+    photos = SyntheticPhotos(sources, variants=4, rebalanced=0.5, seed=0, check=False)
+    members, key = np.arange(8), "bad_saturation"
+    column, defect = KEYS.index(key), BY_KEY[key]
+    network = tiny_network().eval().requires_grad_(False)
+    network.column(key).classes.weight.zero_()  # type: ignore[union-attr,operator]
+    network.column(key).classes.bias.zero_()  # type: ignore[union-attr,operator]
+    with SampleReader(photos, seed=0, workers=1, cache_mb=100) as reader:
+        plan = Batches(reader, members, "holistic", seed=0, batch=1, window=128, labels="own").plan
+        epoch = Batches(reader, members, "holistic", seed=0, batch=len(plan[key]), window=128, labels="own")
+        matrices = infogain_matrices(photos, members, epoch.effective_counts())
+        (data,) = islice(epoch.from_step(0), 1)
+    own = data.severities[:, column]
+    known = ~own.isnan()
+    assert int(known.sum()) == len(plan[key])
+    true = classes_of(defect, own[known].tolist())
+    assert (true != classes_of(defect, data.planned[known, column].tolist())).any()
+    loss = float(defect_losses(network, data, "infogain", matrices)[key])
+    assert loss == pytest.approx(math.log(defect.class_count), rel=0.001)
+    by_result = float(matrices[key].sum(1)[torch.from_numpy(true)].mean())
+    assert by_result != pytest.approx(1, abs=0.01)
 
 
 def test_the_euclidean_loss_is_half_the_squared_error_of_the_expected_severity() -> None:

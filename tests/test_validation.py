@@ -146,7 +146,7 @@ def test_compact_columns_are_told_the_scale_of_their_descriptors_by_samples() ->
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randint(0, 256, (6, 3, 224, 224), dtype=torch.uint8, generator=generator)
     inputs = (inputs * torch.linspace(0.2, 1, 6).reshape(6, 1, 1, 1)).to(torch.uint8)
-    standardize(network, [Batch(inputs, torch.zeros(6, 7), torch.arange(6))])
+    standardize(network, [Batch(inputs, torch.zeros(6, 7), torch.arange(6), torch.zeros(6, 7))])
     column = network.column("haze")
     seen = []
     original = column.dropout_inputs  # type: ignore[operator]

@@ -103,8 +103,24 @@ def defect_losses(
         if loss == "euclidean":
             losses[defect.key] = euclidean_loss(defect, logits, truth.to(device))
         else:
-            classes = torch.from_numpy(classes_of(defect, truth.tolist())).to(device)
-            losses[defect.key] = infogain_loss(logits, classes, matrices[defect.key])
+            planned = batch.planned[rows, KEYS.index(defect.key)]
+            planned = torch.where(planned.isnan(), truth, planned)
+            gains = _gains(defect, truth, planned, matrices[defect.key])
+            losses[defect.key] = infogain_loss(logits, torch.arange(len(rows), device=device), gains)
         if counted is not None:
             losses[defect.key] = losses[defect.key] * (len(rows) / total)
     return losses
+
+
+def _gains(defect: Defect, truth: Tensor, planned: Tensor, matrix: Tensor) -> Tensor:
+    """Rows of H for samples (N,) -> (N, K): votes on the true class, weighted as the planned one.
+
+    Numbers of samples and class weights are of one plan, by which a sample weighs 1 on average (see
+    :func:`~photodefect.infogain.class_weights`). Were they weighted by what synthesis made of them, samples of a class
+    that nothing was planned for would weigh most.
+    """
+    true, drawn = (
+        torch.from_numpy(classes_of(defect, severities.tolist())).to(matrix.device) for severities in (truth, planned)
+    )
+    weights = matrix.sum(1)  # rows of V sum to 1
+    return matrix[true] * (weights[drawn] / weights[true])[:, None]

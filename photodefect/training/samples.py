@@ -50,11 +50,14 @@ class Batch(NamedTuple):
         inputs: (N, 3, 224, 224) uint8 RGB.
         severities: (N, 7) float32 in the order of ``KEYS``; nan where a sample doesn't count for a defect.
         places: (N,) int64, ascending: the number of each sample in the whole batch of the step.
+        planned: (N, 7) float32, the severities that the photos were sampled by; nan where not known. Synthesis may end
+            at others, which are learnt; a sample weighs as the class does that it was drawn for.
     """
 
     inputs: Tensor
     severities: Tensor
     places: Tensor
+    planned: Tensor
 
 
 class Cuts(NamedTuple):
@@ -343,7 +346,7 @@ class Batches:
         return next(int(source.numbers[entry]) for entry in entries if source.kinds[entry] is sample.kind)
 
     def _finish(self, wanted: Sequence[_Wanted]) -> Batch:
-        inputs, severities, places = [], [], []
+        inputs, severities, places, planned = [], [], [], []
         for place, key, sample, future in wanted:
             cuts = future.result()
             if not len(cuts.inputs):
@@ -357,10 +360,12 @@ class Batches:
                 inputs.append(cut[:, ::-1] if sample.flipped else cut)
                 severities.append(row)
                 places.append(place)
+                planned.append(self._reader.photos.severities[self._members[sample.photo]])
         if not inputs and self._parts == 1:
             raise self._reader.left_out.error()
         return Batch(
             torch.from_numpy(np.array(inputs, np.uint8).reshape(-1, SIDE, SIDE, 3)).permute(0, 3, 1, 2),
             torch.from_numpy(np.array(severities, np.float32).reshape(-1, len(KEYS))),
             torch.tensor(places, dtype=torch.int64),
+            torch.from_numpy(np.array(planned, np.float32).reshape(-1, len(KEYS))),
         )

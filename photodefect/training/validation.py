@@ -79,9 +79,12 @@ def look_at(
     training = network.training
     network.eval()
     sums = torch.zeros(len(KEYS), 2, dtype=torch.float64)
-    for _, cuts in _diagnosed(reader, members[team.rank :: team.size], kind):
-        rows = np.repeat(cuts.severities[None].astype(np.float32), len(cuts.inputs), axis=0)
-        batch = Batch(_tensor(cuts), torch.from_numpy(rows), torch.arange(len(rows)))
+    for member, cuts in _diagnosed(reader, members[team.rank :: team.size], kind):
+        rows, planned = (
+            torch.from_numpy(np.repeat(severities[None].astype(np.float32), len(cuts.inputs), axis=0))
+            for severities in (cuts.severities, reader.photos.severities[member])
+        )
+        batch = Batch(_tensor(cuts), rows, torch.arange(len(rows)), planned)
         for key, value in defect_losses(network, batch, loss, matrices).items():
             sums[KEYS.index(key)] += torch.tensor([float(value), 1.0], dtype=torch.float64)
     network.train(training)
