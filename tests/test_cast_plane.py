@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from photodefect.defects import BY_KEY
@@ -21,6 +21,7 @@ def logits_of(shares: dict[tuple[float, float], float]) -> torch.Tensor:
     return torch.tensor([values])
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1), st.floats(0, 2 * math.pi))
 def test_the_mean_of_a_target_is_the_cast(size: float, angle: float) -> None:
     cast = torch.tensor([[size * math.cos(angle), size * math.sin(angle)]])

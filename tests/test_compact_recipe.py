@@ -32,8 +32,8 @@ from photodefect.training.compact_recipe import (
 )
 from photodefect.training.features import (
     AREAS,
-    CacheSettings,
     Cached,
+    CacheSettings,
     cache_features,
     photo_of,
     region_means,
@@ -288,7 +288,7 @@ def test_reduced_photos_teach_patches_no_noise_no_blur_and_parts_no_exposure(cle
 def test_ctrl_c_while_features_are_cached_says_how_to_go_on(
     clean: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = CacheSettings(variants=4)
+    made = CacheSettings(variants=4, rebalanced=0.5)
     one_shard = shard_files(clean[:1], tmp_path / "model" / "training" / "features", made)[clean[0]]
 
     def interrupted(*_arguments: object, **_options: object) -> None:
@@ -298,7 +298,7 @@ def test_ctrl_c_while_features_are_cached_says_how_to_go_on(
 
     monkeypatch.setattr(compact_recipe, "train_compact", interrupted)
     arguments = ["train", "--recipe", "compact", "--synthesize", str(clean[0].parent), "-o", str(tmp_path / "model")]
-    arguments += ["--variants", "4"]
+    arguments += ["--variants", "4", "--rebalanced", "0.5"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 130
     said = " ".join(result.stderr.split())

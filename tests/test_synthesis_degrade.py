@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from photodefect.defects import DEFECTS, KEYS
+from photodefect.synthesis import white_balance
+from photodefect.synthesis.colour import lab
 from photodefect.synthesis.degrade import degrade
 from photodefect.synthesis.severities import draw_severities
 
@@ -162,3 +165,25 @@ def test_wrong_severities_are_refused_by_name(
 def test_pixels_of_the_wrong_kind_are_refused(pixels: NDArray[np.uint8]) -> None:
     with pytest.raises(ValueError, match="pixels"):
         degrade(pixels, {}, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_cast_goes_where_a_grey_card_goes(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    cast = white_balance.draw_cast((64, 64), rng)
+    card = np.full((3, 64, 64), 0.2, np.float32)
+    lit = white_balance.tint_scene(card, 0.4, replace(cast, field=None))
+    a, b = lab(np.clip(lit, 0, 1))[1:, 0, 0]
+    direction = white_balance.cast_direction(cast, 0.4)
+    assert math.hypot(*direction) == pytest.approx(1)
+    assert (direction[0] * a + direction[1] * b) / math.hypot(a, b) > 0.95
+
+
+def test_the_cast_is_as_long_as_its_severity_and_unknown_where_that_is(photo: NDArray[np.uint8]) -> None:
+    rng = np.random.default_rng(0)
+    for severity in (0.0, 0.3, 0.8):
+        degraded = degrade(photo, {"bad_white_balance": severity}, rng)
+        assert math.hypot(*degraded.cast) == pytest.approx(degraded.severities["bad_white_balance"], abs=1e-6)
+    colourless = degrade(photo, {"bad_white_balance": 0.8, "bad_saturation": -1.0}, rng)
+    assert math.isnan(colourless.severities["bad_white_balance"])
+    assert all(math.isnan(part) for part in colourless.cast)

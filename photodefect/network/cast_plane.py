@@ -22,8 +22,8 @@ CAST: Final = "bad_white_balance"
 STEP: Final = 0.25
 """Severity from one place to the next one, along a* and b*."""
 
-FARTHEST: Final = 1.2
-"""Places lie no farther from the centre than this."""
+FARTHEST: Final = 1 + STEP * 2**0.5
+"""Places lie no farther from the centre than this: all four around the largest cast are there."""
 
 SPREAD: Final = 0.2
 """Deviation of the severities that people would say of one place, about."""
@@ -71,12 +71,16 @@ def place_targets(casts: Tensor) -> Tensor:
     return targets * (~casts.isnan().any(1))[:, None]
 
 
+def mean_places(place_logits: Tensor) -> Tensor:
+    """Place logits (N, P, ...) -> expected (a*, b*), in severities, (N, 2, ...)."""
+    places = torch.tensor(PLACES, dtype=place_logits.dtype, device=place_logits.device)
+    return torch.einsum("np...,pc->nc...", place_logits.softmax(1), places)
+
+
 def cast_sizes(place_logits: Tensor) -> Tensor:
     """Place logits (N, P, ...) -> distance of the mean place from the centre (N, ...), in severities."""
-    places = torch.tensor(PLACES, dtype=place_logits.dtype, device=place_logits.device)
-    means = torch.einsum("np...,pc->nc...", place_logits.softmax(1), places)
     # A little is added so that there is a gradient at the centre.
-    return (means.square().sum(1) + 1e-8).sqrt()
+    return (mean_places(place_logits).square().sum(1) + 1e-8).sqrt()
 
 
 def cast_class_logits(defect: Defect, place_logits: Tensor) -> Tensor:

@@ -26,8 +26,8 @@ photos show, and would have one defect follow another."""
 MORE_TOLD: Final[Mapping[str, float]] = MappingProxyType(
     {
         "bad_exposure": 0.4,
-        "bad_white_balance": 0.6,
-        "bad_saturation": 0.8,
+        "bad_white_balance": 0.7,
+        "bad_saturation": 0.7,
         "noise": 0.7,
         "haze": 0.6,
         "bad_composition": 0.6,
@@ -42,8 +42,9 @@ OTHER_ALARMS: Final[Mapping[str, Alarms]] = MappingProxyType(
     {
         # Its scores leave room for fewer alarms.
         "bad_exposure": ((0.97, 0.29), (0.985, 0.49)),
-        # A frame of one colour looks like a cast, one of hardly any like a pale photo, more than most that are.
-        "bad_white_balance": ((0.975, 0.29), (0.99, 0.45)),
+        # Some of the synthesis' good photos are tinted, more than real good ones.
+        "bad_white_balance": ((0.9, 0.29), (0.97, 0.49)),
+        # A frame of hardly any colour looks like a pale photo, more than most that are.
         "bad_saturation": ((0.97, 0.29), (0.995, 0.45)),
         # Good photos of the synthesis are as noisy as a good camera's at dusk, real ones less.
         "noise": ((0.9, 0.29), (0.95, 0.49)),

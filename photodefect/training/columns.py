@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
@@ -25,6 +25,7 @@ class ColumnRecipe:
 
     Attributes:
         epochs: passes over the samples.
+        other_epochs: by defect key, another number of them.
         batch: samples a step.
         learning_rate: at the start; it falls to zero along a cosine.
         weight_decay: of AdamW.
@@ -38,6 +39,7 @@ class ColumnRecipe:
     weight_decay: float = 0.02
     largest_weight: float = 4.0
     seed: int = 0
+    other_epochs: Mapping[str, int] = field(default_factory=dict)
 
 
 def soft_targets(defect: Defect, severities: Tensor) -> Tensor:
@@ -119,31 +121,34 @@ def fit_columns(
         weights[defect] = torch.from_numpy(count)
         if defect.key in blind:
             _blind(column, blind[defect.key])
-    parameters = [p for column in columns.values() for p in column.parameters()]
-    optimizer = torch.optim.AdamW(parameters, recipe.learning_rate, weight_decay=recipe.weight_decay)
-    steps = -(-len(descriptors) // recipe.batch)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.epochs * steps)
-    generator = torch.Generator().manual_seed(recipe.seed)
+    passes = {defect: recipe.other_epochs.get(defect.key, recipe.epochs) for defect in columns}
     network.columns.train()
-    for epoch in range(recipe.epochs):
-        order = torch.randperm(len(descriptors), generator=generator)
-        sums = dict.fromkeys((defect.key for defect in columns), 0.0)
-        for rows in torch.split(order, recipe.batch):
-            batch = descriptors[rows].float()[:, :, None, None]
-            total = torch.zeros(())
-            for defect, column in columns.items():
-                places = casts is not None and column.in_plane
-                logits = (column.outputs(batch) if places else column.classify_descriptors(batch)).flatten(1)
-                cross_entropy = -(targets[defect][rows] * functional.log_softmax(logits, 1)).sum(1)
-                loss = (cross_entropy * weights[defect][rows]).mean()
-                sums[defect.key] += float(loss.detach())
-                total = total + loss
-            optimizer.zero_grad()
-            total.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
-        if on_epoch is not None:
-            on_epoch(epoch, {key: value / steps for key, value in sums.items()})
+    for epochs in sorted(set(passes.values())):
+        together = {defect: column for defect, column in columns.items() if passes[defect] == epochs}
+        parameters = [p for column in together.values() for p in column.parameters()]
+        optimizer = torch.optim.AdamW(parameters, recipe.learning_rate, weight_decay=recipe.weight_decay)
+        steps = -(-len(descriptors) // recipe.batch)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * steps)
+        generator = torch.Generator().manual_seed(recipe.seed)
+        for epoch in range(epochs):
+            order = torch.randperm(len(descriptors), generator=generator)
+            sums = dict.fromkeys((defect.key for defect in together), 0.0)
+            for rows in torch.split(order, recipe.batch):
+                batch = descriptors[rows].float()[:, :, None, None]
+                total = torch.zeros(())
+                for defect, column in together.items():
+                    places = casts is not None and column.in_plane
+                    logits = (column.outputs(batch) if places else column.classify_descriptors(batch)).flatten(1)
+                    cross_entropy = -(targets[defect][rows] * functional.log_softmax(logits, 1)).sum(1)
+                    loss = (cross_entropy * weights[defect][rows]).mean()
+                    sums[defect.key] += float(loss.detach())
+                    total = total + loss
+                optimizer.zero_grad()
+                total.backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+                schedule.step()
+            if on_epoch is not None:
+                on_epoch(epoch, {key: value / steps for key, value in sums.items()})
     network.columns.eval()
 
 

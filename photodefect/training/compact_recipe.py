@@ -76,6 +76,9 @@ in what is shown."""
 INDEPENDENT: Final = frozenset({"noise", "undesired_blur", "bad_composition"})
 """Defects that the columns learn apart from the others, with which people's photos have them more often than not."""
 
+LONGER: Final[Mapping[str, int]] = MappingProxyType({"bad_saturation": 6})
+"""Passes over the samples by defect key, of the columns of the whole photo."""
+
 LOWEST_PATCHES: Final[Mapping[str, float]] = MappingProxyType({"undesired_blur": 0.2})
 """Share of the patches that tell, those with the lowest scores; all of them where nothing is said. A photo that is
 sharp somewhere is so where it is meant to be, more often than not."""
@@ -97,7 +100,7 @@ class CompactSettings:
     Attributes:
         cache: what is cached of each photo.
         holistic: how the columns of the holistic network are trained; briefly, for what they learn of synthetic
-            defects after that makes them worse on real ones.
+            defects after that makes them worse on real ones. How much colour a photo had is learnt for longer.
         patches: how those of the patch network are trained.
         holistic_share: weight of the holistic score by defect.
         validation: one of so many photos is held out for calibration.
@@ -105,7 +108,7 @@ class CompactSettings:
     """
 
     cache: CacheSettings = field(default_factory=CacheSettings)
-    holistic: ColumnRecipe = field(default_factory=lambda: ColumnRecipe(epochs=3, batch=256))
+    holistic: ColumnRecipe = field(default_factory=lambda: ColumnRecipe(epochs=3, batch=256, other_epochs=LONGER))
     patches: ColumnRecipe = field(default_factory=lambda: ColumnRecipe(epochs=3, batch=512))
     holistic_share: Mapping[str, float] = field(default_factory=lambda: HOLISTIC_SHARE)
     validation: int = 10
