@@ -27,7 +27,7 @@ from scipy.optimize import lsq_linear, minimize
 
 from photodefect.defects import BY_KEY, KEYS, Defect
 from photodefect.errors import DataError
-from photodefect.labels import CsvTable, read_severity, read_table
+from photodefect.labels import CsvTable, identity_of, read_severity, read_table
 from photodefect.profiles.profile import Curve
 from photodefect.ranking import DEFAULT_MEAN_SHARE
 from photodefect.records import Diagnosis
@@ -103,9 +103,10 @@ def read_ratings(path: Path) -> list[Rating]:
         name = cells["path"]
         if not name:
             raise DataError(f"{where}: no path. Every row needs one.")
-        if name in first:
-            raise DataError(f"{where}: {name!r} is in row {first[name]} already. Keep one row a photo.")
-        first[name] = row
+        photo = identity_of(name)
+        if photo in first:
+            raise DataError(f"{where}: {name!r} is in row {first[photo]} already. Keep one row a photo.")
+        first[photo] = row
         given = {key: read_severity(cells[key], BY_KEY[key], where) for key in rated}
         severities = {key: value for key, value in given.items() if not math.isnan(value)}
         liking = _stars(cells[stars], where) if stars else _keep(cells[keep], where) if keep else None

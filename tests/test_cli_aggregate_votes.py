@@ -89,7 +89,7 @@ def test_the_votes_and_what_is_obvious_are_never_the_target(votes: Path, tmp_pat
         for force in ([], ["--force"]):
             result = run(votes, "--obvious", obvious, "-o", target, *force)
             assert result.exit_code == 2
-            message = f"{target} holds {held} and is never written to. Name another file for the labels."
+            message = f"{target} holds {held} and is never written to. Name another file."
             assert message in result.stderr
         assert target.read_text() == before
 

@@ -150,8 +150,11 @@ def test_a_model_is_evaluated_straight_from_the_photos(samples: Path, random_mod
         (["p.csv", "--labels", "nowhere.csv"], "nowhere.csv can't be read"),
         (["p.csv", "--labels", "l.csv", "--html", "-"], "same place"),
         (["p.csv", "--labels", "l.csv", "--group", "digital"], "is not GROUP=START"),
-        (["p.csv", "--labels", "l.csv", "-o", "p.csv", "--force"], "never written to"),
-        (["p.csv", "--labels", "l.csv", "-o", "l.csv"], "is there already"),
+        (
+            ["p.csv", "--labels", "l.csv", "-o", "p.csv", "--force"],
+            "p.csv holds the predictions and is never written to",
+        ),
+        (["p.csv", "--labels", "l.csv", "-o", "l.csv"], "l.csv holds the ground truth and is never written to"),
     ],
 )
 def test_wrong_usage_is_told_and_exits_with_2(

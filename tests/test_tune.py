@@ -41,6 +41,7 @@ def test_ratings_are_severities_stars_or_keep_and_reject(tmp_path: Path) -> None
         ("path,keep\na,maybe\n", "row 2: 'maybe' is neither 'keep' nor 'reject'"),
         ("path,noise\na,-0.1\n", "row 2: noise is -0.1, outside 0..1"),
         ("path,stars\na,3\na,4\n", "row 3: 'a' is in row 2 already"),
+        ("path,stars\na,3\n./a,4\n", "row 3: './a' is in row 2 already"),
         ("path,stars\n,3\n", "row 2: no path"),
         ("path,stars\na,\n", "all ratings are empty"),
     ],

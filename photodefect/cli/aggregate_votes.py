@@ -10,8 +10,7 @@ import typer
 from photodefect.cli.console import note
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.options import Quiet, ReplaceOutput
-from photodefect.cli.output import STDOUT, check_output, open_output
-from photodefect.errors import DataError
+from photodefect.cli.output import check_output, open_output
 
 if TYPE_CHECKING:
     from photodefect.votes import GroundTruth, RawVotes
@@ -57,9 +56,7 @@ def aggregate_votes(
     from photodefect.labels import write_labels  # noqa: PLC0415
     from photodefect.votes import aggregate, read_votes  # noqa: PLC0415
 
-    _spare(output, votes, "the votes")
-    _spare(output, obvious, "what is obvious")
-    check_output(output, force=force)
+    check_output(output, force=force, read={votes: "the votes"} | ({obvious: "what is obvious"} if obvious else {}))
     raw = read_votes(votes, obvious)
     truth = aggregate(raw, least_accuracy=least_accuracy, votes_wanted=votes_wanted)
     with open_output(output, force=force, errors="surrogateescape") as stream:
@@ -67,14 +64,6 @@ def aggregate_votes(
     if not quiet:
         _summarize(raw, truth, votes_wanted)
     raise typer.Exit(ExitCode.SOME_FAILED if truth.empty else ExitCode.DONE)
-
-
-def _spare(output: Path | None, source: Path | None, what: str) -> None:
-    """Refuse to replace a file that is read, with or without ``--force``."""
-    if source is None or output is None or output == STDOUT:
-        return
-    if output.is_file() and source.exists() and output.samefile(source):
-        raise DataError(f"{output} holds {what} and is never written to. Name another file for the labels.")
 
 
 def _summarize(raw: RawVotes, truth: GroundTruth, votes_wanted: int) -> None:

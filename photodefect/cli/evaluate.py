@@ -116,9 +116,9 @@ def evaluate(
     if labels is None and benchmark is None:
         raise typer.BadParameter("name ground truth by --labels, --benchmark or both", param_hint="--labels")
     groups = _groups(group or [])
-    originals = [source, *(str(path) for path in (labels, benchmark) if path is not None)]
+    truth = {path: "the ground truth" for path in (labels, benchmark) if path is not None}
     for target in (output, html):
-        check_output(target, force=force, originals=originals)
+        check_output(target, force=force, read={Path(source): "the predictions"} | truth)
     if html is not None and (html == output or (html == STDOUT and output is None)):
         raise typer.BadParameter("the page and the report can't go to the same place", param_hint="--html")
 

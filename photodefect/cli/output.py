@@ -5,15 +5,18 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from types import MappingProxyType
+from typing import Final, TextIO
 
 from photodefect.errors import DataError
 from photodefect.parts import clear_leftovers, lock, part_of
 
 STDOUT = Path("-")
+
+_NOTHING: Final[Mapping[Path, str]] = MappingProxyType({})
 
 
 @contextmanager
@@ -82,19 +85,25 @@ def open_growing(path: Path | None, *, force: bool, errors: str, encoding: str =
         yield stream
 
 
-def check_output(path: Path | None, *, force: bool, originals: Sequence[str] = ()) -> None:
+def check_output(
+    path: Path | None, *, force: bool, originals: Sequence[str] = (), read: Mapping[Path, str] = _NOTHING
+) -> None:
     """Refuse a target before any work is done for it.
 
     Args:
         path: the target.
         force: it may be replaced if it is there.
         originals: photos; none of them may be the target, ``force`` or not.
+        read: other files of which that holds, and what each of them holds.
 
     Raises:
-        DataError: as :func:`open_output`, or the target is one of the originals.
+        DataError: as :func:`open_output`, or the target is one of the originals, or of the files that are read.
     """
     if path is None or path == STDOUT:
         return
+    for source, what in read.items():
+        if path.is_file() and source.exists() and path.samefile(source):
+            raise DataError(f"{path} holds {what} and is never written to. Name another file.")
     if path.is_file() and not force:
         raise DataError(f"{path} is there already; --force replaces it")
     if path.is_file() and any(Path(photo).exists() and path.samefile(photo) for photo in originals):

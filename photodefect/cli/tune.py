@@ -84,7 +84,7 @@ def tune(
             raise DataError(f"{message}. Rate more photos, or give --anyway")
         note(message, "yellow")
     target = _target(output, save_as)
-    check_output(target, force=force, originals=[str(ratings)])
+    check_output(target, force=force, read={ratings: "the ratings"})
     folder = images if images is not None else ratings.parent
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder. Name the folder that the paths of {ratings} start from.")
