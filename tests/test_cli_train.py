@@ -33,6 +33,7 @@ from photodefect.training.checkpoint import checkpoints
 from photodefect.training.compact_recipe import CompactSettings
 from photodefect.training.listener import StepReport
 from photodefect.training.progress import TrainingProgress
+from photodefect.training.samples import LeftOut
 from photodefect.training.settings import RECIPES
 
 QUICK = ("--init", "random", "--batch", "1", "--steps", "2", "--device", "cpu")
@@ -391,7 +392,9 @@ def test_the_compact_recipe_follows_the_options_that_it_has(
     labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[CompactSettings] = []
-    monkeypatch.setattr(compact_recipe, "train_compact", lambda *places, **_options: told.append(places[3]) or {})
+    monkeypatch.setattr(
+        compact_recipe, "train_compact", lambda *places, **_options: told.append(places[3]) or LeftOut()
+    )
     recipe = ("--recipe", "compact", "--synthesize", labels.parent, "-o", tmp_path / "run")
     meant = ("--network", "lite0", "--init", "imagenet", "--inputs", "both", "--device", "cpu", "--resume", "auto")
     own = ("--any-source", "--variants", "3", "--rebalanced", "0.25", "--seed", "5", "--workers", "1", "--quiet")
@@ -406,7 +409,9 @@ def test_the_compact_recipe_replaces_nothing_but_what_it_left_itself(
     labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = []
-    monkeypatch.setattr(compact_recipe, "train_compact", lambda *places, **_options: written.append(places[2]) or {})
+    monkeypatch.setattr(
+        compact_recipe, "train_compact", lambda *places, **_options: written.append(places[2]) or LeftOut()
+    )
     model, features = tmp_path / "model", tmp_path / "model" / "training" / "features"
     recipe = ("--recipe", "compact", "--synthesize", labels.parent, "-o")
     features.mkdir(parents=True)
