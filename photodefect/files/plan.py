@@ -152,23 +152,30 @@ class _Planner:
         """The files that share a stem, with what they look like; photos that can't go are noted as skipped."""
         units: dict[tuple[Path, str, int], dict[Path, Fingerprint]] = defaultdict(dict)
         assigned: set[Path] = set()
+        namesakes: dict[Path, Path] = {}
         for photo in photos:
             if photo in assigned:
                 continue
             key = (photo.parent, photo.stem.casefold(), 0)
             for number in count(1):
-                if photo.name.casefold() not in {path.name.casefold() for path in units[key]}:
+                if _key(photo.name) not in {_key(path.name) for path in units[key]}:
                     break
                 key = (photo.parent, photo.stem, number)  # differs in nothing but case: a shot of its own
+            files = {_key(path.name): path for path in (*units[key], photo)}
             try:
-                files = [photo, *(path for path in self._index.companions(photo) if path not in assigned)]
-                units[key] |= {path: self._look(path) for path in files}
+                for path in self._index.companions(photo):
+                    if path not in assigned and files.setdefault(_key(path.name), path) != path:
+                        namesakes[path] = files[_key(path.name)]  # it goes with a shot of its own, if with any
+                units[key] |= {path: self._look(path) for path in files.values() if path not in assigned}
             except OSError as error:
                 self._skipped.append(Skipped(photo, f"it is out of reach: {error.strerror or error}"))
             except _UnfitError as error:
                 self._skipped.append(Skipped(photo, str(error)))
             else:
-                assigned.update(files)
+                assigned.update(files.values())
+        for path, other in namesakes.items():
+            if path not in assigned and path not in self._photos:
+                self._skipped.append(Skipped(path, f"its name differs from {other.name} in nothing but case"))
         return [list(unit.items()) for unit in units.values() if unit]
 
     def _look(self, path: Path) -> Fingerprint:
