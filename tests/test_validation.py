@@ -16,9 +16,10 @@ from photodefect.errors import ModelError
 from photodefect.network.manifest import Calibration, Manifest, Normalization, Weighting
 from photodefect.network.model import Model, save_model
 from photodefect.network.registry import NETWORKS
+from photodefect.training.calibration import reference_quantiles
 from photodefect.training.initial import initial_network, needs_standardization, standardize
 from photodefect.training.samples import Batch, SampleReader
-from photodefect.training.validation import Seen, fitted_calibrations, look_at, reference_quantiles, see
+from photodefect.training.validation import Seen, fitted_calibrations, look_at, see
 
 MATRICES = {key: torch.eye(BY_KEY[key].class_count) for key in KEYS}
 

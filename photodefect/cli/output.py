@@ -9,14 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, TextIO
+from typing import TextIO
 
 from photodefect.errors import DataError
 from photodefect.parts import clear_leftovers, lock, part_of
 
 STDOUT = Path("-")
-
-_NOTHING: Final[Mapping[Path, str]] = MappingProxyType({})
 
 
 @contextmanager
@@ -86,7 +84,11 @@ def open_growing(path: Path | None, *, force: bool, errors: str, encoding: str =
 
 
 def check_output(
-    path: Path | None, *, force: bool, originals: Sequence[str] = (), read: Mapping[Path, str] = _NOTHING
+    path: Path | None,
+    *,
+    force: bool,
+    originals: Sequence[str] = (),
+    read: Mapping[Path, str] = MappingProxyType({}),
 ) -> None:
     """Refuse a target before any work is done for it.
 

@@ -43,7 +43,7 @@ PLACES: Final = tuple((column * STEP, row * STEP) for column, row in _GRID)
 @cache
 def _index() -> Tensor:
     """(2R + 1, 2R + 1), index of the place by column and row; of the centre where there is none."""
-    side = 2 * _REACH + 2
+    side = 2 * _REACH + 1
     index = torch.full((side, side), _GRID.index((0, 0)))
     for place, (column, row) in enumerate(_GRID):
         index[column + _REACH, row + _REACH] = place
@@ -61,11 +61,11 @@ def place_targets(casts: Tensor) -> Tensor:
     """
     position = casts.nan_to_num(0.0) / STEP + _REACH
     low = position.floor().long()
-    high = position - low
+    beyond = position - low
     targets = torch.zeros(len(casts), len(PLACES))
     for right in (0, 1):
         for up in (0, 1):
-            shares = (high[:, 0] if right else 1 - high[:, 0]) * (high[:, 1] if up else 1 - high[:, 1])
+            shares = (beyond[:, 0] if right else 1 - beyond[:, 0]) * (beyond[:, 1] if up else 1 - beyond[:, 1])
             places = _index()[low[:, 0] + right, low[:, 1] + up]
             targets.scatter_add_(1, places[:, None], shares[:, None])
     return targets * (~casts.isnan().any(1))[:, None]

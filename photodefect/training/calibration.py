@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
 from photodefect.defects import Defect
-from photodefect.network.manifest import Calibration
+from photodefect.network.manifest import QUANTILES, Calibration
 
 LEAST_GOOD = 20
 """Fewer good photos than this say nothing about false alarms."""
@@ -52,8 +52,35 @@ OTHER_ALARMS: Final[Mapping[str, Alarms]] = MappingProxyType(
 )
 """Where others hold, by defect key."""
 
+BARELY: Final = 0.3
+"""A photo without a severity above this counts as good when false alarms are looked at."""
+
 FREE = 0.1
 """So far above the scores of good photos no severity is held back any more."""
+
+
+def good_photos(severities: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which photos, (N,), have no defect worth mentioning, by their severities, (N, 7), NaN where unknown."""
+    good: NDArray[np.bool_] = np.all(np.nan_to_num(np.abs(severities)) <= BARELY, axis=1)
+    return good
+
+
+def reference_quantiles(
+    calibration: Calibration | None, raw: NDArray[np.float32], *, digits: int = 6
+) -> tuple[float, ...]:
+    """The quantiles 0 … 100 % of the absolute severities of photos: what percentiles are told by.
+
+    Args:
+        calibration: of the defect; None leaves the scores as they are.
+        raw: combined scores of the photos, (N,) with N > 0.
+        digits: decimals.
+
+    Returns:
+        101 ascending numbers.
+    """
+    severities = raw if calibration is None else np.interp(raw, calibration.raw, calibration.severity)
+    quantiles = np.quantile(np.abs(severities), np.linspace(0, 1, QUANTILES))
+    return tuple(float(value) for value in quantiles.clip(0, 1).round(digits))
 
 
 def fit_calibration(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -122,34 +122,49 @@ def fit_columns(
         if defect.key in blind:
             _blind(column, blind[defect.key])
     passes = {defect: recipe.other_epochs.get(defect.key, recipe.epochs) for defect in columns}
+    # Without casts all columns are compared by class.
+    compared = CompactColumn.classify_descriptors if casts is None else CompactColumn.outputs
     network.columns.train()
     for epochs in sorted(set(passes.values())):
         together = {defect: column for defect, column in columns.items() if passes[defect] == epochs}
+
+        def losses(rows: Tensor, together: Mapping[Defect, CompactColumn] = together) -> dict[str, Tensor]:
+            batch = descriptors[rows].float()[:, :, None, None]
+            found = {}
+            for defect, column in together.items():
+                logits = compared(column, batch).flatten(1)
+                cross_entropy = -(targets[defect][rows] * functional.log_softmax(logits, 1)).sum(1)
+                found[defect.key] = (cross_entropy * weights[defect][rows]).mean()
+            return found
+
         parameters = [p for column in together.values() for p in column.parameters()]
-        optimizer = torch.optim.AdamW(parameters, recipe.learning_rate, weight_decay=recipe.weight_decay)
-        steps = -(-len(descriptors) // recipe.batch)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * steps)
-        generator = torch.Generator().manual_seed(recipe.seed)
-        for epoch in range(epochs):
-            order = torch.randperm(len(descriptors), generator=generator)
-            sums = dict.fromkeys((defect.key for defect in together), 0.0)
-            for rows in torch.split(order, recipe.batch):
-                batch = descriptors[rows].float()[:, :, None, None]
-                total = torch.zeros(())
-                for defect, column in together.items():
-                    places = casts is not None and column.in_plane
-                    logits = (column.outputs(batch) if places else column.classify_descriptors(batch)).flatten(1)
-                    cross_entropy = -(targets[defect][rows] * functional.log_softmax(logits, 1)).sum(1)
-                    loss = (cross_entropy * weights[defect][rows]).mean()
-                    sums[defect.key] += float(loss.detach())
-                    total = total + loss
-                optimizer.zero_grad()
-                total.backward()  # type: ignore[no-untyped-call]
-                optimizer.step()
-                schedule.step()
-            if on_epoch is not None:
-                on_epoch(epoch, {key: value / steps for key, value in sums.items()})
+        _descend(parameters, losses, len(descriptors), replace(recipe, epochs=epochs), on_epoch)
     network.columns.eval()
+
+
+def _descend(
+    parameters: Sequence[Tensor],
+    losses: Callable[[Tensor], dict[str, Tensor]],
+    count: int,
+    recipe: ColumnRecipe,
+    on_epoch: Callable[[int, dict[str, float]], None] | None,
+) -> None:
+    """Make the sum of the losses of some of ``count`` samples, by their numbers, small."""
+    optimizer = torch.optim.AdamW(parameters, recipe.learning_rate, weight_decay=recipe.weight_decay)
+    steps = -(-count // recipe.batch)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.epochs * steps)
+    generator = torch.Generator().manual_seed(recipe.seed)
+    for epoch in range(recipe.epochs):
+        sums: dict[str, float] = {}
+        for rows in torch.split(torch.randperm(count, generator=generator), recipe.batch):
+            found = losses(rows)
+            optimizer.zero_grad()
+            torch.stack(list(found.values())).sum().backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            schedule.step()
+            sums = {key: sums.get(key, 0.0) + float(loss.detach()) for key, loss in found.items()}
+        if on_epoch is not None:
+            on_epoch(epoch, {key: value / steps for key, value in sums.items()})
 
 
 def _blind(column: CompactColumn, unseen: Tensor) -> None:

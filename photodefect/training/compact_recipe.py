@@ -23,11 +23,11 @@ from torch import Tensor
 from photodefect.defects import DEFECTS, KEYS
 from photodefect.errors import DataError
 from photodefect.network.compact import MEMBERS, CompactColumn, CompactTrunk, describe
-from photodefect.network.manifest import Calibration, Manifest, Normalization, Weighting
+from photodefect.network.manifest import Manifest, Normalization, Weighting
 from photodefect.network.model import save_model
 from photodefect.network.multicolumn import MultiColumnNetwork, expected_severity
 from photodefect.network.registry import KINDS, NETWORKS, Kind, build_network
-from photodefect.training.calibration import fit_calibration
+from photodefect.training.calibration import fit_calibration, good_photos, reference_quantiles
 from photodefect.training.columns import ColumnRecipe, compact_column, fit_columns, merged
 from photodefect.training.features import AREAS, CacheSettings, cache_features, photo_of, shard_files, unfit_source
 from photodefect.training.imagenet import load_imagenet_trunk
@@ -88,9 +88,6 @@ HUMAN_SCALE: Final[Mapping[str, float]] = MappingProxyType({"noise": 2.0})
 
 Report: TypeAlias = Callable[[str, int | None], None]
 """Told a line, and the number of photos whose features are cached (None when that is over)."""
-
-BARELY: Final = 0.3
-"""A photo without a severity above this counts as good when false alarms are looked at."""
 
 
 @dataclass(frozen=True)
@@ -396,7 +393,7 @@ def calibrated_manifest(
     holistic = scores(networks["holistic"], samples.holistic[samples.scene])
     patches = scores(networks["patches"], samples.patches.reshape(-1, width))
     severities = samples.severities
-    good = np.all(np.nan_to_num(np.abs(severities)) <= BARELY, axis=1)
+    good = good_photos(severities)
     natural = samples.natural
     combination, calibration, reference = {}, {}, {}
     for index, defect in enumerate(DEFECTS):
@@ -409,7 +406,9 @@ def calibrated_manifest(
         calibration[defect.key] = fit_calibration(
             defect, raw, np.clip(severities[:, index] * HUMAN_SCALE.get(defect.key, 1.0), -1, 1), good
         )
-        reference[defect.key] = reference_quantiles(calibration[defect.key], raw[natural] if natural.any() else raw)
+        reference[defect.key] = reference_quantiles(
+            calibration[defect.key], raw[natural] if natural.any() else raw, digits=4
+        )
     return Manifest(
         name=name,
         version=version,
@@ -419,9 +418,3 @@ def calibrated_manifest(
         calibration=calibration,
         reference=reference,
     )
-
-
-def reference_quantiles(calibration: Calibration, raw: NDArray[np.float32]) -> tuple[float, ...]:
-    """Quantiles 0 to 100 % of the absolute calibrated severity."""
-    severities = np.abs(np.interp(raw, calibration.raw, calibration.severity))
-    return tuple(float(value) for value in np.round(np.quantile(severities, np.linspace(0, 1, 101)), 4))

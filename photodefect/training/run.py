@@ -28,6 +28,7 @@ from photodefect.network.manifest import MANIFEST_FILE, Calibration, Manifest, N
 from photodefect.network.model import Model, load_model, load_tensors, save_model
 from photodefect.network.multicolumn import MultiColumnNetwork
 from photodefect.network.registry import KINDS, NETWORKS, Kind, build_network
+from photodefect.training.calibration import reference_quantiles
 from photodefect.training.checkpoint import Checkpoint, checkpoints, kind_of, load_checkpoint, write_whole
 from photodefect.training.initial import initial_network
 from photodefect.training.listener import Listener
@@ -37,7 +38,7 @@ from photodefect.training.samples import LeftOut, SampleReader
 from photodefect.training.settings import SettingError, Settings, first_difference
 from photodefect.training.split import held_out
 from photodefect.training.team import ALONE, Team
-from photodefect.training.validation import fitted_calibrations, reference_quantiles, see
+from photodefect.training.validation import fitted_calibrations, see
 
 WORK_FOLDER: Final = "training"
 SETTINGS_FILE: Final = "settings.json"

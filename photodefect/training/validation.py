@@ -14,12 +14,11 @@ from torch import Tensor
 
 from photodefect.defects import DEFECTS, KEYS
 from photodefect.infogain import class_counts, classes_of
-from photodefect.network.manifest import QUANTILES, Calibration
+from photodefect.network.manifest import Calibration
 from photodefect.network.model import Model
 from photodefect.network.multicolumn import MultiColumnNetwork, expected_severity
 from photodefect.network.registry import Kind
-from photodefect.training.calibration import LEAST_GOOD, fit_calibration
-from photodefect.training.compact_recipe import BARELY
+from photodefect.training.calibration import LEAST_GOOD, fit_calibration, good_photos
 from photodefect.training.losses import defect_losses
 from photodefect.training.samples import Batch, Cuts, SampleReader
 from photodefect.training.settings import Loss
@@ -155,7 +154,7 @@ def fitted_calibrations(seen: Seen, keys: Collection[str]) -> dict[str, Calibrat
     Returns:
         By defect key; defects that too little is known about are left out.
     """
-    good = np.all(np.nan_to_num(np.abs(seen.severities)) <= BARELY, axis=1)
+    good = good_photos(seen.severities)
     fitted = {}
     for column, defect in enumerate(DEFECTS):
         severities = seen.severities[:, column]
@@ -167,21 +166,6 @@ def fitted_calibrations(seen: Seen, keys: Collection[str]) -> dict[str, Calibrat
         if all(np.any((side >= low - 0.05) & (side < high - 0.05)) for side in sides for low, high in BANDS):
             fitted[defect.key] = fit_calibration(defect, seen.raw[defect.key], severities, good)
     return fitted
-
-
-def reference_quantiles(calibration: Calibration | None, raw: NDArray[np.float32]) -> tuple[float, ...]:
-    """The quantiles 0 … 100 % of the absolute severities of photos: what percentiles are told by.
-
-    Args:
-        calibration: of the defect; None leaves the scores as they are.
-        raw: combined scores of the photos, (N,) with N > 0.
-
-    Returns:
-        101 ascending numbers.
-    """
-    severities = raw if calibration is None else np.interp(raw, calibration.raw, calibration.severity)
-    quantiles = np.quantile(np.abs(severities), np.linspace(0, 1, QUANTILES))
-    return tuple(float(value) for value in quantiles.clip(0, 1).round(6))
 
 
 def _diagnosed(reader: SampleReader, members: Sequence[int], kind: Kind) -> Iterator[tuple[int, Cuts]]:
