@@ -83,4 +83,7 @@ PATCH_DEFECTS: tuple[Defect, ...] = tuple(defect for defect in DEFECTS if defect
 
 KEYS: tuple[str, ...] = tuple(defect.key for defect in DEFECTS)
 
+IN_PLANE: tuple[str, ...] = ("bad_exposure", "bad_white_balance")
+"""Keys of the defects that go wrong in a direction: towards too little or too much light, or towards a colour."""
+
 BY_KEY: dict[str, Defect] = {defect.key: defect for defect in DEFECTS}

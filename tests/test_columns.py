@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from photodefect.defects import BY_KEY, DEFECTS, KEYS
-from photodefect.network.cast_plane import CAST, mean_places
+from photodefect.defects import BY_KEY, DEFECTS, IN_PLANE, KEYS
 from photodefect.network.multicolumn import expected_severity
+from photodefect.network.planes import mean_places
 from photodefect.network.registry import build_network
 from photodefect.training.columns import (
     ColumnRecipe,
@@ -69,20 +69,22 @@ def test_columns_learn_what_a_descriptor_tells() -> None:
         assert np.corrcoef(predicted, severities[500:, KEYS.index(defect.key)])[0, 1] > 0.9
 
 
-def test_casts_teach_the_column_of_white_balance_towards_what_a_photo_is_cast() -> None:
+@pytest.mark.parametrize("key", IN_PLANE)
+def test_places_teach_a_column_in_which_direction_a_photo_is_wrong(key: str) -> None:
     network = build_network("lite0", "patches")
-    column = compact_column(network, CAST)
+    column = compact_column(network, key)
     generator = np.random.default_rng(0)
-    casts = generator.uniform(-0.7, 0.7, (600, 2)).astype(np.float32)
-    casts[450:500] = np.nan
-    severities = np.full((600, len(KEYS)), 0.5, np.float32)  # tells nothing: only casts do
+    places = generator.uniform(-0.7, 0.7, (600, len(IN_PLANE), 2)).astype(np.float32)
+    places[450:500] = np.nan
+    own = places[:, IN_PLANE.index(key)]
+    severities = np.full((600, len(KEYS)), 0.5, np.float32)  # tells nothing: only places do
     descriptors = torch.zeros(600, column.hidden.in_channels)
-    descriptors[:, :20] = torch.from_numpy(np.nan_to_num(casts)).repeat(1, 10)
+    descriptors[:, :20] = torch.from_numpy(np.nan_to_num(own)).repeat(1, 10)
     recipe = ColumnRecipe(epochs=15, batch=50, learning_rate=3e-3)
-    fit_columns(network, descriptors[:500], severities[:500], recipe, casts=casts[:500])
+    fit_columns(network, descriptors[:500], severities[:500], recipe, places=places[:500])
     with torch.inference_mode():
-        places = mean_places(column.outputs(descriptors[500:, :, None, None]).flatten(1)).numpy()
-    for predicted, true in zip(places.T, casts[500:].T, strict=True):
+        found = mean_places(column.outputs(descriptors[500:, :, None, None]).flatten(1)).numpy()
+    for predicted, true in zip(found.T, own[500:].T, strict=True):
         assert np.corrcoef(predicted, true)[0, 1] > 0.9
 
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from photodefect import Diagnoser
 from photodefect.cli import app
-from photodefect.defects import KEYS
+from photodefect.defects import IN_PLANE, KEYS
 from photodefect.errors import DataError
 from photodefect.network.compact import CompactTrunk
 from photodefect.network.multicolumn import STRIDE
@@ -239,9 +239,12 @@ def test_crops_are_held_out_with_their_photo() -> None:
 
 def test_a_dark_frame_looks_worse_exposed_than_an_ordinary_one() -> None:
     ordinary = np.full((8, 8, 3), 107, np.uint8)  # L* 45
-    assert seen_exposure(0.0, ordinary) == pytest.approx(0.0, abs=0.01)
-    assert seen_exposure(0.0, np.zeros((8, 8, 3), np.uint8)) == pytest.approx(0.4)
-    assert seen_exposure(1.0, ordinary) == 1.0
+    black, white = np.zeros((8, 8, 3), np.uint8), np.full((8, 8, 3), 255, np.uint8)
+    assert seen_exposure((0.0, 0.0), ordinary) == pytest.approx((0.0, 0.0), abs=0.01)
+    assert seen_exposure((0.0, 0.0), black) == pytest.approx((-0.4, 0.0))
+    assert seen_exposure((0.0, 0.0), white) == pytest.approx((0.4, 0.0), abs=1e-3)
+    assert seen_exposure((0.0, 0.5), black) == pytest.approx((0.0, 0.7))
+    assert seen_exposure((1.0, 0.0), ordinary) == (1.0, 0.0)
     assert features.ORDINARY == 45.0
 
 
@@ -274,12 +277,13 @@ def test_reduced_photos_teach_patches_no_noise_no_blur_and_parts_no_exposure(cle
         assert np.isnan(labels[slice(*zooms), KEYS.index("bad_exposure")]).all()
         assert np.isnan(labels[zooms[0] : smears[1], KEYS.index("bad_composition")]).all()
         assert not np.isnan(labels[slice(*whole), KEYS.index("bad_exposure")]).any()
-    assert len(samples.pieces) == len(samples.piece_severities) == len(samples.piece_casts)
-    for severities, casts in (
-        (samples.holistic_severities, samples.holistic_casts),
-        (samples.piece_severities, samples.piece_casts),
+    assert len(samples.pieces) == len(samples.piece_severities) == len(samples.piece_places)
+    for severities, places in (
+        (samples.holistic_severities, samples.holistic_places),
+        (samples.piece_severities, samples.piece_places),
     ):
-        np.testing.assert_allclose(np.hypot(*casts.T), severities[:, KEYS.index("bad_white_balance")], atol=1e-6)
+        distances = np.linalg.norm(places, axis=2)
+        np.testing.assert_allclose(distances, severities[:, [KEYS.index(key) for key in IN_PLANE]], atol=1e-6)
     assert np.isnan(samples.piece_severities[:, KEYS.index("noise")]).any()
     blurred = samples.holistic_severities[~samples.held][6::7, KEYS.index("undesired_blur")]
     assert (blurred > 0.5).all()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from photodefect.defects import DEFECTS, KEYS
+from photodefect.defects import DEFECTS, IN_PLANE, KEYS
 from photodefect.synthesis import white_balance
 from photodefect.synthesis.colour import lab
 from photodefect.synthesis.degrade import degrade
@@ -179,11 +179,32 @@ def test_a_cast_goes_where_a_grey_card_goes(seed: int) -> None:
     assert (direction[0] * a + direction[1] * b) / math.hypot(a, b) > 0.95
 
 
-def test_the_cast_is_as_long_as_its_severity_and_unknown_where_that_is(photo: NDArray[np.uint8]) -> None:
+@pytest.mark.parametrize("key", IN_PLANE)
+def test_a_place_is_as_far_from_the_centre_as_the_defect_is_severe(photo: NDArray[np.uint8], key: str) -> None:
     rng = np.random.default_rng(0)
     for severity in (0.0, 0.3, 0.8):
-        degraded = degrade(photo, {"bad_white_balance": severity}, rng)
-        assert math.hypot(*degraded.cast) == pytest.approx(degraded.severities["bad_white_balance"], abs=1e-6)
+        degraded = degrade(photo, {key: severity}, rng)
+        assert set(degraded.places) == set(IN_PLANE)
+        assert math.hypot(*degraded.places[key]) == pytest.approx(degraded.severities[key], abs=1e-6)
+        assert all(degraded.places[other] == (0.0, 0.0) for other in IN_PLANE if other != key)
+
+
+def test_exposure_lies_where_light_lacks_or_is_too_much(photo: NDArray[np.uint8]) -> None:
+    before = float(photo.mean())
+    seen = set()
+    for seed in range(12):
+        degraded = degrade(photo, {"bad_exposure": 0.7}, np.random.default_rng(seed), camera=False)
+        light, both = degraded.places["bad_exposure"]
+        if both:
+            assert (light, both) == (0.0, pytest.approx(0.7))
+        else:
+            assert light * (float(degraded.pixels.mean()) - before) > 0
+        seen.add(np.sign(light))
+    assert {-1, 1} <= seen
+
+
+def test_a_cast_without_colour_has_no_place(photo: NDArray[np.uint8]) -> None:
+    rng = np.random.default_rng(0)
     colourless = degrade(photo, {"bad_white_balance": 0.8, "bad_saturation": -1.0}, rng)
     assert math.isnan(colourless.severities["bad_white_balance"])
-    assert all(math.isnan(part) for part in colourless.cast)
+    assert all(math.isnan(part) for part in colourless.places["bad_white_balance"])

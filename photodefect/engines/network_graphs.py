@@ -14,9 +14,9 @@ from photodefect.engines.graph import Graph, Value, chain, conv_norm, convolutio
 from photodefect.engines.graph_files import INPUT, MEAN, ORDER, OUTPUT, SCALE
 from photodefect.engines.statistics_graph import statistics
 from photodefect.network import compact, googlenet
-from photodefect.network.cast_plane import PLACES, SPREAD
 from photodefect.network.lite0 import Block
 from photodefect.network.multicolumn import INPUT_SIDE, Column, MultiColumnNetwork
+from photodefect.network.planes import PLACES, SPREAD
 
 
 class NetworkGraph(NamedTuple):
@@ -126,11 +126,11 @@ def _compact_logits(graph: Graph, column: compact.CompactColumn, descriptors: Va
     standardized = graph("Div", centred, graph.weight(column.deviation))
     clipped = graph("Clip", standardized, graph.constant(-compact.EXTREME), graph.constant(compact.EXTREME))
     outputs = convolution(graph, column.classes, graph("Relu", convolution(graph, column.hidden, clipped)))
-    return _cast_class_logits(graph, column.defect, outputs) if column.in_plane else outputs
+    return _place_class_logits(graph, column.defect, outputs) if column.in_plane else outputs
 
 
-def _cast_class_logits(graph: Graph, defect: Defect, logits: Value) -> Value:
-    """See :func:`photodefect.network.cast_plane.cast_class_logits`: (N, P, 1, 1) -> (N, K)."""
+def _place_class_logits(graph: Graph, defect: Defect, logits: Value) -> Value:
+    """See :func:`photodefect.network.planes.place_class_logits`: (N, P, 1, 1) -> (N, K)."""
     means = graph("MatMul", graph("Softmax", graph("Flatten", logits), axis=1), graph.constant(PLACES))
     sizes = graph("ReduceL2", means, axes=[1], keepdims=1)
     away = graph("Sub", sizes, graph.constant([defect.class_centres]))

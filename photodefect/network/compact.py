@@ -18,10 +18,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from photodefect.defects import DEFECTS, PATCH_DEFECTS, Defect
-from photodefect.network.cast_plane import CAST, PLACES, cast_class_logits
+from photodefect.defects import DEFECTS, IN_PLANE, PATCH_DEFECTS, Defect
 from photodefect.network.lite0 import Lite0
 from photodefect.network.multicolumn import Column
+from photodefect.network.planes import PLACES, place_class_logits
 from photodefect.network.registry import Kind
 from photodefect.network.stages import StageOutput, TrunkStage
 from photodefect.network.statistics import CELL, Statistics
@@ -122,7 +122,7 @@ def describe(pooled: Tensor, tapped: int) -> Tensor:
 
 
 class CompactColumn(Column):
-    """Descriptors of the window, standardized; one hidden layer; classes, or places in the plane of casts.
+    """Descriptors of the window, standardized; one hidden layer; classes, or places in a plane.
 
     Args:
         defect: what the column predicts.
@@ -135,7 +135,7 @@ class CompactColumn(Column):
         super().__init__()
         self.map_window = FINE_MAP_WINDOW if defect.fine else COARSE_MAP_WINDOW
         self.defect = defect
-        self.in_plane = defect.key == CAST
+        self.in_plane = defect.key in IN_PLANE
         self.tapped = tapped
         self.centre: Tensor
         self.deviation: Tensor
@@ -157,7 +157,7 @@ class CompactColumn(Column):
     def classify_descriptors(self, descriptors: Tensor) -> Tensor:
         """(N, 2T + S, h, w), from :func:`describe` -> class logits (N, K, h, w)."""
         outputs = self.outputs(descriptors)
-        return cast_class_logits(self.defect, outputs) if self.in_plane else outputs
+        return place_class_logits(self.defect, outputs) if self.in_plane else outputs
 
     def outputs(self, descriptors: Tensor) -> Tensor:
         """Descriptors (N, 2T + S, h, w) -> logits of the classes, or of places: (N, K or P, h, w)."""

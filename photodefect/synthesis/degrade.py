@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from photodefect.defects import BY_KEY, KEYS
+from photodefect.defects import BY_KEY, IN_PLANE, KEYS
 from photodefect.monochrome import is_monochrome
 from photodefect.synthesis import blur, composition, exposure, haze, noise, saturation, white_balance
 from photodefect.synthesis.camera import (
@@ -38,12 +38,13 @@ class Degraded:
     Attributes:
         pixels: (H', W', 3) uint8 sRGB, not larger than the source.
         severities: the labels that hold for it, by defect key; NaN where none can be given.
-        cast: towards which (a*, b*) of CIE Lab its cast goes, as long as it is severe; NaN where that can't be given.
+        places: in the plane of each defect of ``IN_PLANE``, by key: as far from the centre as the defect is severe,
+            NaN where that can't be given.
     """
 
     pixels: Pixels
     severities: dict[str, float]
-    cast: tuple[float, float]
+    places: dict[str, tuple[float, float]]
 
 
 def degrade(pixels: Pixels, severities: dict[str, float], rng: np.random.Generator, *, camera: bool = True) -> Degraded:
@@ -82,7 +83,7 @@ def degrade(pixels: Pixels, severities: dict[str, float], rng: np.random.Generat
         # Good photographs are turned and trimmed a little too: resampling betrays nothing.
         pixels = composition.turned(pixels, float(seeds[1].normal(0.0, 0.35)))
     if not camera and not any(value for key, value in wanted.items() if key != "bad_composition"):
-        return Degraded(np.ascontiguousarray(pixels), labels, (0.0, 0.0))
+        return Degraded(np.ascontiguousarray(pixels), labels, dict.fromkeys(IN_PLANE, (0.0, 0.0)))
 
     linear = linear_from_pixels(pixels)
     if wanted["haze"] > 0:
@@ -95,12 +96,14 @@ def degrade(pixels: Pixels, severities: dict[str, float], rng: np.random.Generat
         lens = blur.draw_blur(pixels, seeds[3])
         labels["undesired_blur"] *= lens.seen * blur.visible_share(pixels)
     cast: white_balance.Cast | None = None
-    direction = (0.0, 0.0)
+    directions = dict.fromkeys(IN_PLANE, (0.0, 0.0))
     if wanted["bad_white_balance"] > 0:
         cast = white_balance.draw_cast((linear.shape[1], linear.shape[2]), seeds[4])
-        direction = white_balance.cast_direction(cast, wanted["bad_white_balance"])
+        directions["bad_white_balance"] = white_balance.cast_direction(cast, wanted["bad_white_balance"])
     before = float(luminance(linear[:, ::8, ::8]).mean())
-    linear = _light(pixels, linear, wanted, seeds, kit, lens=lens, soft=soft, cast=cast, camera=camera)
+    linear, directions["bad_exposure"] = _light(
+        pixels, linear, wanted, seeds, kit, lens=lens, soft=soft, cast=cast, camera=camera
+    )
     if wanted["bad_saturation"]:
         chroma = saturation.mean_chroma(linear[:, ::6, ::6])
         labels["bad_saturation"] = saturation.visible_severity(wanted["bad_saturation"], chroma)
@@ -118,8 +121,8 @@ def degrade(pixels: Pixels, severities: dict[str, float], rng: np.random.Generat
     _settle(result, labels)
     if monochrome:
         labels["bad_white_balance"] = math.nan
-    size = labels["bad_white_balance"]
-    return Degraded(result, labels, (direction[0] * size, direction[1] * size))
+    places = {key: (x * labels[key], y * labels[key]) for key, (x, y) in directions.items()}
+    return Degraded(result, labels, places)
 
 
 def _checked(pixels: Pixels, severities: dict[str, float]) -> dict[str, float]:
@@ -148,14 +151,14 @@ def _light(
     soft: float,
     cast: white_balance.Cast | None,
     camera: bool,
-) -> Plane:
-    """Lens, illuminant and exposure: display linear light before to display linear light after."""
+) -> tuple[Plane, tuple[float, float]]:
+    """Lens, illuminant and exposure: display linear light before to that after, and the direction of exposure."""
     bokeh = camera and lens is None and seeds[3].random() < 0.12
     graded = camera and cast is None and seeds[4].random() < 0.5
     relit = kit.scene_range != 0 or kit.stops != 0
     faults = lens is not None or cast is not None or wanted["bad_exposure"]
     if not (bokeh or graded or relit or faults):
-        return linear
+        return linear, (0.0, 0.0)
     scene = to_scene(linear, kit)
     if relit:
         scene = relight(scene, kit)
@@ -171,8 +174,9 @@ def _light(
         faint = replace(white_balance.draw_cast((scene.shape[1], scene.shape[2]), seeds[4]), field=None)
         scene = white_balance.tint_scene(scene, float(seeds[4].uniform(0.0, 0.1)), faint)
     if wanted["bad_exposure"] > 0:
-        return exposure.expose(scene, wanted["bad_exposure"], exposure.draw_exposure(scene, seeds[5]), kit)
-    return develop(scene, kit)
+        light = exposure.draw_exposure(scene, seeds[5])
+        return exposure.expose(scene, wanted["bad_exposure"], light, kit), light.direction
+    return develop(scene, kit), (0.0, 0.0)
 
 
 def _settle(pixels: Pixels, labels: dict[str, float]) -> None:

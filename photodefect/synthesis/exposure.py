@@ -56,6 +56,11 @@ class Exposure:
     black: float
     field: Plane | None
 
+    @property
+    def direction(self) -> tuple[float, float]:
+        """Where it lies in the plane of exposure, 1 from the centre: too little light, too much, or both in parts."""
+        return {"under": (-1.0, 0.0), "over": (1.0, 0.0)}.get(self.mode, (0.0, 1.0))
+
 
 def draw_exposure(scene: Plane, rng: np.random.Generator) -> Exposure:
     """Draw a kind of bad exposure for a scene (3, H, W) in scene light."""

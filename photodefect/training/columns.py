@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from photodefect.defects import KEYS, Defect
+from photodefect.defects import IN_PLANE, KEYS, Defect
 from photodefect.infogain import class_weights, modelled_vote_distributions, vote_matrix
-from photodefect.network.cast_plane import place_targets
 from photodefect.network.compact import CompactColumn
 from photodefect.network.multicolumn import MultiColumnNetwork
+from photodefect.network.planes import place_targets
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def fit_columns(
     recipe: ColumnRecipe,
     on_epoch: Callable[[int, dict[str, float]], None] | None = None,
     *,
-    casts: NDArray[np.float32] | None = None,
+    places: NDArray[np.float32] | None = None,
     blind: Mapping[str, Tensor] = MappingProxyType({}),
     emphasis: Mapping[str, NDArray[np.float32]] = MappingProxyType({}),
 ) -> None:
@@ -97,8 +97,8 @@ def fit_columns(
         severities: (M, 7) in the order of ``KEYS``, NaN where unknown.
         recipe: see there.
         on_epoch: called with the number of the epoch and the mean loss by defect.
-        casts: (M, 2), where in the plane of casts each sample lies, NaN where unknown. Without them white balance is
-            learnt from severities alone, as all others are.
+        places: (M, 2, 2), where each sample lies in the plane of each of ``IN_PLANE``, NaN where unknown. Without them
+            these defects are learnt from severities alone, as all others are.
         blind: by defect key, the descriptors (boolean, (D,)) that its column shall make nothing of.
         emphasis: by defect key, how much each sample (M,) counts for its column, beside its class.
     """
@@ -110,8 +110,8 @@ def fit_columns(
         column.centre.copy_(centre)
         column.deviation.copy_(deviation)
         own = severities[:, KEYS.index(defect.key)]
-        if casts is not None and column.in_plane:
-            targets[defect] = place_targets(torch.from_numpy(casts))
+        if places is not None and column.in_plane:
+            targets[defect] = place_targets(torch.from_numpy(places[:, IN_PLANE.index(defect.key)]))
         else:
             targets[defect] = soft_targets(defect, torch.from_numpy(own))
         count = sample_weights(defect, own, recipe.largest_weight)
@@ -122,8 +122,8 @@ def fit_columns(
         if defect.key in blind:
             _blind(column, blind[defect.key])
     passes = {defect: recipe.other_epochs.get(defect.key, recipe.epochs) for defect in columns}
-    # Without casts all columns are compared by class.
-    compared = CompactColumn.classify_descriptors if casts is None else CompactColumn.outputs
+    # Without places all columns are compared by class.
+    compared = CompactColumn.classify_descriptors if places is None else CompactColumn.outputs
     network.columns.train()
     for epochs in sorted(set(passes.values())):
         together = {defect: column for defect, column in columns.items() if passes[defect] == epochs}

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from photodefect.defects import DEFECTS, KEYS
+from photodefect.defects import DEFECTS, IN_PLANE, KEYS
 from photodefect.errors import DataError
 from photodefect.network.compact import MEMBERS, CompactColumn, CompactTrunk, describe
 from photodefect.network.manifest import Manifest, Normalization, Weighting
@@ -119,12 +119,12 @@ class Samples:
     Attributes:
         holistic: (N, C), whole photos and zoomed parts, float16.
         holistic_severities: (N, 7), NaN where unknown.
-        holistic_casts: (N, 2), see :class:`photodefect.synthesis.degrade.Degraded`.
+        holistic_places: (N, 2, 2), where they lie in the plane of each of ``IN_PLANE``, NaN where unknown.
         held: (N,), whether the photo is held out.
         pieces: (K, D), what the patch network learns from: crops, parts of crops, and reduced photos and parts of them,
             in the channels that it has; none of a photo held out.
         piece_severities: (K, 7), of the pieces; noise and blur of reduced photos are unknown to them.
-        piece_casts: (K, 2), of the pieces.
+        piece_places: (K, 2, 2), of the pieces.
         patches: (M, P, D), patches of variants of photos held out.
         severities: (M, 7), of the photos of these.
         scene: (M,), index into the holistic samples of the same variant.
@@ -133,11 +133,11 @@ class Samples:
 
     holistic: Tensor
     holistic_severities: NDArray[np.float32]
-    holistic_casts: NDArray[np.float32]
+    holistic_places: NDArray[np.float32]
     held: NDArray[np.bool_]
     pieces: Tensor
     piece_severities: NDArray[np.float32]
-    piece_casts: NDArray[np.float32]
+    piece_places: NDArray[np.float32]
     patches: Tensor
     severities: NDArray[np.float32]
     scene: NDArray[np.int64]
@@ -165,11 +165,11 @@ def load_samples(shards: Iterable[Path], settings: CompactSettings) -> Samples:
     shared = shared_channels(trunks["holistic"], trunks["patches"])
     whole: list[Tensor] = []
     whole_labels: list[NDArray[np.float32]] = []
-    whole_casts: list[NDArray[np.float32]] = []
+    whole_places: list[NDArray[np.float32]] = []
     held: list[bool] = []
     pieces: list[Tensor] = []
     piece_labels: list[NDArray[np.float32]] = []
-    piece_casts: list[NDArray[np.float32]] = []
+    piece_places: list[NDArray[np.float32]] = []
     patches: list[Tensor] = []
     labels: list[NDArray[np.float32]] = []
     scene: list[int] = []
@@ -182,24 +182,23 @@ def load_samples(shards: Iterable[Path], settings: CompactSettings) -> Samples:
         out = is_held_out(photo_of(shard), settings.validation)
         for prefix in ("", "framed_", "zoomed_", "smeared_"):
             frames, crops = arrays[prefix + "holistic"], arrays[prefix + "patches"]
-            severities, casts = arrays[prefix + "severities"], arrays[prefix + "casts"]
+            severities, places = arrays[prefix + "severities"], arrays[prefix + "places"]
             if not len(frames):
                 continue
             start = sum(len(part) for part in whole)
             if prefix == "zoomed_":
-                # The dark corner of a well exposed photo is no badly exposed photo.
-                severities[:, KEYS.index("bad_exposure")] = np.nan
+                _forget_exposure(severities, places)
             whole.append(window_descriptors(frames, WINDOWS_WHOLE, tapped["holistic"]))
             whole_labels.append(severities)
-            whole_casts.append(casts)
+            whole_places.append(places)
             held += [out] * len(frames)
             if not out:
                 pieces.append(_windows(crops.reshape(-1, *crops.shape[2:]), 1, rng, tapped["patches"]))
                 piece_labels.append(np.tile(np.repeat(severities, crops.shape[1], axis=0), (2, 1)))
-                piece_casts.append(np.tile(np.repeat(casts, crops.shape[1], axis=0), (2, 1)))
+                piece_places.append(np.tile(np.repeat(places, crops.shape[1], axis=0), (2, 1, 1)))
                 pieces.append(_windows(frames[..., shared], WINDOWS_OF_FRAMES, rng, tapped["patches"]))
                 piece_labels.append(np.tile(_coarse(severities), (1 + WINDOWS_OF_FRAMES, 1)))
-                piece_casts.append(np.tile(casts, (1 + WINDOWS_OF_FRAMES, 1)))
+                piece_places.append(np.tile(places, (1 + WINDOWS_OF_FRAMES, 1, 1)))
             elif not prefix:
                 patches.append(window_descriptors(crops, WINDOW_OF_PATCHES, tapped["patches"]))
                 labels.append(severities)
@@ -216,11 +215,11 @@ def load_samples(shards: Iterable[Path], settings: CompactSettings) -> Samples:
     return Samples(
         torch.cat(whole),
         np.concatenate(whole_labels),
-        np.concatenate(whole_casts),
+        np.concatenate(whole_places),
         np.array(held),
         torch.cat(pieces),
         np.concatenate(piece_labels),
-        np.concatenate(piece_casts),
+        np.concatenate(piece_places),
         torch.cat(patches),
         np.concatenate(labels),
         np.array(scene),
@@ -259,6 +258,12 @@ def _windows(regions: NDArray[np.float32], count: int, rng: np.random.Generator,
             )
         )
     return torch.cat(seen)
+
+
+def _forget_exposure(severities: NDArray[np.float32], places: NDArray[np.float32]) -> None:
+    """Of parts of photos, in place: the dark corner of a well exposed photo is no badly exposed photo."""
+    severities[:, KEYS.index("bad_exposure")] = np.nan
+    places[:, IN_PLANE.index("bad_exposure")] = np.nan
 
 
 def _coarse(severities: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -354,11 +359,11 @@ def train_columns(kind: Kind, samples: Samples, settings: CompactSettings, repor
     if kind == "holistic":
         train = ~samples.held
         descriptors, severities = samples.holistic[train], samples.holistic_severities[train]
-        casts = samples.holistic_casts[train]
+        places = samples.holistic_places[train]
         unseen = unseen_descriptors(trunk)
     else:
         # Photos as a whole teach the patch network as well: casts and veils look the same at any scale.
-        descriptors, severities, casts, unseen = samples.pieces, samples.piece_severities, samples.piece_casts, {}
+        descriptors, severities, places, unseen = samples.pieces, samples.piece_severities, samples.piece_places, {}
     keys = [defect.key for defect in network.defects]
     emphasis = {key: independence_weights(severities, key) for key in keys if key in INDEPENDENT}
     members: dict[str, list[CompactColumn]] = {key: [] for key in keys}
@@ -372,7 +377,7 @@ def train_columns(kind: Kind, samples: Samples, settings: CompactSettings, repor
         torch.manual_seed(own.seed)
         for defect in network.defects:
             network.columns[defect.key] = CompactColumn(defect, trunk.tapped, trunk.outputs)
-        fit_columns(network, descriptors, severities, own, on_epoch, casts=casts, blind=unseen, emphasis=emphasis)
+        fit_columns(network, descriptors, severities, own, on_epoch, places=places, blind=unseen, emphasis=emphasis)
         for key, columns in members.items():
             columns.append(compact_column(network, key))
     for defect in network.defects:

@@ -23,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from photodefect.defects import BY_KEY, KEYS
+from photodefect.defects import BY_KEY, IN_PLANE, KEYS
 from photodefect.inputs import holistic_input, patch_inputs
 from photodefect.network.layers import fold_batch_norms
 from photodefect.network.multicolumn import WINDOW, MultiColumnNetwork
@@ -64,7 +64,7 @@ MISLED: Final = ("bad_white_balance", "bad_exposure", "bad_white_balance", "bad_
 SMEARED: Final = (6.0, 30.0)
 """Deviations in pixels of a point spread function that leaves nothing sharp at original resolution."""
 
-VERSION: Final = 1
+VERSION: Final = 2
 """To be raised when features of the same photo under the same settings become others: trunk, statistics, synthesis."""
 
 VARIANT_S: Final = 2.0
@@ -131,7 +131,8 @@ def cache_shard(pixels: NDArray[np.uint8], source: Path, shard: Path, settings: 
     """Degrade one source photo, (H, W, 3) sRGB, in several ways and store the features of each.
 
     The shard is an ``.npz`` with ``holistic`` (V, 9, C) and ``patches`` (V, P, 9, D) in float32, ``severities`` (V, 7)
-    with NaN where a severity is unknown, ``casts`` (V, 2), of which the same holds; likewise of further frames as
+    with NaN where a severity is unknown, ``places`` (V, 2, 2), in the plane of
+    each of ``IN_PLANE``, of which the same holds; likewise of further frames as
     ``framed_holistic``, ``framed_patches`` and so on, of zoomed parts as ``zoomed_holistic`` and so on, and of smeared
     photos as ``smeared_holistic`` and so on. All are empty for a photo that isn't clean, and ``unfit`` says why.
     """
@@ -175,7 +176,7 @@ class _Views:
     holistic: list[NDArray[np.float32]] = field(default_factory=list)
     patches: list[NDArray[np.float32]] = field(default_factory=list)
     severities: list[list[float]] = field(default_factory=list)
-    casts: list[tuple[float, float]] = field(default_factory=list)
+    places: list[list[tuple[float, float]]] = field(default_factory=list)
 
     def add(self, seen: _Seen, *, framed: bool) -> None:
         """Keep what is seen of a picture; its composition is unknown unless somebody framed it."""
@@ -183,7 +184,7 @@ class _Views:
         self.patches.append(seen.parts)
         labels = seen.severities
         self.severities.append([labels[key] if framed or key != "bad_composition" else math.nan for key in KEYS])
-        self.casts.append(seen.cast)
+        self.places.append([seen.places[key] for key in IN_PLANE])
 
     def arrays(self) -> Iterator[tuple[str, NDArray[np.float32]]]:
         """The four by name, float32."""
@@ -198,7 +199,7 @@ class _Seen:
     whole: NDArray[np.float32]
     parts: NDArray[np.float32]
     severities: dict[str, float]
-    cast: tuple[float, float]
+    places: dict[str, tuple[float, float]]
 
 
 def _seen(degraded: Degraded, crops: int, rng: np.random.Generator, trunks: Trunks) -> _Seen:
@@ -209,8 +210,9 @@ def _seen(degraded: Degraded, crops: int, rng: np.random.Generator, trunks: Trun
     if crops:
         parts = region_features(trunks["patches"], patch_inputs(degraded.pixels, count=crops, seed=seed))
     labels = dict(degraded.severities)
-    labels["bad_exposure"] = seen_exposure(labels["bad_exposure"], whole)
-    return _Seen(means, parts, labels, degraded.cast)
+    exposure = seen_exposure(degraded.places["bad_exposure"], whole)
+    labels["bad_exposure"] = math.hypot(*exposure)
+    return _Seen(means, parts, labels, degraded.places | {"bad_exposure": exposure})
 
 
 def zoomed(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8] | None:
@@ -259,20 +261,25 @@ def _wanted_framed(rng: np.random.Generator, frame: int) -> dict[str, float]:
     return wanted
 
 
-def seen_exposure(severity: float, holistic: NDArray[np.uint8]) -> float:
-    """Severity of bad exposure as people see it: they judge the picture, not the stops that it is off.
+def seen_exposure(place: tuple[float, float], holistic: NDArray[np.uint8]) -> tuple[float, float]:
+    """Place in the plane of exposure as people see it: they judge the picture, not the stops that it is off.
 
     A frame that is dark or bright as a whole looks somewhat badly exposed even where its scene is, so up to 0.4 is
-    added, in proportion to how far the mean lightness lies from that of ordinary good photographs.
+    added, in proportion to how far the mean lightness lies from that of ordinary good photographs: in the direction
+    in which its exposure is wrong, or in that of the frame's lightness if it isn't.
 
     Args:
-        severity: by stops and clipping, 0..1.
+        place: as far from the centre as stops and clipping tell, 0..1.
         holistic: the whole photo, uint8.
     """
     encoded = holistic.astype(np.float32) @ np.array([0.2126, 0.7152, 0.0722], np.float32) / 255
     lightness = float(np.maximum(116 * np.cbrt(encoded**2.2) - 16, 0).mean())
     away = (ORDINARY - lightness) / ORDINARY if lightness < ORDINARY else (lightness - ORDINARY) / (100 - ORDINARY)
-    return float(severity + 0.4 * (1 - severity) * away**1.2)
+    severity = math.hypot(*place)
+    seen = severity + 0.4 * (1 - severity) * float(away) ** 1.2
+    if severity == 0:
+        return (-seen if lightness < ORDINARY else seen), 0.0
+    return place[0] * seen / severity, place[1] * seen / severity
 
 
 def region_features(network: MultiColumnNetwork, inputs: NDArray[np.uint8]) -> NDArray[np.float32]:

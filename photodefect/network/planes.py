@@ -1,8 +1,10 @@
-"""Casts as places in a plane: where a neutral lies that should be grey.
+"""Places in the planes of the defects that go wrong in a direction: the direction, times a severity.
 
-A place is a direction of (a*, b*) times a severity. A column that predicts how likely each place is, and whose severity
-is the distance of the mean place from the centre, calls a photo cast only where it can say towards what: of a red dress
-and a green leaf it can't, and the places that it thinks of cancel out.
+White balance lies in the plane of (a*, b*) of CIE Lab: where a neutral goes that should be grey. Exposure lies in one
+whose first axis is light, from too little to too much, and whose second is the two at once, in different parts of the
+frame. A column that predicts how likely each place is, and whose severity is the distance of the mean place from the
+centre, calls a photo wrong only where it can say in which direction: of a red dress and a green leaf, or of a noisy
+frame that might be too dark or too bright, it can't, and the places that it thinks of cancel out.
 """
 
 from __future__ import annotations
@@ -16,14 +18,11 @@ from torch import Tensor
 
 from photodefect.defects import Defect
 
-CAST: Final = "bad_white_balance"
-"""Key of the defect that is a place in the plane."""
-
 STEP: Final = 0.25
-"""Severity from one place to the next one, along a* and b*."""
+"""Severity from one place to the next one, along both axes."""
 
 FARTHEST: Final = 1 + STEP * 2**0.5
-"""Places lie no farther from the centre than this: all four around the largest cast are there."""
+"""Places lie no farther from the centre than this: all four around the most severe one are there."""
 
 SPREAD: Final = 0.2
 """Deviation of the severities that people would say of one place, about."""
@@ -37,7 +36,7 @@ _GRID: Final = tuple(
 )
 
 PLACES: Final = tuple((column * STEP, row * STEP) for column, row in _GRID)
-"""Their (a*, b*), in severities."""
+"""Where they lie, in severities."""
 
 
 @cache
@@ -50,42 +49,41 @@ def _index() -> Tensor:
     return index
 
 
-def place_targets(casts: Tensor) -> Tensor:
-    """Shares of the four places around each cast, whose mean is the cast.
+def place_targets(points: Tensor) -> Tensor:
+    """Shares of the four places around each point, whose mean is the point.
 
     Args:
-        casts: (N, 2), at most 1 long; NaN gives a row of zeros.
+        points: (N, 2), at most 1 from the centre; NaN gives a row of zeros.
 
     Returns:
         (N, P); rows sum to 1.
     """
-    position = casts.nan_to_num(0.0) / STEP + _REACH
+    position = points.nan_to_num(0.0) / STEP + _REACH
     low = position.floor().long()
     beyond = position - low
-    targets = torch.zeros(len(casts), len(PLACES))
+    targets = torch.zeros(len(points), len(PLACES))
     for right in (0, 1):
         for up in (0, 1):
             shares = (beyond[:, 0] if right else 1 - beyond[:, 0]) * (beyond[:, 1] if up else 1 - beyond[:, 1])
             places = _index()[low[:, 0] + right, low[:, 1] + up]
             targets.scatter_add_(1, places[:, None], shares[:, None])
-    return targets * (~casts.isnan().any(1))[:, None]
+    return targets * (~points.isnan().any(1))[:, None]
 
 
 def mean_places(place_logits: Tensor) -> Tensor:
-    """Place logits (N, P, ...) -> expected (a*, b*), in severities, (N, 2, ...)."""
+    """Place logits (N, P, ...) -> expected point, in severities, (N, 2, ...)."""
     places = torch.tensor(PLACES, dtype=place_logits.dtype, device=place_logits.device)
     return torch.einsum("np...,pc->nc...", place_logits.softmax(1), places)
 
 
-def cast_sizes(place_logits: Tensor) -> Tensor:
+def distances(place_logits: Tensor) -> Tensor:
     """Place logits (N, P, ...) -> distance of the mean place from the centre (N, ...), in severities."""
     # A little is added so that there is a gradient at the centre.
     return (mean_places(place_logits).square().sum(1) + 1e-8).sqrt()
 
 
-def cast_class_logits(defect: Defect, place_logits: Tensor) -> Tensor:
-    """Place logits (N, P, ...) -> class logits (N, K, ...): people's votes spread around the size of the mean cast."""
+def place_class_logits(defect: Defect, place_logits: Tensor) -> Tensor:
+    """Place logits (N, P, ...) -> class logits (N, K, ...): people's votes spread around the mean place's distance."""
     centres = torch.tensor(defect.class_centres, dtype=place_logits.dtype, device=place_logits.device)
-    sizes = cast_sizes(place_logits)[:, None]
-    away = sizes - centres.reshape(1, -1, *(1,) * (place_logits.dim() - 2))
+    away = distances(place_logits)[:, None] - centres.reshape(1, -1, *(1,) * (place_logits.dim() - 2))
     return -away.square() / (2 * SPREAD**2)
