@@ -25,7 +25,7 @@ photos show, and would have one defect follow another."""
 
 MORE_TOLD: Final[Mapping[str, float]] = MappingProxyType(
     {
-        "bad_exposure": 0.4,
+        "bad_exposure": 0.25,
         "bad_white_balance": 0.7,
         "bad_saturation": 0.7,
         "noise": 0.7,
