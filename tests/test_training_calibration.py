@@ -53,7 +53,7 @@ def test_knots_ascend_over_the_whole_range_on_both_sides_of_zero() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "share"), [("undesired_blur", 0.85), ("bad_exposure", 0.4), ("haze", 0.6), ("bad_saturation", 0.7)]
+    ("key", "share"), [("undesired_blur", 0.85), ("bad_exposure", 0.25), ("haze", 0.6), ("bad_saturation", 0.7)]
 )
 def test_most_good_photos_have_no_trace_of_a_defect_that_more_is_not_told_of(key: str, share: float) -> None:
     raw, severities, good = compressed(4, spread=0.4)
