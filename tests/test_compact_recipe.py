@@ -8,6 +8,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from PIL import Image
 from typer.testing import CliRunner
@@ -18,13 +19,14 @@ from photodefect.defects import IN_PLANE, KEYS
 from photodefect.errors import DataError
 from photodefect.network.compact import CompactTrunk
 from photodefect.network.multicolumn import STRIDE
-from photodefect.network.registry import NETWORKS
+from photodefect.network.registry import NETWORKS, build_network
 from photodefect.photos.decode import decode
 from photodefect.training import compact_recipe, features
 from photodefect.training.columns import ColumnRecipe
 from photodefect.training.compact_recipe import (
     CompactSettings,
     is_held_out,
+    load_maps,
     load_samples,
     train_compact,
     unseen_descriptors,
@@ -42,11 +44,14 @@ from photodefect.training.features import (
     unfit_source,
     zoomed,
 )
+from photodefect.training.imagenet import load_imagenet_trunk
+from photodefect.training.tuning import TuningRecipe, compact_trunk, tuned_descriptors
 
 SMALL = CompactSettings(
     cache=CacheSettings(variants=3, frames=1, patches=1, zooms=2),
     holistic=ColumnRecipe(epochs=2, batch=8),
     patches=ColumnRecipe(epochs=2, batch=8),
+    tuning=TuningRecipe(epochs=1, batch=8),
     validation=2,
     workers=1,
 )
@@ -89,6 +94,36 @@ def test_from_clean_photos_to_a_model_and_a_second_run_uses_what_is_cached(clean
     assert one.severity is not None
     assert tuple(one.severity) == KEYS
     assert one.percentile is not None
+
+
+def test_the_last_block_of_the_whole_photos_trunk_is_tuned_and_no_other(clean: list[Path], tmp_path: Path) -> None:
+    settings = replace(SMALL, tuning=TuningRecipe(epochs=1, batch=8, warm_up=1))
+    for run, own in (("tuned", settings), ("frozen", replace(settings, tuning=TuningRecipe(epochs=0)))):
+        train_compact(
+            clean, tmp_path / "cache", tmp_path / run, own, name="small", version="1", report=lambda _line, _done: None
+        )
+
+    def tensors(run: str, kind: str) -> dict[str, torch.Tensor]:
+        return safetensors.torch.load((tmp_path / run / f"{kind}.safetensors").read_bytes())
+
+    tuned, frozen = tensors("tuned", "holistic"), tensors("frozen", "holistic")
+    differ = {name for name in frozen if name.startswith("trunk.") and not torch.equal(tuned[name], frozen[name])}
+    assert {int(name.split(".")[3]) for name in differ} == {11}
+    patches, untouched = tensors("tuned", "patches"), tensors("frozen", "patches")
+    assert all(torch.equal(patches[name], untouched[name]) for name in untouched)
+
+
+def test_maps_are_read_in_the_order_of_the_samples_and_missing_ones_are_told(clean: list[Path], tmp_path: Path) -> None:
+    cached(clean, tmp_path / "cache")
+    shards = sorted((tmp_path / "cache").glob("*.npz"))
+    samples = load_samples(shards, SMALL)
+    maps = load_maps(shards, len(samples.held))
+    network = build_network("lite0", "holistic").eval()
+    load_imagenet_trunk(compact_trunk(network).lite0)
+    seen = tuned_descriptors(network, maps, samples.holistic)
+    torch.testing.assert_close(seen.float(), samples.holistic.float(), atol=0.02, rtol=0.01)
+    with pytest.raises(DataError, match="remove the cached features"):
+        load_maps(shards[1:], len(samples.held))
 
 
 def test_photos_that_are_not_clean_give_empty_shards_and_a_clear_error(tmp_path: Path) -> None:
@@ -219,7 +254,7 @@ def test_calibration_sees_patches_as_large_as_those_of_a_photo_that_is_diagnosed
     assert [STRIDE * cells for cells in sides] == [NETWORKS["lite0"].patch_side] * 2
 
 
-@pytest.mark.parametrize(("key", "block"), [("bad_exposure", 4), ("haze", 4), ("bad_saturation", 10)])
+@pytest.mark.parametrize(("key", "block"), [("bad_exposure", 4), ("haze", 4), ("bad_saturation", 10), ("noise", 10)])
 def test_columns_are_blind_to_blocks_that_are_deeper_and_saturation_to_statistics(key: str, block: int) -> None:
     trunk = CompactTrunk("holistic").eval()
     with torch.no_grad():

@@ -142,6 +142,15 @@ def train(
             "--rebalanced", metavar="SHARE", help="Variants whose severities are spread evenly, not as people's."
         ),
     ] = 0.5,
+    trunk_passes: Annotated[
+        int | None,
+        typer.Option(
+            "--trunk-passes",
+            metavar="N",
+            min=0,
+            help="Compact recipe: passes that tune the trunk's last stage; 3 unless told; 0: keep ImageNet's.",
+        ),
+    ] = None,
     window: Annotated[
         int, typer.Option("--window", metavar="N", help="Photos whose samples are shuffled together.")
     ] = 128,
@@ -198,22 +207,23 @@ def train(
         )
 
         refuse_options(context)
-        if synthesize is None:
-            raise typer.BadParameter("--recipe compact needs a folder of clean photos by --synthesize")
         refuse_to_replace(output)
         left_out = train_compact_recipe(
-            synthesize,
+            _clean_photos(synthesize),
             output,
             name=name or output.resolve().name,
             any_source=any_source,
             variants=variants,
             rebalanced=rebalanced,
+            trunk_passes=trunk_passes,
             seed=seed,
             workers=workers,
             quiet=quiet,
         )
         _name_left_out(left_out, quiet=quiet)
         raise typer.Exit(ExitCode.SOME_FAILED if left_out.unreadable else ExitCode.DONE)
+    if trunk_passes is not None:
+        raise typer.BadParameter("--trunk-passes goes with --recipe compact alone")
     try:
         with joined_team() as team:
             with team.together():
@@ -344,6 +354,12 @@ def _report(result: RunResult, missing: list[str], output: Path, *, quiet: bool)
         note(f"the {result.missing} network {state}: the same command with {options} {what}", "yellow")
     else:
         note(f"the model is in {output}: photodefect diagnose --model {output} PHOTOS")
+
+
+def _clean_photos(synthesize: Path | None) -> Path:
+    if synthesize is None:
+        raise typer.BadParameter("--recipe compact needs a folder of clean photos by --synthesize")
+    return synthesize
 
 
 def _name_left_out(left_out: LeftOut, *, quiet: bool) -> None:

@@ -29,6 +29,7 @@ def train_compact_recipe(
     any_source: bool,
     variants: int,
     rebalanced: float,
+    trunk_passes: int | None,
     seed: int,
     workers: int,
     quiet: bool,
@@ -66,6 +67,11 @@ def train_compact_recipe(
         cache=replace(settings.cache, variants=variants, rebalanced=rebalanced, seed=seed, any_source=any_source),
         holistic=replace(settings.holistic, seed=settings.holistic.seed + seed),
         patches=replace(settings.patches, seed=settings.patches.seed + seed),
+        tuning=replace(
+            settings.tuning,
+            epochs=settings.tuning.epochs if trunk_passes is None else trunk_passes,
+            seed=settings.tuning.seed + seed,
+        ),
     )
     columns = (
         TextColumn("features of degraded photos"),
@@ -119,7 +125,7 @@ def refuse_to_replace(output: Path) -> None:
 FOLLOWED: Final = frozenset(
     {
         *("labels", "output", "synthesize", "any_source", "recipe"),
-        *("seed", "variants", "rebalanced", "workers", "name", "quiet"),
+        *("seed", "variants", "rebalanced", "trunk_passes", "workers", "name", "quiet"),
     }
 )
 """Options of ``train`` that the recipe follows. Labels are told of otherwise."""

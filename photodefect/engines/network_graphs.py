@@ -132,6 +132,6 @@ def _compact_logits(graph: Graph, column: compact.CompactColumn, descriptors: Va
 def _place_class_logits(graph: Graph, defect: Defect, logits: Value) -> Value:
     """See :func:`photodefect.network.planes.place_class_logits`: (N, P, 1, 1) -> (N, K)."""
     means = graph("MatMul", graph("Softmax", graph("Flatten", logits), axis=1), graph.constant(PLACES))
-    sizes = graph("ReduceL2", means, axes=[1], keepdims=1)
-    away = graph("Sub", sizes, graph.constant([defect.class_centres]))
+    distances = graph("ReduceL2", means, axes=[1], keepdims=1)
+    away = graph("Sub", distances, graph.constant([defect.class_centres]))
     return graph("Mul", graph("Mul", away, away), graph.constant(-1 / (2 * SPREAD**2)))

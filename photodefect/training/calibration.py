@@ -43,7 +43,7 @@ OTHER_ALARMS: Final[Mapping[str, Alarms]] = MappingProxyType(
         # Its scores leave room for fewer alarms.
         "bad_exposure": ((0.97, 0.29), (0.985, 0.49)),
         # Some of the synthesis' good photos are tinted, more than real good ones.
-        "bad_white_balance": ((0.9, 0.29), (0.97, 0.49)),
+        "bad_white_balance": ((0.9, 0.29), (0.94, 0.49)),
         # A frame of hardly any colour looks like a pale photo, more than most that are.
         "bad_saturation": ((0.97, 0.29), (0.995, 0.45)),
         # Good photos of the synthesis are as noisy as a good camera's at dusk, real ones less.

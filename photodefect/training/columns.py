@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -104,42 +105,90 @@ def fit_columns(
     """
     torch.manual_seed(recipe.seed)
     columns = {defect: compact_column(network, defect.key) for defect in network.defects}
-    centre, deviation = standardization(descriptors)
-    targets, weights = {}, {}
-    for defect, column in columns.items():
-        column.centre.copy_(centre)
-        column.deviation.copy_(deviation)
-        own = severities[:, KEYS.index(defect.key)]
-        if places is not None and column.in_plane:
-            targets[defect] = place_targets(torch.from_numpy(places[:, IN_PLANE.index(defect.key)]))
-        else:
-            targets[defect] = soft_targets(defect, torch.from_numpy(own))
-        count = sample_weights(defect, own, recipe.largest_weight)
-        if defect.key in emphasis:
-            count *= emphasis[defect.key]
-            count /= count[~np.isnan(own)].mean()
-        weights[defect] = torch.from_numpy(count)
-        if defect.key in blind:
-            _blind(column, blind[defect.key])
+    aims = aims_of(
+        columns, descriptors, severities, recipe.largest_weight, places=places, blind=blind, emphasis=emphasis
+    )
     passes = {defect: recipe.other_epochs.get(defect.key, recipe.epochs) for defect in columns}
-    # Without places all columns are compared by class.
-    compared = CompactColumn.classify_descriptors if places is None else CompactColumn.outputs
     network.columns.train()
     for epochs in sorted(set(passes.values())):
         together = {defect: column for defect, column in columns.items() if passes[defect] == epochs}
 
         def losses(rows: Tensor, together: Mapping[Defect, CompactColumn] = together) -> dict[str, Tensor]:
-            batch = descriptors[rows].float()[:, :, None, None]
-            found = {}
-            for defect, column in together.items():
-                logits = compared(column, batch).flatten(1)
-                cross_entropy = -(targets[defect][rows] * functional.log_softmax(logits, 1)).sum(1)
-                found[defect.key] = (cross_entropy * weights[defect][rows]).mean()
-            return found
+            return column_losses(together, aims, descriptors[rows].float(), rows)
 
         parameters = [p for column in together.values() for p in column.parameters()]
         _descend(parameters, losses, len(descriptors), replace(recipe, epochs=epochs), on_epoch)
     network.columns.eval()
+
+
+class Aim(NamedTuple):
+    """What a column is trained towards.
+
+    Attributes:
+        targets: (M, K), shares of the classes, or of the places in a plane; a row of zeros where unknown.
+        weights: (M,), how much each sample counts; mean 1.
+        in_places: the column's own outputs are compared with the targets, not the classes that follow from them.
+    """
+
+    targets: Tensor
+    weights: Tensor
+    in_places: bool
+
+
+def aims_of(
+    columns: Mapping[Defect, CompactColumn],
+    descriptors: Tensor,
+    severities: NDArray[np.float32],
+    largest_weight: float,
+    *,
+    places: NDArray[np.float32] | None = None,
+    blind: Mapping[str, Tensor] = MappingProxyType({}),
+    emphasis: Mapping[str, NDArray[np.float32]] = MappingProxyType({}),
+) -> dict[Defect, Aim]:
+    """Make columns ready for training, in place, and say what they are to learn.
+
+    Arguments are those of :func:`fit_columns`, and the largest weight that of its recipe.
+    """
+    centre, deviation = standardization(descriptors)
+    aims = {}
+    for defect, column in columns.items():
+        column.centre.copy_(centre)
+        column.deviation.copy_(deviation)
+        own = severities[:, KEYS.index(defect.key)]
+        if places is not None and column.in_plane:
+            targets = place_targets(torch.from_numpy(places[:, IN_PLANE.index(defect.key)]))
+        else:
+            targets = soft_targets(defect, torch.from_numpy(own))
+        count = sample_weights(defect, own, largest_weight)
+        if defect.key in emphasis:
+            count *= emphasis[defect.key]
+            count /= count[~np.isnan(own)].mean()
+        # Without places all columns are compared by class.
+        aims[defect] = Aim(targets, torch.from_numpy(count), places is not None)
+        if defect.key in blind:
+            _blind(column, blind[defect.key])
+    return aims
+
+
+def column_losses(
+    columns: Mapping[Defect, CompactColumn], aims: Mapping[Defect, Aim], descriptors: Tensor, rows: Tensor
+) -> dict[str, Tensor]:
+    """Mean weighted cross-entropy by defect key.
+
+    Args:
+        columns: to be trained.
+        aims: of all samples.
+        descriptors: (B, 2T + S), of some samples.
+        rows: (B,), which they are.
+    """
+    found = {}
+    for defect, column in columns.items():
+        targets, weights, in_places = aims[defect]
+        look = column.outputs if in_places else column.classify_descriptors
+        logits = look(descriptors[:, :, None, None]).flatten(1)
+        cross_entropy = -(targets[rows] * functional.log_softmax(logits, 1)).sum(1)
+        found[defect.key] = (cross_entropy * weights[rows]).mean()
+    return found
 
 
 def _descend(

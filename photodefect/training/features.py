@@ -28,6 +28,7 @@ from photodefect.inputs import holistic_input, patch_inputs
 from photodefect.network.layers import fold_batch_norms
 from photodefect.network.multicolumn import WINDOW, MultiColumnNetwork
 from photodefect.network.registry import KINDS, Kind, build_network
+from photodefect.network.stages import network_stages
 from photodefect.records import PhotoFailure
 from photodefect.synthesis.blur import smear, visible_share
 from photodefect.synthesis.degrade import Degraded, degrade
@@ -64,7 +65,10 @@ MISLED: Final = ("bad_white_balance", "bad_exposure", "bad_white_balance", "bad_
 SMEARED: Final = (6.0, 30.0)
 """Deviations in pixels of a point spread function that leaves nothing sharp at original resolution."""
 
-VERSION: Final = 2
+GROUPS: Final = ("", "framed_", "zoomed_", "smeared_")
+"""Kinds of variants that a shard holds, by what their arrays' names begin with."""
+
+VERSION: Final = 3
 """To be raised when features of the same photo under the same settings become others: trunk, statistics, synthesis."""
 
 VARIANT_S: Final = 2.0
@@ -130,11 +134,11 @@ def frozen_trunks() -> Trunks:
 def cache_shard(pixels: NDArray[np.uint8], source: Path, shard: Path, settings: CacheSettings, trunks: Trunks) -> None:
     """Degrade one source photo, (H, W, 3) sRGB, in several ways and store the features of each.
 
-    The shard is an ``.npz`` with ``holistic`` (V, 9, C) and ``patches`` (V, P, 9, D) in float32, ``severities`` (V, 7)
-    with NaN where a severity is unknown, ``places`` (V, 2, 2), in the plane of
-    each of ``IN_PLANE``, of which the same holds; likewise of further frames as
-    ``framed_holistic``, ``framed_patches`` and so on, of zoomed parts as ``zoomed_holistic`` and so on, and of smeared
-    photos as ``smeared_holistic`` and so on. All are empty for a photo that isn't clean, and ``unfit`` says why.
+    The shard is an ``.npz`` with ``holistic`` (V, 9, C) and ``patches`` (V, P, 9, D) in float32, ``maps``
+    (V, c, 14, 14) in float16, what the trunk's last stage takes of the whole photos, ``severities``
+    (V, 7) with NaN where a severity is unknown, ``places`` (V, 2, 2), in the plane of each of ``IN_PLANE``, of which
+    the same holds; likewise of the other :data:`GROUPS`, with their names before. All are empty for a photo that isn't
+    clean, and ``unfit`` says why.
     """
     unfit = None if settings.any_source else why_not_clean(source_quality(pixels))
     kept = unfit is None
@@ -163,8 +167,8 @@ def cache_shard(pixels: NDArray[np.uint8], source: Path, shard: Path, settings: 
         degraded.severities["undesired_blur"] = visible_share(pixels)
         smears.add(_seen(degraded, settings.patches, rng, trunks), framed=False)
     temporary = shard.with_suffix(".partial.npz")
-    groups = {"": variants, "framed_": frames, "zoomed_": zooms, "smeared_": smears}
-    arrays = {prefix + name: array for prefix, views in groups.items() for name, array in views.arrays()}
+    groups = zip(GROUPS, (variants, frames, zooms, smears), strict=True)
+    arrays = {prefix + name: array for prefix, views in groups for name, array in views.arrays()}
     np.savez(temporary, unfit=np.array(unfit or ""), **arrays)  # type: ignore[arg-type]
     temporary.replace(shard)
 
@@ -175,6 +179,7 @@ class _Views:
 
     holistic: list[NDArray[np.float32]] = field(default_factory=list)
     patches: list[NDArray[np.float32]] = field(default_factory=list)
+    maps: list[NDArray[np.float16]] = field(default_factory=list)
     severities: list[list[float]] = field(default_factory=list)
     places: list[list[tuple[float, float]]] = field(default_factory=list)
 
@@ -182,22 +187,27 @@ class _Views:
         """Keep what is seen of a picture; its composition is unknown unless somebody framed it."""
         self.holistic.append(seen.whole)
         self.patches.append(seen.parts)
+        self.maps.append(seen.maps)
         labels = seen.severities
         self.severities.append([labels[key] if framed or key != "bad_composition" else math.nan for key in KEYS])
         self.places.append([seen.places[key] for key in IN_PLANE])
 
-    def arrays(self) -> Iterator[tuple[str, NDArray[np.float32]]]:
-        """The four by name, float32."""
+    def arrays(self) -> Iterator[tuple[str, NDArray[np.floating]]]:
+        """Each of them by name."""
         for name, values in vars(self).items():
-            yield name, np.array(values, np.float32)
+            yield name, np.array(values, np.float16 if name == "maps" else np.float32)
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """Region means of the whole (9, C) and of crops (P, 9, D) of a picture, and the labels as people see them."""
+    """Region means of the whole (9, C) and of crops (P, 9, D) of a picture, and the labels as people see them.
+
+    Also the whole as the trunk's last stage takes it, (c, 14, 14).
+    """
 
     whole: NDArray[np.float32]
     parts: NDArray[np.float32]
+    maps: NDArray[np.float16]
     severities: dict[str, float]
     places: dict[str, tuple[float, float]]
 
@@ -205,14 +215,14 @@ class _Seen:
 def _seen(degraded: Degraded, crops: int, rng: np.random.Generator, trunks: Trunks) -> _Seen:
     whole = holistic_input(degraded.pixels)
     seed = int(rng.integers(2**31))
-    means = region_features(trunks["holistic"], whole[None])[0]
+    means, maps = (one[0] for one in region_features(trunks["holistic"], whole[None]))
     parts = np.empty((0, *means.shape), np.float32)
     if crops:
-        parts = region_features(trunks["patches"], patch_inputs(degraded.pixels, count=crops, seed=seed))
+        parts, _ = region_features(trunks["patches"], patch_inputs(degraded.pixels, count=crops, seed=seed))
     labels = dict(degraded.severities)
     exposure = seen_exposure(degraded.places["bad_exposure"], whole)
     labels["bad_exposure"] = math.hypot(*exposure)
-    return _Seen(means, parts, labels, degraded.places | {"bad_exposure": exposure})
+    return _Seen(means, parts, maps, labels, degraded.places | {"bad_exposure": exposure})
 
 
 def zoomed(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8] | None:
@@ -282,12 +292,21 @@ def seen_exposure(place: tuple[float, float], holistic: NDArray[np.uint8]) -> tu
     return place[0] * seen / severity, place[1] * seen / severity
 
 
-def region_features(network: MultiColumnNetwork, inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Inputs (N, 224, 224, 3) -> region means (N, 9, C)."""
+def region_features(
+    network: MultiColumnNetwork, inputs: NDArray[np.uint8]
+) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
+    """Inputs (N, 224, 224, 3) -> region means (N, 9, C), and what the last stage takes, (N, c, 14, 14)."""
+    chain, outputs = network_stages(network)
+    features = torch.empty(len(inputs), outputs, WINDOW, WINDOW)
+    carried: list[Tensor] = [torch.from_numpy(inputs).permute(0, 3, 1, 2)]
     with torch.inference_mode():
-        rgb = torch.from_numpy(inputs).permute(0, 3, 1, 2)
-        means: NDArray[np.float32] = region_means(network.features(rgb)).numpy()
-    return means
+        for stage in chain:
+            output = stage.run(carried[-1])
+            for first, part in output.features.items():
+                features[:, first : first + part.shape[1]] = part
+            if output.carried is not None:
+                carried.append(output.carried)
+        return region_means(features).numpy(), carried[-1].half().numpy()
 
 
 @dataclass(frozen=True)
