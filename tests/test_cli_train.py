@@ -398,11 +398,20 @@ def test_the_compact_recipe_follows_the_options_that_it_has(
     recipe = ("--recipe", "compact", "--synthesize", labels.parent, "-o", tmp_path / "run")
     meant = ("--network", "lite0", "--init", "imagenet", "--inputs", "both", "--device", "cpu", "--resume", "auto")
     own = ("--any-source", "--variants", "3", "--rebalanced", "0.25", "--seed", "5", "--workers", "1", "--quiet")
+    own += ("--trunk-passes", "0")
     assert run(*recipe).exit_code == 0
     assert run(*recipe, *meant, *own).exit_code == 0
     assert [settings.cache.any_source for settings in told] == [False, True]
     cache = told[1].cache
     assert (cache.variants, cache.rebalanced, cache.seed, told[1].workers) == (3, 0.25, 5, 1)
+    assert [(settings.tuning.epochs, settings.tuning.seed) for settings in told] == [(3, 0), (0, 5)]
+
+
+def test_other_recipes_tune_no_last_stage_alone(labels: Path, tmp_path: Path) -> None:
+    result = run(labels, "-o", tmp_path / "run", "--trunk-passes", "2")
+    assert result.exit_code == 2
+    assert "--trunk-passes goes with --recipe compact alone" in unboxed(result.stderr)
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_compact_recipe_replaces_nothing_but_what_it_left_itself(

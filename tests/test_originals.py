@@ -191,8 +191,8 @@ WRITE_NOTHING = """
     --min-accuracy --min-votes --model --momentum --name --network --null --obvious --overlays --panel --part-size
     --patch-placement --patches --patience --print0 --profile --quiet --ray --rebalanced --recipe --relative-to
     --reverse --scale --score --seed --settle --show-excluded --size --split --steps --stop-after --summary
-    --synthesize --thin-sequences --threshold --title --top --validate-every --validation --variants --verbose
-    --weight --weight-decay --window --workers --tensorboard
+    --synthesize --thin-sequences --threshold --title --top --trunk-passes --validate-every --validation --variants
+    --verbose --weight --weight-decay --window --workers --tensorboard
     --threads --time-limit --no-cache --older-than --cache
 """
 """Options that choose, judge and show: no run is needed for them. What --tensorboard and --ray write is in --output."""
