@@ -254,6 +254,9 @@ def load_maps(shards: Iterable[Path], count: int) -> Tensor:
     Args:
         shards: as of :func:`load_samples`.
         count: N, of all of them.
+
+    Raises:
+        DataError: there are fewer maps than that.
     """
     maps: Tensor | None = None
     done = 0
@@ -417,7 +420,7 @@ def tuned(
     def on_progress(done: int, total: int, losses: Mapping[str, float]) -> None:
         report(_told(f"trunk, {done} of {total} samples", losses), None)
 
-    # Three times as fast on a processor.
+    # Twice as fast on a processor.
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     learnt = np.flatnonzero(~samples.held)
     severities = samples.holistic_severities

@@ -26,13 +26,11 @@ from photodefect.training.columns import ColumnRecipe, aims_of, column_losses
 TUNED_FOR: Final = ("bad_white_balance", "bad_composition")
 """Defects whose columns tell the trunk what to look for: the only ones that see its last stage."""
 
-
 AT_ONCE: Final = 32
 """Samples that go through the trunk at once: a whole step's don't fit a processor's cache and take longer by half."""
 
-
 TOLD_EVERY: Final = 10_000
-"""Samples between two reports of how tuning goes: a minute or two."""
+"""Samples between two reports of how tuning goes: a quarter of a minute of two cores."""
 
 
 @dataclass(frozen=True)
