@@ -26,9 +26,9 @@ from pathlib import Path
 import pyarrow as pa
 from speed import ROOT, make_photos
 
+from photodefect.core.patches import DEFAULT_PATCHES
 from photodefect.distributed.plan import DEFAULT_PART_SIZE, parquet
 from photodefect.distributed.rows import from_table, to_table
-from photodefect.patches import DEFAULT_PATCHES
 from photodefect.records import Diagnosis
 
 MILLION = 1_000_000

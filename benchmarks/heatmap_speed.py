@@ -17,11 +17,11 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
+from photodefect.core.network.layers import fold_batch_norms
+from photodefect.core.network.manifest import Manifest, Normalization
+from photodefect.core.network.model import Model
+from photodefect.core.network.registry import NETWORKS, build_network
 from photodefect.heatmap.maps import HeatMaps, heatmaps
-from photodefect.network.layers import fold_batch_norms
-from photodefect.network.manifest import Manifest, Normalization
-from photodefect.network.model import Model
-from photodefect.network.registry import NETWORKS, build_network
 
 MODES = ("default", "full", "scale1")
 

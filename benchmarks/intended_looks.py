@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 
 from photodefect import Diagnoser, Diagnosis
 from photodefect.defects import DEFECTS, KEYS
+from photodefect.photos.colour_spaces import encode, linear_from_pixels, luminance, pixels_from_encoded
 from photodefect.photos.decode import decode
 from photodefect.photos.find import find_photos
-from photodefect.synthesis.colour import encode, linear_from_pixels, luminance, pixels_from_encoded
 from photodefect.verdicts import DEFAULT_THRESHOLDS, grades
 
 Pixels = NDArray[np.uint8]

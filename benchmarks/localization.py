@@ -27,12 +27,12 @@ from PIL import Image
 from scipy import ndimage
 from scipy.stats import rankdata
 
+from photodefect.core.network.model import Model, load_model
 from photodefect.defects import BY_KEY, PATCH_DEFECTS
 from photodefect.heatmap import HeatMap, heatmaps
-from photodefect.network.model import Model, load_model
+from photodefect.photos.colour_spaces import linear_from_pixels
 from photodefect.photos.decode import decode
 from photodefect.photos.find import find_photos
-from photodefect.synthesis.colour import linear_from_pixels
 from photodefect.synthesis.degrade import degrade
 from photodefect.synthesis.sources import SourceQuality, is_clean, source_quality
 from photodefect.synthesis.white_balance import neutral_chroma

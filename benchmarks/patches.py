@@ -24,12 +24,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from photodefect.core.inputs import content_seed, holistic_input, patch_inputs
+from photodefect.core.network.manifest import Manifest
 from photodefect.defects import DEFECTS, PATCH_DEFECTS
 from photodefect.engines import choose_engine
 from photodefect.evaluation.benchmark import BenchmarkResult, Entry, read_manifest, run_benchmark
 from photodefect.evaluation.predictions import Matched, Prediction
-from photodefect.inputs import content_seed, holistic_input, patch_inputs
-from photodefect.network.manifest import Manifest
 from photodefect.photos.decode import decode
 
 COUNTS = (1, 2, 3, 5, 10, 20)

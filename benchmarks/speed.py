@@ -209,9 +209,9 @@ def resident_mib(parent: int) -> float:
 
 def random_googlenet(folder: Path) -> Path:
     """The paper's network with random weights: its speed doesn't depend on them."""
-    from photodefect.network.manifest import Manifest, Normalization  # noqa: PLC0415
-    from photodefect.network.model import save_model  # noqa: PLC0415
-    from photodefect.network.registry import NETWORKS, build_network  # noqa: PLC0415
+    from photodefect.core.network.manifest import Manifest, Normalization  # noqa: PLC0415
+    from photodefect.core.network.model import save_model  # noqa: PLC0415
+    from photodefect.core.network.registry import NETWORKS, build_network  # noqa: PLC0415
 
     normalization = Normalization.from_mapping(NETWORKS["googlenet"].default_normalization)
     manifest = Manifest("random", "0", "googlenet", normalization)

@@ -27,22 +27,23 @@ import numpy as np
 import simplejpeg
 from speed import make_photos, processor
 
-from photodefect.cache import content_key
+from photodefect.core.inputs import content_seed, patch_inputs
+from photodefect.core.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
+from photodefect.core.warp import warp
+from photodefect.diagnosis.cache import content_key
+from photodefect.diagnosis.scoring import make_inputs, score
 from photodefect.engines import choose_engine
-from photodefect.inputs import content_seed, patch_inputs
-from photodefect.monochrome import is_monochrome
-from photodefect.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
 from photodefect.photos.decode import Memory, decode_bytes
 from photodefect.photos.exif import read_capture
 from photodefect.photos.files import read_photo
-from photodefect.scoring import make_inputs, score
-from photodefect.warp import warp
+from photodefect.photos.monochrome import is_monochrome
 
 ALL, ONLY_DECODING = "**all of it**", "only simplejpeg, new memory each time"
 
 STARTING = """
 import time
-import photodefect.workers.process, photodefect.photos.decode, photodefect.photos.exif, photodefect.scoring
+import photodefect.diagnosis.scoring, photodefect.diagnosis.workers.process
+import photodefect.photos.decode, photodefect.photos.exif
 from photodefect.engines import choose_engine
 choose_engine().open(1)
 print(time.process_time())

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from photodefect.monochrome import is_monochrome
 from photodefect.photos.find import find_photos
+from photodefect.photos.monochrome import is_monochrome
 from photodefect.synthesis.degrade import degrade
 from photodefect.synthesis.labelled_set import load_source
 from photodefect.synthesis.sources import is_clean, source_quality

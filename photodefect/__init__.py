@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from photodefect._version import __version__
 
 if TYPE_CHECKING:
-    from photodefect.diagnosis import Diagnoser
+    from photodefect.diagnosis.diagnoser import Diagnoser
     from photodefect.photos.find import find_photos
     from photodefect.records import Capture, Diagnosis, ModelIdentity, PhotoFailure, Provenance
     from photodefect.verdicts import DEFAULT_THRESHOLDS, Threshold
@@ -39,7 +39,7 @@ __all__ = [
 _HOMES = {
     "DEFAULT_THRESHOLDS": "photodefect.verdicts",
     "Capture": "photodefect.records",
-    "Diagnoser": "photodefect.diagnosis",
+    "Diagnoser": "photodefect.diagnosis.diagnoser",
     "Diagnosis": "photodefect.records",
     "ModelIdentity": "photodefect.records",
     "PhotoFailure": "photodefect.records",

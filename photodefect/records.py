@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final, TypeVar
 
+from photodefect.defects import KEYS, PATCH_DEFECTS
 from photodefect.errors import DataError
 from photodefect.photos.facts import Capture, Provenance
 from photodefect.verdicts import Threshold, Verdict
 
-__all__ = ["SCHEMA_VERSION", "Capture", "Diagnosis", "ModelIdentity", "PhotoFailure", "Provenance"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "Capture",
+    "Diagnosis",
+    "ModelIdentity",
+    "PhotoFailure",
+    "Provenance",
+    "columns",
+    "flatten",
+]
 
 SCHEMA_VERSION: Final = 1
 """Version of the record; it grows when a field changes its meaning or goes away."""
@@ -163,3 +173,43 @@ def _part(record: Mapping[str, Any], key: str, build: Callable[[Any], _T]) -> _T
         return build(value)
     except (AttributeError, TypeError, ValueError) as error:
         raise DataError(f"the record's {key!r} is not what it should be: {error}") from error
+
+
+def columns(detail: bool) -> list[str]:
+    """The header: the same for every photo, failed ones included."""
+    names = ["path", "width", "height", "verdict", "worst", *KEYS, *_prefixed("percentile", KEYS)]
+    if detail:
+        names += _prefixed("holistic", KEYS) + _prefixed("patches", [defect.key for defect in PATCH_DEFECTS])
+        names += _prefixed("mild_from", KEYS) + _prefixed("severe_from", KEYS)
+    names += ["monochrome"]
+    for group, kind in (("capture", Capture), ("file", Provenance), ("model", ModelIdentity)):
+        names += _prefixed(group, [field.name for field in fields(kind)])
+    return [*names, "error_type", "error"]
+
+
+def flatten(diagnosis: Diagnosis) -> dict[str, Any]:
+    """All values of a record by column."""
+    record = diagnosis.to_dict()
+    thresholds = record["thresholds"] or {}
+    groups = {
+        "percentile": record["percentile"],
+        "holistic": record["holistic"],
+        "patches": record["patches"],
+        "mild_from": {key: threshold["mild"] for key, threshold in thresholds.items()},
+        "severe_from": {key: threshold["severe"] for key, threshold in thresholds.items()},
+        "capture": record["capture"],
+        "file": record["provenance"],
+        "model": record["model"],
+    }
+    row = {column: record[column] for column in ("path", "width", "height", "verdict", "worst")}
+    row |= record["severity"] or {}
+    for group, values in groups.items():
+        row |= {f"{group}_{key}": value for key, value in (values or {}).items()}
+    row["monochrome"] = None if diagnosis.monochrome is None else str(diagnosis.monochrome).lower()
+    if diagnosis.error is not None:
+        row |= {"error_type": diagnosis.error.type, "error": diagnosis.error.message}
+    return row
+
+
+def _prefixed(group: str, keys: tuple[str, ...] | list[str]) -> list[str]:
+    return [f"{group}_{key}" for key in keys]

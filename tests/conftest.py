@@ -35,9 +35,9 @@ def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # Torch takes a while to import, and most test files do without.
     import torch  # noqa: PLC0415
 
-    from photodefect.network.manifest import Manifest, Normalization  # noqa: PLC0415
-    from photodefect.network.model import save_model  # noqa: PLC0415
-    from photodefect.network.registry import NETWORKS, build_network  # noqa: PLC0415
+    from photodefect.core.network.manifest import Manifest, Normalization  # noqa: PLC0415
+    from photodefect.core.network.model import save_model  # noqa: PLC0415
+    from photodefect.core.network.registry import NETWORKS, build_network  # noqa: PLC0415
 
     folder = tmp_path_factory.mktemp("random-model")
     with torch.random.fork_rng():

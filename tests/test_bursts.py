@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 from ranked import shot
 
-from photodefect.bursts import ALIKE, Burst, find_bursts, keep_best, likeness_hash, unlikeness
+from photodefect.photos.colour_spaces import encode, linear_from_pixels, pixels_from_encoded
+from photodefect.ranking.bursts import ALIKE, Burst, find_bursts, keep_best, likeness_hash, unlikeness
 from photodefect.records import Diagnosis
-from photodefect.synthesis.colour import encode, linear_from_pixels, pixels_from_encoded
 
 SAME = "0123456789abcdef"
 NEAR = "0123456789abcdff"  # one bit away

@@ -14,7 +14,7 @@ import pytest
 
 import photodefect
 from photodefect import cache as cache_module
-from photodefect.cache import Cache, CacheReader, Stamp, content_key
+from photodefect.diagnosis.cache import Cache, CacheReader, Stamp, content_key
 from photodefect.errors import DataError
 
 ROOT = Path(photodefect.__file__).parents[1]
@@ -102,7 +102,7 @@ def test_runs_side_by_side_lose_nothing(file: Path) -> None:
     script = """
 import sys
 from pathlib import Path
-from photodefect.cache import Cache, content_key
+from photodefect.diagnosis.cache import Cache, content_key
 cache = Cache(Path(sys.argv[1]), warn=sys.exit)
 for number in range(200):
     content = content_key(f"{sys.argv[2]}-{number}".encode())
@@ -127,7 +127,7 @@ def test_a_run_that_is_killed_keeps_what_it_committed(file: Path, photo: Path) -
 import os, signal
 from pathlib import Path
 from tests.test_cache import keep
-from photodefect.cache import Cache
+from photodefect.diagnosis.cache import Cache
 cache = Cache(Path({str(file)!r}))
 keep(cache, Path({str(photo)!r}))
 os.kill(os.getpid(), signal.SIGKILL)

@@ -25,13 +25,13 @@ from typer.testing import CliRunner
 
 from photodefect.cli import app
 from photodefect.cli.import_caffe import import_caffe
+from photodefect.core.network import caffe_import
+from photodefect.core.network.caffe_import import read_blobs, read_network
+from photodefect.core.network.model import load_model
+from photodefect.core.network.multicolumn import MultiColumnNetwork
+from photodefect.core.network.registry import Kind
 from photodefect.engines import choose_engine
 from photodefect.errors import DataError, ModelError
-from photodefect.network import caffe_import
-from photodefect.network.caffe_import import read_blobs, read_network
-from photodefect.network.model import load_model
-from photodefect.network.multicolumn import MultiColumnNetwork
-from photodefect.network.registry import Kind
 
 Array = NDArray[np.float32]
 

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from photodefect.cli import app
-from photodefect.labels import read_labels
+from photodefect.labels.table import read_labels
 
 VOTES = """\
 path,worker,noise,haze,obvious_noise

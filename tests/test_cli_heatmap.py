@@ -17,8 +17,8 @@ from typer.testing import CliRunner, Result
 
 from photodefect import cli
 from photodefect.defects import PATCH_DEFECTS
-from photodefect.workers.pool import ThreadWorkers
-from photodefect.workers.tasks import Task
+from photodefect.diagnosis.workers.pool import ThreadWorkers
+from photodefect.diagnosis.workers.tasks import Task
 
 command = import_module("photodefect.cli.heatmap")
 

@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from photodefect.cli import app
-from photodefect.profiles.profile import DEFAULT_PROFILE
-from photodefect.profiles.settings import parse_settings, to_profile
+from photodefect.ranking.profiles.profile import DEFAULT_PROFILE
+from photodefect.ranking.profiles.settings import parse_settings, to_profile
 
 
 @pytest.fixture(autouse=True)

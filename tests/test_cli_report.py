@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 
 from photodefect.cli.guard import guarded
 from photodefect.cli.report import report
-from photodefect.diagnosis import Diagnoser
+from photodefect.diagnosis.diagnoser import Diagnoser
 from photodefect.reports.html import illustrate
 
 Report = Callable[..., Result]
@@ -153,13 +153,13 @@ def test_thresholds_make_the_grades(run: Report, photos: Path, tmp_path: Path) -
 @pytest.fixture
 def interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C after the first photo."""
-    look_at = Diagnoser.look_at
+    look_at = Diagnoser.diagnose_with
 
     def one(self: Diagnoser, *arguments: Any) -> Generator[Any, None, None]:
         yield next(look_at(self, *arguments))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Diagnoser, "look_at", one)
+    monkeypatch.setattr(Diagnoser, "diagnose_with", one)
 
 
 @pytest.mark.usefixtures("interrupted")

@@ -23,11 +23,11 @@ from photodefect import Diagnoser
 from photodefect.cli import app
 from photodefect.cli.guard import guarded
 from photodefect.cli.train import NetworkName, RecipeName, train
+from photodefect.core.network.manifest import Calibration, Manifest, Normalization, Weighting
+from photodefect.core.network.model import load_model, save_model
+from photodefect.core.network.multicolumn import Column
+from photodefect.core.network.registry import NETWORKS, Kind, build_network
 from photodefect.defects import DEFECTS, KEYS
-from photodefect.network.manifest import Calibration, Manifest, Normalization, Weighting
-from photodefect.network.model import load_model, save_model
-from photodefect.network.multicolumn import Column
-from photodefect.network.registry import NETWORKS, Kind, build_network
 from photodefect.training import compact_recipe
 from photodefect.training.checkpoint import checkpoints
 from photodefect.training.compact_recipe import CompactSettings

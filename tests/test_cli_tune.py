@@ -11,7 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from photodefect.cli import app
-from photodefect.profiles.settings import read_settings, to_profile
+from photodefect.ranking.profiles.settings import read_settings, to_profile
 
 
 @pytest.fixture(autouse=True)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from photodefect.core.network.direction_planes import mean_places
+from photodefect.core.network.multicolumn import expected_severity
+from photodefect.core.network.registry import build_network
 from photodefect.defects import BY_KEY, DEFECTS, IN_PLANE, KEYS
-from photodefect.network.multicolumn import expected_severity
-from photodefect.network.planes import mean_places
-from photodefect.network.registry import build_network
 from photodefect.training.columns import (
     ColumnRecipe,
     compact_column,

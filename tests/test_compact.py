@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from photodefect.core.network.compact import CompactTrunk, describe
+from photodefect.core.network.registry import KINDS, build_network
 from photodefect.defects import DEFECTS, PATCH_DEFECTS
-from photodefect.network.compact import CompactTrunk, describe
-from photodefect.network.registry import KINDS, build_network
 from photodefect.training.compact_recipe import shared_channels
 
 

@@ -15,11 +15,11 @@ from typer.testing import CliRunner
 
 from photodefect import Diagnoser
 from photodefect.cli import app
+from photodefect.core.network.compact import CompactTrunk
+from photodefect.core.network.multicolumn import STRIDE
+from photodefect.core.network.registry import NETWORKS, build_network
 from photodefect.defects import IN_PLANE, KEYS
 from photodefect.errors import DataError
-from photodefect.network.compact import CompactTrunk
-from photodefect.network.multicolumn import STRIDE
-from photodefect.network.registry import NETWORKS, build_network
 from photodefect.photos.decode import decode
 from photodefect.training import compact_recipe, features
 from photodefect.training.columns import ColumnRecipe

@@ -16,18 +16,18 @@ import pytest
 import torch
 from PIL import Image
 
-import photodefect.diagnosis
+import photodefect.diagnosis.diagnoser
 from photodefect import Diagnoser, Diagnosis, Threshold
+from photodefect.core.inputs import holistic_input, patch_inputs
+from photodefect.core.network.model import load_model
+from photodefect.core.network.registry import NETWORKS
 from photodefect.defects import KEYS, PATCH_DEFECTS
-from photodefect.diagnosis import READ_AHEAD, available_cores
+from photodefect.diagnosis.diagnoser import READ_AHEAD, available_cores
+from photodefect.diagnosis.workers.tasks import PixelJob
 from photodefect.engines.devices import pick_device
 from photodefect.errors import ModelError
-from photodefect.inputs import holistic_input, patch_inputs
-from photodefect.network.model import load_model
-from photodefect.network.registry import NETWORKS
 from photodefect.photos.decode import decode
 from photodefect.verdicts import DEFAULT_THRESHOLDS
-from photodefect.workers.tasks import Look
 
 NAMES = ("dog.jpg", "bulb.jpg", "city.jpg", "guitar.jpg")
 
@@ -225,7 +225,7 @@ def test_an_unexpected_error_is_one_record_and_its_traceback_is_logged(
         caplog.at_level(logging.DEBUG, "photodefect"),
         Diagnoser(random_model, patches=1, isolated=isolated) as diagnoser,
     ):
-        ((record, seen),) = diagnoser.look_at(photos[:1], Look(Buggy()))
+        ((record, seen),) = diagnoser.diagnose_with(photos[:1], PixelJob(Buggy()))
     assert record.error is not None
     assert record.error.type == "InternalError"
     assert record.error.message.startswith("ZeroDivisionError: a bug met ")
@@ -312,7 +312,7 @@ class Shape:
 def test_whoever_looks_at_the_pixels_gets_what_it_made_beside_each_record(
     diagnoser: Diagnoser, photos: list[Path], diagnoses: list[Diagnosis]
 ) -> None:
-    looked = list(diagnoser.look_at([*photos, "nowhere.jpg"], Look(Shape())))
+    looked = list(diagnoser.diagnose_with([*photos, "nowhere.jpg"], PixelJob(Shape())))
     for (diagnosis, seen), expected in zip(looked, diagnoses, strict=False):
         assert diagnosis == expected
         assert seen is not None
@@ -325,7 +325,7 @@ def test_whoever_looks_at_the_pixels_gets_what_it_made_beside_each_record(
 
 def test_a_look_that_no_other_process_can_have_is_refused(diagnoser: Diagnoser, photos: list[Path]) -> None:
     with pytest.raises(TypeError, match="can't be sent to another process"):
-        next(diagnoser.look_at(photos, Look(lambda pixels: pixels.shape)))
+        next(diagnoser.diagnose_with(photos, PixelJob(lambda pixels: pixels.shape)))
 
 
 def test_threads_and_processes_and_a_loaded_model_say_the_same(

@@ -16,7 +16,14 @@ import safetensors.torch
 import torch
 from numpy.typing import NDArray
 
+from photodefect.core.inputs import holistic_input, patch_inputs
+from photodefect.core.network.googlenet import initialize
+from photodefect.core.network.manifest import Manifest, Normalization
+from photodefect.core.network.model import load_model, save_model
+from photodefect.core.network.registry import GOOGLENET_NORMALIZATION, KINDS, NETWORKS, build_network
+from photodefect.core.network.weights import parse_weights
 from photodefect.defects import DEFECTS, PATCH_DEFECTS
+from photodefect.diagnosis.scoring import make_inputs, score
 from photodefect.engines import choice as choice_module
 from photodefect.engines import choose_engine, graph_files, torch_engine
 from photodefect.engines import devices as devices_module
@@ -24,14 +31,7 @@ from photodefect.engines.devices import may_have_gpu
 from photodefect.engines.export import export
 from photodefect.engines.torch_engine import TorchEngine
 from photodefect.errors import ModelError
-from photodefect.inputs import holistic_input, patch_inputs
-from photodefect.network.googlenet import initialize
-from photodefect.network.manifest import Manifest, Normalization
-from photodefect.network.model import load_model, save_model
-from photodefect.network.registry import GOOGLENET_NORMALIZATION, KINDS, NETWORKS, build_network
-from photodefect.network.weights import parse_weights
 from photodefect.photos.decode import decode
-from photodefect.scoring import make_inputs, score
 
 SIDE = NETWORKS["lite0"].patch_side
 

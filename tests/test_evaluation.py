@@ -30,7 +30,7 @@ from photodefect.evaluation.spearman import (
     share_above,
     spearman,
 )
-from photodefect.labels import LabelledPhoto
+from photodefect.labels.table import LabelledPhoto
 from photodefect.records import Diagnosis, PhotoFailure
 from photodefect.reports.csv import CsvWriter
 from photodefect.reports.evaluation_page import NO_NUMBER, write_page

@@ -12,7 +12,7 @@ from exiftool import exiftool, keywords, needs_exiftool, tags
 from PIL import Image
 from ranked import failure, record
 
-from photodefect.profiles.profile import DEFAULT_PROFILE
+from photodefect.ranking.profiles.profile import DEFAULT_PROFILE
 from photodefect.records import Diagnosis
 from photodefect.reports.exiftool_csv import MOST_KEYWORDS, ExiftoolCsvWriter, spellings
 from photodefect.sidecars.embedded import embedded_xmp

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from photodefect.network.googlenet import GoogLeNetColumn, GoogLeNetTrunk, initialize
-from photodefect.network.registry import build_network
+from photodefect.core.network.googlenet import GoogLeNetColumn, GoogLeNetTrunk, initialize
+from photodefect.core.network.registry import build_network
 
 
 def convolution(inputs: int, outputs: int, kernel: int) -> int:

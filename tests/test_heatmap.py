@@ -15,21 +15,21 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
+from photodefect.core.network.layers import fold_batch_norms
+from photodefect.core.network.manifest import Calibration, Manifest, Normalization
+from photodefect.core.network.model import Model
+from photodefect.core.network.multicolumn import MultiColumnNetwork
+from photodefect.core.network.receptive_field import ReceptiveField
+from photodefect.core.network.registry import NETWORKS, Kind, build_network
+from photodefect.core.network.stages import network_stages
+from photodefect.core.network.statistics import CELL
 from photodefect.defects import DEFECTS, PATCH_DEFECTS
-from photodefect.diagnosis import Diagnoser
+from photodefect.diagnosis.diagnoser import Diagnoser
 from photodefect.errors import UnreadableError
 from photodefect.heatmap import SAMPLES, HeatMap, heatmaps
 from photodefect.heatmap.maps import sample_grid
 from photodefect.heatmap.tiling import severity_cells, spans, trunk_features
 from photodefect.heatmap.workers import Workers
-from photodefect.network.layers import fold_batch_norms
-from photodefect.network.manifest import Calibration, Manifest, Normalization
-from photodefect.network.model import Model
-from photodefect.network.multicolumn import MultiColumnNetwork
-from photodefect.network.reach import Reach
-from photodefect.network.registry import NETWORKS, Kind, build_network
-from photodefect.network.stages import network_stages
-from photodefect.network.statistics import CELL
 
 MAPPED = [defect.key for defect in PATCH_DEFECTS]
 LARGE = (700, 1000)
@@ -123,10 +123,13 @@ def test_the_columns_are_the_same_in_tiles(monkeypatch: pytest.MonkeyPatch) -> N
     assert tiled == pytest.approx(whole, abs=1e-5)
 
 
-def seen(reach: Reach, pixels: range, positions: int) -> list[bool]:
-    """Which positions see any of the pixels, by the reach."""
-    starts = [position * reach.stride for position in range(positions)]
-    return [start - reach.before < pixels.stop and pixels.start <= start + reach.after for start in starts]
+def seen(receptive_field: ReceptiveField, pixels: range, positions: int) -> list[bool]:
+    """Which positions see any of the pixels, by the receptive_field."""
+    starts = [position * receptive_field.stride for position in range(positions)]
+    return [
+        start - receptive_field.before < pixels.stop and pixels.start <= start + receptive_field.after
+        for start in starts
+    ]
 
 
 def reached(result: Tensor) -> tuple[list[bool], list[bool]]:
@@ -156,18 +159,20 @@ def test_a_stage_sees_exactly_as_far_as_it_says(name: str, kind: Kind, index: in
 
     result = stage.run(source)
 
-    final, reach = result.carried, stage.reach
+    final, receptive_field = result.carried, stage.receptive_field
     if final is None:
         # A cell is the mean of the positions inside it.
         final = result.features[max(result.features)]
-        reach = Reach(CELL, reach.before, reach.after + CELL - reach.stride)
+        receptive_field = ReceptiveField(
+            CELL, receptive_field.before, receptive_field.after + CELL - receptive_field.stride
+        )
     rows, columns = reached(final)
-    assert rows == seen(reach, range(row * stride, (row + 1) * stride), len(rows))
-    assert columns == seen(reach, range(column * stride, (column + 1) * stride), len(columns))
+    assert rows == seen(receptive_field, range(row * stride, (row + 1) * stride), len(rows))
+    assert columns == seen(receptive_field, range(column * stride, (column + 1) * stride), len(columns))
     for features in result.features.values():
         lost_rows, _ = reached(features)
         within = seen(
-            Reach(CELL, stage.reach.lead, CELL - 1 + stage.reach.trail),
+            ReceptiveField(CELL, stage.receptive_field.lead, CELL - 1 + stage.receptive_field.trail),
             range(row * stride, row * stride + 1),
             len(lost_rows),
         )
@@ -178,8 +183,8 @@ def test_the_compact_networks_reach_is_the_one_worked_out_by_hand() -> None:
     # Through the stem (3x3, stride 2, padded after), kernels 3 3s 3 5s 5 3s 3 3 5 5 5 5s at strides 2 to 32.
     patches, holistic = (build_network("lite0", kind).trunk.lite0 for kind in ("patches", "holistic"))  # type: ignore[arg-type, union-attr]
 
-    assert patches.reach(0, 11) == Reach(stride=16, before=154, after=184)  # type: ignore[union-attr, operator]
-    assert holistic.reach(0, 12) == Reach(stride=32, before=170, after=232)  # type: ignore[union-attr, operator]
+    assert patches.receptive_field(0, 11) == ReceptiveField(stride=16, before=154, after=184)  # type: ignore[union-attr, operator]
+    assert holistic.receptive_field(0, 12) == ReceptiveField(stride=32, before=170, after=232)  # type: ignore[union-attr, operator]
 
 
 @given(st.integers(1, 90), st.integers(1, 400), st.integers(0, 300), st.integers(0, 300))

@@ -13,11 +13,11 @@ from scipy.signal import fftconvolve
 
 from photodefect.defects import KEYS
 from photodefect.errors import DataError
-from photodefect.hints.advice import Finding, findings, hint_for
-from photodefect.hints.cast import Cast, measure_cast
-from photodefect.hints.light import Light, measure_light
-from photodefect.hints.measurements import Measurements, measure
-from photodefect.hints.softness import Softness, measure_softness
+from photodefect.ranking.hints.advice import Finding, findings, hint_for
+from photodefect.ranking.hints.cast import Cast, measure_cast
+from photodefect.ranking.hints.light import Light, measure_light
+from photodefect.ranking.hints.measurements import Measurements, measure
+from photodefect.ranking.hints.softness import Softness, measure_softness
 from photodefect.records import Capture
 
 Pixels = NDArray[np.uint8]

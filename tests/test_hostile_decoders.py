@@ -20,9 +20,9 @@ from tiny_training import tiny_builder
 from typer.testing import CliRunner, Result
 
 from photodefect.cli import app
+from photodefect.core.network.registry import NETWORKS
 from photodefect.defects import KEYS
-from photodefect.network.registry import NETWORKS
-from photodefect.workers import isolated, pool
+from photodefect.diagnosis.workers import isolated, pool
 
 COMMANDS: dict[str, Callable[[Path], list[str | Path]]] = {
     "heatmap": lambda out: ["--output", out, "--defect", "noise", "--json"],
@@ -154,8 +154,8 @@ import sys
 sys.path.insert(0, sys.argv.pop(1))
 from tiny_training import tiny_builder
 from photodefect.__main__ import run
-from photodefect.network.registry import NETWORKS
-from photodefect.workers import pool
+from photodefect.core.network.registry import NETWORKS
+from photodefect.diagnosis.workers import pool
 NETWORKS["lite0"] = tiny_builder()
 pool._BOOTSTRAP = pool._BOOTSTRAP.replace("from photodefect.", "import hostile_decoder; from photodefect.", 1)
 start = pool._start

@@ -8,9 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from photodefect.defects import BY_KEY, DEFECTS, Defect
-from photodefect.errors import DataError
-from photodefect.infogain import (
+from photodefect.core.infogain import (
     MASKED,
     class_counts,
     class_weights,
@@ -22,8 +20,10 @@ from photodefect.infogain import (
     vote_distributions,
     vote_matrix,
 )
-from photodefect.labels import vote_levels
-from photodefect.sampling import effective_counts
+from photodefect.core.sampling import effective_counts
+from photodefect.defects import BY_KEY, DEFECTS, Defect
+from photodefect.errors import DataError
+from photodefect.labels.table import vote_levels
 
 EXPOSURE = BY_KEY["bad_exposure"]
 SATURATION = BY_KEY["bad_saturation"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from photodefect.inputs import (
+from photodefect.core.inputs import (
     CANDIDATES,
     SIDE,
     content_seed,
@@ -21,9 +21,9 @@ from photodefect.inputs import (
     patch_corners,
     patch_inputs,
 )
-from photodefect.patches import DEFAULT_PATCHES
+from photodefect.core.patches import DEFAULT_PATCHES
+from photodefect.diagnosis.scoring import make_inputs
 from photodefect.photos.decode import Photo, Provenance, decode
-from photodefect.scoring import make_inputs
 
 
 def coordinates(height: int, width: int) -> NDArray[np.uint8]:

@@ -20,8 +20,8 @@ from ranked import record
 from scipy import ndimage
 
 from photodefect import Diagnoser, Diagnosis
-from photodefect.hints.advice import findings, hint_for
-from photodefect.hints.measurements import measure
+from photodefect.ranking.hints.advice import findings, hint_for
+from photodefect.ranking.hints.measurements import measure
 from photodefect.records import Capture
 from photodefect.verdicts import Threshold, grades
 

@@ -11,6 +11,9 @@ import pytest
 from hostile_decoder import HANG, KILL
 from test_workers import alive, linux
 
+from photodefect.diagnosis.workers import isolated, pool
+from photodefect.diagnosis.workers.isolated import IsolatedDecoder
+from photodefect.diagnosis.workers.tasks import Outcome, Task
 from photodefect.errors import (
     DecoderDiedError,
     PhotodefectError,
@@ -21,9 +24,6 @@ from photodefect.errors import (
 )
 from photodefect.photos.decode import decode_pixels
 from photodefect.records import PhotoFailure
-from photodefect.workers import isolated, pool
-from photodefect.workers.isolated import IsolatedDecoder
-from photodefect.workers.tasks import Outcome, Task
 
 
 @pytest.fixture
@@ -145,8 +145,8 @@ def test_no_process_is_started_before_there_is_a_photo(monkeypatch: pytest.Monke
 
 
 def test_workers_without_a_model_find_nothing_and_say_so(samples: Path) -> None:
-    from photodefect.workers.examiner import Examiner  # noqa: PLC0415
-    from photodefect.workers.tasks import Decoding  # noqa: PLC0415
+    from photodefect.diagnosis.settings import Decoding  # noqa: PLC0415
+    from photodefect.diagnosis.workers.examiner import Examiner  # noqa: PLC0415
 
     outcome = Examiner(Decoding()).examine(Task(str(samples / "bulb.jpg"), kind="anything"))
     assert outcome.failure is not None

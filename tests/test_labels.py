@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from photodefect.defects import BY_KEY, DEFECTS, KEYS
 from photodefect.errors import DataError
-from photodefect.labels import LabelledPhoto, read_labels, read_table, vote_levels, write_labels
+from photodefect.labels.table import LabelledPhoto, read_labels, read_table, vote_levels, write_labels
 
 AUTHORS_HEADER = "url,Bad Exposure,Bad White Balance,Bad Saturation,Noise,Haze,Undesired Blur,Bad Composition"
 OWN_HEADER = "path," + ",".join(KEYS)

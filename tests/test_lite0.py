@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from photodefect.core.network.layers import fold_batch_norms
+from photodefect.core.network.lite0 import Lite0
 from photodefect.errors import ModelError
-from photodefect.network.layers import fold_batch_norms
-from photodefect.network.lite0 import Lite0
 from photodefect.training import imagenet
 from photodefect.training.imagenet import imagenet_weights_file, load_imagenet_trunk
 

@@ -13,15 +13,15 @@ import torch
 from tiny_training import MemoryPhotos, TinyColumn, grey_photos, tiny_network
 from torch import Tensor
 
-from photodefect.network.multicolumn import MultiColumnNetwork
-from photodefect.network.registry import Kind
+from photodefect.core.network.multicolumn import MultiColumnNetwork
+from photodefect.core.network.registry import Kind
 from photodefect.training.checkpoint import checkpoints, load_checkpoint
 from photodefect.training.listener import Listener, StepReport
 from photodefect.training.loop import Outcome, Split, make_optimizer, set_training_mode, train_network
 from photodefect.training.samples import SampleReader
 from photodefect.training.settings import RECIPES, Settings
 from photodefect.training.team import ALONE, Team
-from photodefect.training.validation import Look
+from photodefect.training.validation import ValidationLoss
 
 FAST = replace(RECIPES["paper"], learning_rate=0.01, batch=2, steps=20, decay_every=6)
 
@@ -37,8 +37,8 @@ class Diary(Listener):
     def step(self, report: StepReport) -> None:
         self.reports.append(report)
 
-    def validated(self, kind: Kind, step: int, look: Look, *, improved: bool) -> None:  # noqa: ARG002
-        self.looks.append((step, look.loss, improved))
+    def validated(self, kind: Kind, step: int, found: ValidationLoss, *, improved: bool) -> None:  # noqa: ARG002
+        self.looks.append((step, found.loss, improved))
 
     def asks(self) -> bool:
         return bool(self.reports) and self.reports[-1].step == self.stop_at
@@ -163,7 +163,7 @@ def test_one_step_moves_the_weights_by_rate_times_gradient_and_columns_ten_times
     """SGD's first step: w - lr (g + decay w), where the gradient is that of the sum of the defects' losses."""
     from itertools import islice  # noqa: PLC0415
 
-    from photodefect.training.losses import defect_losses, infogain_matrices  # noqa: PLC0415
+    from photodefect.core.losses import defect_losses, infogain_matrices  # noqa: PLC0415
     from photodefect.training.samples import Batches  # noqa: PLC0415
 
     def still(network: MultiColumnNetwork) -> MultiColumnNetwork:

@@ -12,12 +12,13 @@ import torch
 from PIL import Image
 from tiny_training import MemoryPhotos, grey_photos, tiny_network
 
+from photodefect.core.batches import Batch
+from photodefect.core.infogain import classes_of, infogain_matrix, modelled_vote_distributions
+from photodefect.core.losses import defect_losses, euclidean_loss, infogain_matrices
 from photodefect.defects import BY_KEY, KEYS
-from photodefect.infogain import classes_of, infogain_matrix, modelled_vote_distributions
 from photodefect.training.initial import initial_network
-from photodefect.training.losses import defect_losses, euclidean_loss, infogain_matrices
 from photodefect.training.photo_sets import SyntheticPhotos
-from photodefect.training.samples import Batch, Batches, SampleReader
+from photodefect.training.samples import Batches, SampleReader
 
 HAZE = KEYS.index("haze")
 

@@ -20,15 +20,15 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import photodefect
+from photodefect.core.network import folders
+from photodefect.core.network.folders import find_model, shipped_models_folder
+from photodefect.core.network.layers import ConvNorm
+from photodefect.core.network.manifest import Calibration, Manifest, Normalization, Weighting
+from photodefect.core.network.model import Model, load_model, save_model
+from photodefect.core.network.multicolumn import MultiColumnNetwork
+from photodefect.core.network.registry import NETWORKS, build_network
 from photodefect.defects import DEFECTS, KEYS
 from photodefect.errors import ModelError
-from photodefect.network import folders
-from photodefect.network.folders import find_model, shipped_models_folder
-from photodefect.network.layers import ConvNorm
-from photodefect.network.manifest import Calibration, Manifest, Normalization, Weighting
-from photodefect.network.model import Model, load_model, save_model
-from photodefect.network.multicolumn import MultiColumnNetwork
-from photodefect.network.registry import NETWORKS, build_network
 
 Spoil = Callable[[dict[str, Any]], object]
 

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from photodefect.monochrome import is_monochrome
+from photodefect.photos.monochrome import is_monochrome
 
 COLOUR = ("dog.jpg", "city.jpg", "lake-sherburne.jpg", "guitar.jpg", "extreme-desert-hike.jpg", "roman-colosseum.jpg")
 

@@ -25,8 +25,8 @@ from tiny_training import tiny_builder
 from typer.testing import CliRunner, Result
 
 from photodefect.cli import _load, app, available_commands
+from photodefect.core.network.registry import NETWORKS
 from photodefect.defects import KEYS
-from photodefect.network.registry import NETWORKS
 
 SIDECAR = """\
 <x:xmpmeta xmlns:x="adobe:ns:meta/">

@@ -11,7 +11,7 @@ from PIL import Image
 
 from photodefect.defects import BY_KEY, DEFECTS, KEYS
 from photodefect.errors import UnreadableError
-from photodefect.labels import read_labels
+from photodefect.labels.table import read_labels
 from photodefect.training import photo_sets
 from photodefect.training.photo_sets import LabelledPhotos, SyntheticPhotos
 

@@ -10,9 +10,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from photodefect.core.network.direction_planes import PLACES, STEP, distances, place_class_logits, place_targets
+from photodefect.core.network.multicolumn import expected_severity
 from photodefect.defects import BY_KEY, IN_PLANE, Defect
-from photodefect.network.multicolumn import expected_severity
-from photodefect.network.planes import PLACES, STEP, distances, place_class_logits, place_targets
 
 
 def logits_of(shares: dict[tuple[float, float], float]) -> torch.Tensor:

@@ -13,9 +13,9 @@ from ranked import failure, record
 
 from photodefect.defects import DEFECTS, KEYS
 from photodefect.errors import DataError
-from photodefect.profiles.places import find_profile, gather, named_profiles
-from photodefect.profiles.profile import DEFAULT_PROFILE, Curve, Profile, RejectPolicy
-from photodefect.profiles.settings import Setting, parse_settings, read_settings, to_profile, to_toml
+from photodefect.ranking.profiles.locations import find_profile, gather, named_profiles
+from photodefect.ranking.profiles.profile import DEFAULT_PROFILE, Curve, Profile, RejectPolicy
+from photodefect.ranking.profiles.settings import Setting, parse_settings, read_settings, to_profile, to_toml
 from photodefect.verdicts import DEFAULT_THRESHOLDS, Threshold
 
 

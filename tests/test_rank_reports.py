@@ -11,11 +11,10 @@ from hypothesis import given
 from ranked import failure, record
 from record_strategies import DIAGNOSES, TEXTS
 
-from photodefect.hints.advice import Finding
 from photodefect.printable import UNPRINTABLE
-from photodefect.ranking import BurstPlace, RankedPhoto, Ranking
-from photodefect.records import Diagnosis
-from photodefect.reports.csv import columns
+from photodefect.ranking.hints.advice import Finding
+from photodefect.ranking.overall import BurstPlace, RankedPhoto, Ranking
+from photodefect.records import Diagnosis, columns
 from photodefect.reports.json import JsonWriter
 from photodefect.reports.paths import PathsWriter
 from photodefect.reports.rank_csv import RANK_COLUMNS, RankCsvWriter

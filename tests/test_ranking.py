@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ranked import failure, record
 
-from photodefect.bursts import Burst
 from photodefect.defects import DEFECTS, KEYS
-from photodefect.ranking import (
+from photodefect.ranking.bursts import Burst
+from photodefect.ranking.overall import (
     Candidate,
     Limit,
     RankedPhoto,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from photodefect.core.network.registry import KINDS, NETWORKS, build_network
 from photodefect.defects import KEYS, PATCH_DEFECTS
-from photodefect.network.registry import KINDS, NETWORKS, build_network
 
 
 @pytest.mark.parametrize("name", NETWORKS)

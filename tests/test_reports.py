@@ -16,9 +16,8 @@ from record_strategies import DIAGNOSES, SUCCESSES, TEXTS
 
 from photodefect.defects import DEFECTS, KEYS
 from photodefect.printable import printable
-from photodefect.records import Capture, Diagnosis, PhotoFailure
+from photodefect.records import Capture, Diagnosis, PhotoFailure, columns
 from photodefect.reports import FORMATS
-from photodefect.reports.csv import columns
 from photodefect.verdicts import DEFAULT_THRESHOLDS
 
 DANGEROUS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tiny_training import MemoryPhotos, grey_photos
 
+from photodefect.core.batches import Batch
+from photodefect.core.infogain import class_counts, classes_of
+from photodefect.core.inputs import content_seed, holistic_input, patch_inputs
+from photodefect.core.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
+from photodefect.core.sampling import SampleKind, effective_counts, sample_source
 from photodefect.defects import BY_KEY, DEFECTS, KEYS, PATCH_DEFECTS
 from photodefect.errors import DataError
-from photodefect.infogain import class_counts, classes_of
-from photodefect.inputs import content_seed, holistic_input, patch_inputs
-from photodefect.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
-from photodefect.sampling import SampleKind, effective_counts, sample_source
-from photodefect.training.samples import Batch, Batches, SampleReader, half_crops, shuffled
+from photodefect.training.samples import Batches, SampleReader, half_crops, shuffled
 
 EXPOSURE = KEYS.index("bad_exposure")
 COMPOSITION = KEYS.index("bad_composition")

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from photodefect.defects import BY_KEY, DEFECTS, KEYS, PATCH_DEFECTS
-from photodefect.infogain import MASKED
-from photodefect.sampling import (
+from photodefect.core.infogain import MASKED
+from photodefect.core.sampling import (
     NetworkKind,
     SampleKind,
     effective_counts,
@@ -17,6 +16,7 @@ from photodefect.sampling import (
     sample_source,
     samples_per_photo,
 )
+from photodefect.defects import BY_KEY, DEFECTS, KEYS, PATCH_DEFECTS
 
 EXPOSURE = BY_KEY["bad_exposure"]
 COMPOSITION = BY_KEY["bad_composition"]

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from ranked import failure, record
 
-from photodefect.hints.cast import Cast
-from photodefect.hints.light import Light
-from photodefect.hints.measurements import Measurements
-from photodefect.hints.softness import Softness
-from photodefect.profiles.profile import DEFAULT_PROFILE, Profile, RejectPolicy
-from photodefect.ranking import Limit, RankedPhoto
+from photodefect.ranking.hints.cast import Cast
+from photodefect.ranking.hints.light import Light
+from photodefect.ranking.hints.measurements import Measurements
+from photodefect.ranking.hints.softness import Softness
+from photodefect.ranking.overall import Limit, RankedPhoto
+from photodefect.ranking.profiles.profile import DEFAULT_PROFILE, Profile, RejectPolicy
+from photodefect.ranking.selection import Selection, Wishes, select
 from photodefect.records import Capture, Diagnosis
-from photodefect.selection import Selection, Wishes, select
 
 
 def measured(paths: list[str], likeness: str = "0123456789abcdef") -> dict[str, Measurements]:

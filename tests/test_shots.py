@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from photodefect.shots import shots
+from photodefect.photos.shots import shots
 
 
 def test_a_raw_photo_and_its_jpeg_are_one_shot() -> None:

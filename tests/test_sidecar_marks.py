@@ -7,7 +7,7 @@ from dataclasses import replace
 from ranked import failure, record
 
 from photodefect.defects import KEYS
-from photodefect.profiles.profile import DEFAULT_PROFILE, RejectPolicy
+from photodefect.ranking.profiles.profile import DEFAULT_PROFILE, RejectPolicy
 from photodefect.sidecars.marks import Marks, keyword_of, marks_of
 
 BLURRED = record("a.jpg", undesired_blur=0.8, noise=0.4)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from photodefect.sidecars.places import SidecarPlaces
+from photodefect.sidecars.locations import SidecarPlaces
 from photodefect.sidecars.style import SidecarStyle
 
 STEM, FULL = SidecarStyle.STEM, SidecarStyle.FULL

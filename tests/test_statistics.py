@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from photodefect.network.statistics import CHROMA_LEVELS, LOG_RATIO_BINS, LUMA_LEVELS, Statistics
+from photodefect.core.network.statistics import CHROMA_LEVELS, LOG_RATIO_BINS, LUMA_LEVELS, Statistics
 
 STATISTICS = Statistics()
 

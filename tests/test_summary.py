@@ -7,10 +7,10 @@ import json
 
 from ranked import failure, record
 
-from photodefect.profiles.profile import DEFAULT_PROFILE, Profile
+from photodefect.ranking.profiles.profile import DEFAULT_PROFILE, Profile
+from photodefect.ranking.summary import FolderSummary, summarize
 from photodefect.records import Capture
 from photodefect.reports.folder_summary import write_summary
-from photodefect.summary import FolderSummary, summarize
 
 PHOTOS = [
     record("d/a.jpg", noise=0.3, bad_saturation=-0.9, capture=Capture(camera="X", iso=100)),

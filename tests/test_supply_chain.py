@@ -22,9 +22,9 @@ from no_network_here import forbidden_network
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from photodefect.core.network.manifest import MANIFEST_FILE
+from photodefect.core.network.model import load_model
 from photodefect.errors import ModelError
-from photodefect.network.manifest import MANIFEST_FILE
-from photodefect.network.model import load_model
 from photodefect.training.checkpoint import load_checkpoint
 
 if sys.version_info >= (3, 11):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from photodefect.synthesis.colour import (
+from photodefect.photos.colour_spaces import (
     decode,
     encode,
     lab,

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from photodefect.cli import app
 from photodefect.defects import BY_KEY, KEYS
-from photodefect.labels import read_labels
+from photodefect.labels.table import read_labels
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageStat
 
 from photodefect.defects import KEYS
+from photodefect.photos.colour_spaces import encode, linear_from_pixels, pixels_from_encoded
 from photodefect.synthesis import blur, composition, exposure, haze, noise, saturation, white_balance
 from photodefect.synthesis.camera import Camera, to_scene
-from photodefect.synthesis.colour import encode, linear_from_pixels, pixels_from_encoded
 from photodefect.synthesis.degrade import degrade
 
 PHOTOS = ("dog.jpg", "roman-colosseum.jpg", "lake-sherburne.jpg")

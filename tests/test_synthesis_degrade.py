@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from photodefect.defects import DEFECTS, IN_PLANE, KEYS
+from photodefect.photos.colour_spaces import lab
 from photodefect.synthesis import white_balance
-from photodefect.synthesis.colour import lab
 from photodefect.synthesis.degrade import degrade
 from photodefect.synthesis.severities import draw_severities
 

@@ -26,9 +26,9 @@ from test_loop import FAST, Diary, assert_equal_states, train
 from tiny_training import MemoryPhotos, grey_photos, tiny_network
 from torch import Tensor, nn
 
+from photodefect.core.network.multicolumn import MultiColumnNetwork
 from photodefect.defects import DEFECTS, KEYS
 from photodefect.errors import DataError, TeamError, ToldElsewhereError
-from photodefect.network.multicolumn import MultiColumnNetwork
 from photodefect.training.checkpoint import checkpoints, load_checkpoint
 from photodefect.training.loop import Outcome
 from photodefect.training.samples import Batches, SampleReader

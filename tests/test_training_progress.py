@@ -9,7 +9,7 @@ from rich.console import Console
 
 from photodefect.training.listener import StepReport
 from photodefect.training.progress import TrainingProgress
-from photodefect.training.validation import Look
+from photodefect.training.validation import ValidationLoss
 
 
 def report(step: int, loss: float = 2.0) -> StepReport:
@@ -37,7 +37,7 @@ def test_on_a_terminal_a_display_is_drawn_in_place_and_taken_away() -> None:
     assert "holistic 50/100" in drawn
     assert "0:30:00 left" in drawn
     assert "noise 2.000" in drawn
-    progress.validated("holistic", 50, Look({"noise": 1.5, "bad_exposure": 0.5}), improved=True)
+    progress.validated("holistic", 50, ValidationLoss({"noise": 1.5, "bad_exposure": 0.5}), improved=True)
     assert "after step 50 validation loss 1.0000" in text.getvalue()
     progress.close()
     assert text.getvalue().endswith("\x1b[?25h") or "\x1b[2K" in text.getvalue()[len(drawn) :]

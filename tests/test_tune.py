@@ -12,9 +12,9 @@ from ranked import failure, record
 
 from photodefect.defects import BY_KEY, DEFECTS, KEYS
 from photodefect.errors import DataError
-from photodefect.ranking import overall_severity
+from photodefect.ranking.overall import overall_severity
+from photodefect.ranking.tune import Rating, disorder, fit_curve, fit_taste, fit_weights, overall, read_ratings
 from photodefect.records import Diagnosis
-from photodefect.tune import Rating, disorder, fit_curve, fit_taste, fit_weights, overall, read_ratings
 
 
 def written(folder: Path, text: str) -> Path:

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from photodefect.core.network.compact import STAGES, describe
+from photodefect.core.network.multicolumn import MultiColumnNetwork
+from photodefect.core.network.registry import build_network
 from photodefect.defects import DEFECTS, IN_PLANE, KEYS
-from photodefect.network.compact import STAGES, describe
-from photodefect.network.multicolumn import MultiColumnNetwork
-from photodefect.network.registry import build_network
 from photodefect.training.tuning import (
     TUNED_FOR,
     TuningRecipe,

@@ -10,16 +10,17 @@ import torch
 from numpy.typing import NDArray
 from tiny_training import MemoryPhotos, grey_photos, tiny_builder, tiny_network
 
+from photodefect.core.batches import Batch
+from photodefect.core.network.manifest import Calibration, Manifest, Normalization, Weighting
+from photodefect.core.network.model import Model, save_model
+from photodefect.core.network.registry import NETWORKS
 from photodefect.defects import BY_KEY, KEYS
-from photodefect.diagnosis import Diagnoser
+from photodefect.diagnosis.diagnoser import Diagnoser
 from photodefect.errors import ModelError
-from photodefect.network.manifest import Calibration, Manifest, Normalization, Weighting
-from photodefect.network.model import Model, save_model
-from photodefect.network.registry import NETWORKS
 from photodefect.training.calibration import reference_quantiles
 from photodefect.training.initial import initial_network, needs_standardization, standardize
-from photodefect.training.samples import Batch, SampleReader
-from photodefect.training.validation import Seen, fitted_calibrations, look_at, see
+from photodefect.training.samples import SampleReader
+from photodefect.training.validation import Predictions, fitted_calibrations, predict, validation_loss
 
 MATRICES = {key: torch.eye(BY_KEY[key].class_count) for key in KEYS}
 
@@ -34,8 +35,8 @@ def noisy_photos(count: int) -> MemoryPhotos:
 def test_the_loss_is_the_mean_over_photos_in_evaluation_mode() -> None:
     photos, network = noisy_photos(3), tiny_network().train()
     with SampleReader(photos, seed=0, workers=1, cache_mb=50) as reader:
-        look = look_at(network, "holistic", reader, [0, 2], loss="infogain", matrices=MATRICES)
-        assert look is not None
+        found = validation_loss(network, "holistic", reader, [0, 2], loss="infogain", matrices=MATRICES)
+        assert found is not None
         assert network.training, "as before"
         inputs = [reader.whole(index).result().inputs for index in (0, 2)]
     network.eval()
@@ -44,18 +45,18 @@ def test_the_loss_is_the_mean_over_photos_in_evaluation_mode() -> None:
         for photo, cut in zip((0, 2), inputs, strict=True):
             logarithms = network(torch.from_numpy(cut).permute(0, 3, 1, 2))["noise"].log_softmax(1)[0]
             losses.append(-float(logarithms[BY_KEY["noise"].nearest_class(photo / 3)]))
-    assert look.losses["noise"] == pytest.approx(np.mean(losses), rel=1e-5)
-    assert look.loss == pytest.approx(np.mean(list(look.losses.values())))
-    assert list(look.losses) == list(KEYS)
+    assert found.losses["noise"] == pytest.approx(np.mean(losses), rel=1e-5)
+    assert found.loss == pytest.approx(np.mean(list(found.losses.values())))
+    assert list(found.losses) == list(KEYS)
 
 
 def test_photos_that_can_not_be_read_are_passed_over() -> None:
     photos = MemoryPhotos([None, *noisy_photos(12).photos], np.zeros((13, 7)))
     with SampleReader(photos, seed=0, workers=2, cache_mb=50) as reader:
-        some = look_at(tiny_network(), "holistic", reader, [0, 1, 2], loss="infogain", matrices=MATRICES)
-        same = look_at(tiny_network(), "holistic", reader, [1, 2], loss="infogain", matrices=MATRICES)
+        some = validation_loss(tiny_network(), "holistic", reader, [0, 1, 2], loss="infogain", matrices=MATRICES)
+        same = validation_loss(tiny_network(), "holistic", reader, [1, 2], loss="infogain", matrices=MATRICES)
         assert some == same
-        assert look_at(tiny_network(), "holistic", reader, [0], loss="infogain", matrices=MATRICES) is None
+        assert validation_loss(tiny_network(), "holistic", reader, [0], loss="infogain", matrices=MATRICES) is None
 
 
 def test_the_reference_are_quantiles_of_what_diagnose_says_of_the_photos(
@@ -74,34 +75,34 @@ def test_the_reference_are_quantiles_of_what_diagnose_says_of_the_photos(
     networks = [tiny_network(kind).eval() for kind in ("holistic", "patches")]
     save_model(tmp_path, manifest, *networks)
     with SampleReader(photos, seed=0, workers=1, cache_mb=50) as reader:
-        seen = see(Model(manifest, *networks), reader, range(11), torch.device("cpu"))
+        predictions = predict(Model(manifest, *networks), reader, range(11), torch.device("cpu"))
     diagnoser = Diagnoser(tmp_path, device="cpu", engine="torch", isolated=False)  # the tiny network has no graph
     records = [diagnoser.diagnose_pixels(pixels) for pixels in photos.photos if pixels is not None]
     for key in KEYS:
         strengths = sorted(abs((record.severity or {})[key]) for record in records)
         # Eleven photos: every tenth quantile is one of them.
-        quantiles = reference_quantiles(manifest.calibration.get(key), seen.raw[key])
+        quantiles = reference_quantiles(manifest.calibration.get(key), predictions.raw[key])
         assert quantiles[::10] == pytest.approx(strengths, abs=1e-4)
-    assert seen.members.tolist() == list(range(11))
-    assert np.allclose(seen.severities, photos.severities)
+    assert predictions.members.tolist() == list(range(11))
+    assert np.allclose(predictions.severities, photos.severities)
 
 
-def seen_photos(severities: NDArray[np.float64]) -> Seen:
+def seen_photos(severities: NDArray[np.float64]) -> Predictions:
     """Photos whose scores are half of their severities; all labels but haze and saturation are 0."""
     labels = np.zeros((len(severities), len(KEYS)), np.float32)
     for key in ("haze", "bad_saturation"):
         labels[:, KEYS.index(key)] = severities
     raw = {key: labels[:, column] / 2 for column, key in enumerate(KEYS)}
-    return Seen(np.arange(len(labels)), raw, labels)
+    return Predictions(np.arange(len(labels)), raw, labels)
 
 
 def test_a_calibration_is_fitted_where_mild_plain_and_severe_photos_are_held_out() -> None:
-    seen = seen_photos(np.repeat([0.0, 0.1, 0.2, 0.3, 0.6, 0.9], [30, 5, 5, 5, 5, 5]))
-    fitted = fitted_calibrations(seen, ["haze", "bad_saturation", "noise"])
+    predictions = seen_photos(np.repeat([0.0, 0.1, 0.2, 0.3, 0.6, 0.9], [30, 5, 5, 5, 5, 5]))
+    fitted = fitted_calibrations(predictions, ["haze", "bad_saturation", "noise"])
     assert list(fitted) == ["haze"], "of saturation one side is known, of noise nothing but that there is none"
     typical = np.interp([0.3, 0.45], fitted["haze"].raw, fitted["haze"].severity)
     assert typical == pytest.approx([0.6, 0.9], abs=0.02)
-    assert fitted_calibrations(seen, ["noise"]) == {}
+    assert fitted_calibrations(predictions, ["noise"]) == {}
 
 
 @pytest.mark.parametrize(
@@ -149,12 +150,12 @@ def test_compact_columns_are_told_the_scale_of_their_descriptors_by_samples() ->
     inputs = (inputs * torch.linspace(0.2, 1, 6).reshape(6, 1, 1, 1)).to(torch.uint8)
     standardize(network, [Batch(inputs, torch.zeros(6, 7), torch.arange(6), torch.zeros(6, 7))])
     column = network.column("haze")
-    seen = []
+    predictions = []
     original = column.dropout_inputs  # type: ignore[operator]
-    column.dropout_inputs = lambda x: (seen.append(x), original(x))[1]  # type: ignore[assignment,operator]
+    column.dropout_inputs = lambda x: (predictions.append(x), original(x))[1]  # type: ignore[assignment,operator]
     with torch.no_grad():
         network(inputs)
-    (standardized,) = seen
+    (standardized,) = predictions
     varying = standardized.flatten(1).std(0, unbiased=False) > 0.01
     assert varying.sum() > 500
     assert torch.allclose(standardized.flatten(1).mean(0), torch.zeros(()), atol=0.01)

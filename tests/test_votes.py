@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from photodefect.defects import KEYS
 from photodefect.errors import DataError
-from photodefect.votes import RawVotes, aggregate, judge_workers, read_votes
+from photodefect.labels.votes import RawVotes, aggregate, judge_workers, read_votes
 
 
 def write(folder: Path, *lines: str, name: str = "votes.csv") -> Path:

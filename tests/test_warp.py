@@ -9,9 +9,9 @@ import pytest
 from onnx import TensorProto, helper
 from PIL import Image
 
+from photodefect.core.warp import ACROSS, DOWN, _columns, _rows, warp
 from photodefect.photos.decode import decode
 from photodefect.photos.photo import contiguous, upright
-from photodefect.warp import ACROSS, DOWN, _columns, _rows, warp
 
 SIDE = 224
 

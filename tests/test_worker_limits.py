@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from photodefect import Diagnoser
-from photodefect.workers import limits
-from photodefect.workers.limits import default_workers, lone_memory_limit, memory_limit
+from photodefect.diagnosis.workers import limits
+from photodefect.diagnosis.workers.limits import default_workers, lone_memory_limit, memory_limit
 
 GIB = 1024**3
 

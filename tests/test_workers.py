@@ -18,9 +18,9 @@ import pytest
 
 import photodefect
 from photodefect import Diagnoser
+from photodefect.diagnosis.workers.process import PARENT_CHECK_S
+from photodefect.diagnosis.workers.tasks import PixelJob
 from photodefect.errors import PhotodefectError
-from photodefect.workers.process import PARENT_CHECK_S
-from photodefect.workers.tasks import Look
 
 ROOT = Path(photodefect.__file__).parents[1]
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
@@ -94,7 +94,7 @@ def diagnoser(random_model: Path) -> Iterator[Diagnoser]:
 def test_a_photo_that_ends_its_worker_is_one_record_and_the_others_are_diagnosed(
     diagnoser: Diagnoser, photos: list[Path], what: str, kind: str, message: str
 ) -> None:
-    looked = list(diagnoser.look_at(photos, Look(OnPhotosOf(width(photos[1]), what))))
+    looked = list(diagnoser.diagnose_with(photos, PixelJob(OnPhotosOf(width(photos[1]), what))))
     errors = [record.error for record, _ in looked]
     assert [error and error.type for error in errors] == [None, kind, None, None]
     assert message in errors[1].message  # type: ignore[union-attr]
@@ -102,17 +102,17 @@ def test_a_photo_that_ends_its_worker_is_one_record_and_the_others_are_diagnosed
 
 
 def test_a_worker_that_died_while_it_had_nothing_to_do_is_replaced(diagnoser: Diagnoser, photos: list[Path]) -> None:
-    look = Look(OnPhotosOf(0, ""))
-    ((_, pid),) = diagnoser.look_at(photos[:1], look)
+    job = PixelJob(OnPhotosOf(0, ""))
+    ((_, pid),) = diagnoser.diagnose_with(photos[:1], job)
     os.kill(pid or 0, signal.SIGKILL)
-    ((record, other),) = diagnoser.look_at(photos[:1], look)
+    ((record, other),) = diagnoser.diagnose_with(photos[:1], job)
     assert record.error is None
     assert other != pid
 
 
 def test_one_photo_takes_one_worker(diagnoser: Diagnoser, photos: list[Path]) -> None:
-    look = Look(OnPhotosOf(0, ""))
-    pids = {pid for _ in range(4) for _, pid in diagnoser.look_at(photos[:1], look)}
+    job = PixelJob(OnPhotosOf(0, ""))
+    pids = {pid for _ in range(4) for _, pid in diagnoser.diagnose_with(photos[:1], job)}
     assert len(pids) == 1
 
 
@@ -128,11 +128,11 @@ def test_a_worker_that_never_starts_ends_the_run_with_one_clear_error(
 
 
 def test_a_closed_diagnoser_leaves_no_process_and_can_be_used_again(diagnoser: Diagnoser, photos: list[Path]) -> None:
-    look = Look(OnPhotosOf(0, ""))
-    pids = {pid for _, pid in diagnoser.look_at(photos, look)}
+    job = PixelJob(OnPhotosOf(0, ""))
+    pids = {pid for _, pid in diagnoser.diagnose_with(photos, job)}
     diagnoser.close()
     assert not any(map(alive, pids))
-    ((record, _),) = diagnoser.look_at(photos[:1], look)
+    ((record, _),) = diagnoser.diagnose_with(photos[:1], job)
     assert record.error is None
 
 
@@ -174,11 +174,11 @@ def test_scripts_need_no_main_guard(how: str, random_model: Path, photos: list[P
 HANGING = """
 import sys
 from photodefect import Diagnoser
-from photodefect.workers.tasks import Look
+from photodefect.diagnosis.workers.tasks import PixelJob
 sys.path.insert(0, sys.argv[1])
-from test_workers import OnPhotosOf, Look, width
-for _, pid in Diagnoser(sys.argv[2], patches=1, workers=1).look_at(
-    [sys.argv[3], sys.argv[4]], Look(OnPhotosOf(width(sys.argv[4]), sys.argv[5]))
+from test_workers import OnPhotosOf, PixelJob, width
+for _, pid in Diagnoser(sys.argv[2], patches=1, workers=1).diagnose_with(
+    [sys.argv[3], sys.argv[4]], PixelJob(OnPhotosOf(width(sys.argv[4]), sys.argv[5]))
 ):
     print(pid, flush=True)
 """
@@ -207,7 +207,7 @@ BAD["nothing"] = lambda: None
 
 def test_a_worker_limits_itself_when_native_code_hangs_and_nobody_is_there_to_end_it() -> None:
     script = (
-        "import ctypes; from photodefect.workers import process; process.GRACE_S = 0; process._alarm(1); "
+        "import ctypes; from photodefect.diagnosis.workers import process; process.GRACE_S = 0; process._alarm(1); "
         "ctypes.PyDLL(None).pause(); print('went on')"
     )
     done = subprocess.run([sys.executable, "-c", script], env=ENVIRONMENT, capture_output=True, check=False)

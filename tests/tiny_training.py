@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from photodefect.core.network.multicolumn import Column, InputNormalization, MultiColumnNetwork
+from photodefect.core.network.registry import Kind, NetworkBuilder
 from photodefect.defects import DEFECTS, PATCH_DEFECTS, Defect
 from photodefect.errors import UnreadableError
-from photodefect.network.multicolumn import Column, InputNormalization, MultiColumnNetwork
-from photodefect.network.registry import Kind, NetworkBuilder
 from photodefect.photos.decode import Decoder, decode_pixels
 from photodefect.training.photo_sets import TrainingPhoto
 

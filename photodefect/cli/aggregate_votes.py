@@ -13,7 +13,7 @@ from photodefect.cli.options import Quiet, ReplaceOutput
 from photodefect.cli.output import check_output, open_output
 
 if TYPE_CHECKING:
-    from photodefect.votes import GroundTruth, RawVotes
+    from photodefect.labels.votes import GroundTruth, RawVotes
 
 NAMED: Final = 10
 """How many photos or workers a list on stderr names."""
@@ -53,8 +53,8 @@ def aggregate_votes(
 
     Exit codes: 0 done; 1 done, but for some photos no vote is left; 2 wrong usage, or the votes can't be used.
     """
-    from photodefect.labels import write_labels  # noqa: PLC0415
-    from photodefect.votes import aggregate, read_votes  # noqa: PLC0415
+    from photodefect.labels.table import write_labels  # noqa: PLC0415
+    from photodefect.labels.votes import aggregate, read_votes  # noqa: PLC0415
 
     check_output(output, force=force, read={votes: "the votes"} | ({obvious: "what is obvious"} if obvious else {}))
     raw = read_votes(votes, obvious)

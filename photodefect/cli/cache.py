@@ -20,7 +20,7 @@ from photodefect.errors import DataError, PhotodefectError
 from photodefect.printable import printable
 
 if TYPE_CHECKING:
-    from photodefect.cache import Cache, CacheInfo
+    from photodefect.diagnosis.cache import Cache, CacheInfo
 
 
 class Action(str, Enum):
@@ -53,7 +53,7 @@ def cache(
 
     Exit codes: 0 done; 1 verify found damage; 2 wrong usage, or the file is no cache.
     """
-    from photodefect.cache import Cache, default_file  # noqa: PLC0415
+    from photodefect.diagnosis.cache import Cache, default_file  # noqa: PLC0415
 
     place = file or default_file()
     if older_than and action is not Action.CLEAR:
@@ -107,8 +107,8 @@ def _kind(description: str) -> Any:  # noqa: ANN401  what JSON holds
 
 
 def _verify(cache: Cache, *, as_json: bool) -> None:
-    from photodefect.cache import Stamp  # noqa: PLC0415
-    from photodefect.findings import Finding  # noqa: PLC0415
+    from photodefect.diagnosis.cache import Stamp  # noqa: PLC0415
+    from photodefect.diagnosis.findings import Finding  # noqa: PLC0415
 
     damage = cache.check()
     results = unreadable = changed = missing = files = 0

@@ -118,8 +118,8 @@ def _job(
     Raises:
         ModelError: it can't be used.
     """
+    from photodefect.core.network.folders import find_model, read_manifest  # noqa: PLC0415
     from photodefect.distributed.plan import Job  # noqa: PLC0415
-    from photodefect.network.folders import find_model, read_manifest  # noqa: PLC0415
 
     return Job(
         model=str(Path(model).absolute()) if Path(model).is_dir() else model,

@@ -42,7 +42,7 @@ from photodefect.cli.options import (
 from photodefect.cli.output import check_output, open_output
 from photodefect.cli.progress import ProgressLine
 from photodefect.cli.work import Work, diagnosing
-from photodefect.patches import DEFAULT_PATCHES
+from photodefect.core.patches import DEFAULT_PATCHES
 
 if TYPE_CHECKING:
     from photodefect.cli.tally import Tally

@@ -17,7 +17,7 @@ from photodefect.cli.options import CacheFile, Device, DeviceName, NoCache, Quie
 from photodefect.cli.output import STDOUT, check_output, open_output
 from photodefect.cli.progress import ProgressLine
 from photodefect.cli.work import Work, diagnosing
-from photodefect.patches import DEFAULT_PATCHES
+from photodefect.core.patches import DEFAULT_PATCHES
 
 if TYPE_CHECKING:
     from photodefect.evaluation.benchmark import BenchmarkResult
@@ -127,7 +127,7 @@ def evaluate(
     from photodefect.evaluation.benchmark import read_manifest, run_benchmark  # noqa: PLC0415
     from photodefect.evaluation.predictions import match, read_predictions  # noqa: PLC0415
     from photodefect.evaluation.report import evaluate as judge  # noqa: PLC0415
-    from photodefect.labels import read_labels  # noqa: PLC0415
+    from photodefect.labels.table import read_labels  # noqa: PLC0415
 
     predictions = read_predictions(Path(source)) if Path(source).is_file() or is_results(Path(source)) else None
     if predictions is None and Path(source).suffix.lower() in (".csv", ".json", ".ndjson", ".jsonl"):

@@ -33,16 +33,16 @@ from photodefect.cli.options import (
 )
 from photodefect.cli.photo_list import PhotoList, list_photos
 from photodefect.cli.progress import ProgressLine
+from photodefect.core.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
 from photodefect.defects import BY_KEY, PATCH_DEFECTS
 from photodefect.errors import DataError, NothingToDoError
-from photodefect.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
 from photodefect.printable import printable
 from photodefect.records import PhotoFailure
 
 if TYPE_CHECKING:
-    from photodefect.heatmap.drawing import Draw
-    from photodefect.workers.pool import Workers
-    from photodefect.workers.tasks import Settings
+    from photodefect.diagnosis.map_drawing import Draw
+    from photodefect.diagnosis.settings import Settings
+    from photodefect.diagnosis.workers.pool import Workers
 
 SCHEMA_VERSION: Final = 1
 """Of the records that ``--json`` prints."""
@@ -91,7 +91,7 @@ def heatmap(
         typer.Option(
             "--scale",
             metavar="SCALE",
-            help="Look at photos at this size for every defect, from above 0 to 1 (original).",
+            help="PixelJob at photos at this size for every defect, from above 0 to 1 (original).",
         ),
     ] = None,
     window: Annotated[
@@ -139,12 +139,12 @@ def heatmap(
     photos = _without_own_output(listed, paths or [], output)
 
     # Decoders take a while to import: not before everything that a person may have mistyped was checked.
+    from photodefect.diagnosis.map_drawing import Draw  # noqa: PLC0415
+    from photodefect.diagnosis.settings import Settings  # noqa: PLC0415
+    from photodefect.diagnosis.workers.limits import available_cores  # noqa: PLC0415
     from photodefect.engines import choose_engine  # noqa: PLC0415
-    from photodefect.heatmap.drawing import Draw  # noqa: PLC0415
+    from photodefect.files.unfinished import clear_leftovers  # noqa: PLC0415
     from photodefect.heatmap.outputs import Wanted, base_names  # noqa: PLC0415
-    from photodefect.parts import clear_leftovers  # noqa: PLC0415
-    from photodefect.workers.limits import available_cores  # noqa: PLC0415
-    from photodefect.workers.tasks import Settings  # noqa: PLC0415
 
     choice = choose_engine(model, device=device.value)
     settings = Settings(choice, DEFAULT_PATCHES, DEFAULT_PLACEMENT, threads=available_cores())
@@ -201,8 +201,8 @@ def _without_own_output(listed: PhotoList, paths: Sequence[str], output: Path) -
 
 def _workers(settings: Settings) -> Workers:
     """A process that decodes and maps, with all cores, one photo after the other: one that breaks it is one error."""
-    from photodefect.workers.limits import lone_memory_limit  # noqa: PLC0415
-    from photodefect.workers.pool import ProcessWorkers  # noqa: PLC0415
+    from photodefect.diagnosis.workers.limits import lone_memory_limit  # noqa: PLC0415
+    from photodefect.diagnosis.workers.pool import ProcessWorkers  # noqa: PLC0415
 
     # What a GPU's driver maps counts as memory, too.
     return ProcessWorkers(settings, 1, lone_memory_limit() if settings.choice.device == "cpu" else 0)
@@ -226,12 +226,12 @@ def _map_photo(
     Raises:
         OSError: the disk takes no more.
     """
-    from photodefect.heatmap.drawing import Drawn  # noqa: PLC0415
+    from photodefect.diagnosis.map_drawing import Drawn  # noqa: PLC0415
+    from photodefect.diagnosis.workers.limits import MAPPING_S  # noqa: PLC0415
+    from photodefect.diagnosis.workers.limits import time_limit as usual_limit  # noqa: PLC0415
+    from photodefect.diagnosis.workers.tasks import TIME_LIMIT_OPTION, Task  # noqa: PLC0415
+    from photodefect.files.unfinished import part_of  # noqa: PLC0415
     from photodefect.heatmap.outputs import check_files, publish  # noqa: PLC0415
-    from photodefect.parts import part_of  # noqa: PLC0415
-    from photodefect.workers.limits import MAPPING_S  # noqa: PLC0415
-    from photodefect.workers.limits import time_limit as usual_limit  # noqa: PLC0415
-    from photodefect.workers.tasks import TIME_LIMIT_OPTION, Task  # noqa: PLC0415
 
     photo, files = draw.photo, draw.files
     parts = {what: part_of(path) for what, path in files.items()}
@@ -242,9 +242,9 @@ def _map_photo(
             folder.mkdir(parents=True, exist_ok=True)
         task = Task(
             photo,
-            look=replace(draw, files=parts),
+            job=replace(draw, files=parts),
             limit_s=usual_limit(photo, draw.settings.patches) if time_limit is None else time_limit,
-            look_s=MAPPING_S if time_limit is None else 0.0,
+            job_s=MAPPING_S if time_limit is None else 0.0,
             remedy=TIME_LIMIT_OPTION,
         )
         under_way = True
@@ -254,7 +254,7 @@ def _map_photo(
             raise outcome.fatal
         if outcome.traceback:
             _log.debug("unexpected error at %s\n%s", photo, outcome.traceback)
-        drawn = outcome.seen
+        drawn = outcome.made
         if isinstance(drawn, OSError):
             raise drawn
         if not isinstance(drawn, Drawn):

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from photodefect.cli.console import note
+from photodefect.core.network.caffe_import import manifest_for, read_network
+from photodefect.core.network.model import save_model
 from photodefect.errors import DataError
-from photodefect.network.caffe_import import manifest_for, read_network
-from photodefect.network.model import save_model
 
 
 def import_caffe(

@@ -9,9 +9,9 @@ import typer
 
 from photodefect.cli.options import defect_key, thresholds
 from photodefect.defects import KEYS
-from photodefect.profiles.profile import Profile
-from photodefect.profiles.settings import Setting
-from photodefect.ranking import OVERALL, Limit
+from photodefect.ranking.overall import OVERALL, Limit
+from photodefect.ranking.profiles.profile import Profile
+from photodefect.ranking.profiles.settings import Setting
 
 
 def rank_key(text: str) -> str:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TextIO
 
 from photodefect.errors import DataError
-from photodefect.parts import clear_leftovers, lock, part_of
+from photodefect.files.unfinished import clear_leftovers, lock, part_of
 
 STDOUT = Path("-")
 

@@ -43,8 +43,8 @@ def profile(
 
     Exit codes: 0 done; 2 wrong usage, or a profile is wrong.
     """
-    from photodefect.profiles.places import gather, named_profiles  # noqa: PLC0415
-    from photodefect.profiles.settings import to_toml  # noqa: PLC0415
+    from photodefect.ranking.profiles.locations import gather, named_profiles  # noqa: PLC0415
+    from photodefect.ranking.profiles.settings import to_toml  # noqa: PLC0415
 
     if action is Action.LIST:
         for name, file in named_profiles().items():

@@ -42,18 +42,18 @@ from photodefect.cli.sidecars import (
 )
 from photodefect.cli.transfers import Transfer, carry_out, check_transfer, wanted_transfer
 from photodefect.cli.work import Work, diagnosing
+from photodefect.core.patches import DEFAULT_PATCHES
 from photodefect.errors import DataError
-from photodefect.patches import DEFAULT_PATCHES
 
 if TYPE_CHECKING:
     from photodefect.cli.photo_list import PhotoList
-    from photodefect.diagnosis import Diagnoser
-    from photodefect.hints.measurements import Measurements
-    from photodefect.profiles.places import Layers
-    from photodefect.profiles.profile import Profile
-    from photodefect.ranking import RankedPhoto
+    from photodefect.diagnosis.diagnoser import Diagnoser
+    from photodefect.ranking.hints.measurements import Measurements
+    from photodefect.ranking.overall import RankedPhoto
+    from photodefect.ranking.profiles.locations import Layers
+    from photodefect.ranking.profiles.profile import Profile
+    from photodefect.ranking.selection import Selection, Wishes
     from photodefect.records import Diagnosis
-    from photodefect.selection import Selection, Wishes
 
 OPTIONAL_VALUES: Final = MappingProxyType({"--best-per-burst": "1"})
 """Options that may stand without a number, and what they mean then."""
@@ -317,7 +317,7 @@ def rank_folder(
     """
     # Decoders and torch take a while to import: help pages don't wait for the former, mistyped options not for torch.
     from photodefect.cli.photo_list import list_photos  # noqa: PLC0415
-    from photodefect.selection import select  # noqa: PLC0415
+    from photodefect.ranking.selection import select  # noqa: PLC0415
 
     chosen_format = _format(report_format, print0=print0, summary=summary)
     wishes = _wishes(
@@ -429,7 +429,7 @@ def _wishes(
         typer.BadParameter: a value can't be read.
     """
     from photodefect.cli.limits import limit, percentage, rank_key  # noqa: PLC0415
-    from photodefect.selection import Wishes  # noqa: PLC0415
+    from photodefect.ranking.selection import Wishes  # noqa: PLC0415
 
     if top is not None and best is not None:
         raise typer.BadParameter("--top and --best both say how many photos; give one of them")
@@ -468,8 +468,8 @@ def _layers(
         DataError: a profile is wrong.
     """
     from photodefect.cli.limits import threshold_settings, weight_settings  # noqa: PLC0415
-    from photodefect.profiles.places import gather  # noqa: PLC0415
-    from photodefect.profiles.settings import Setting  # noqa: PLC0415
+    from photodefect.ranking.profiles.locations import gather  # noqa: PLC0415
+    from photodefect.ranking.profiles.settings import Setting  # noqa: PLC0415
 
     options = weight_settings(weights)
     if hints is not None:
@@ -515,11 +515,11 @@ def _diagnose(
     diagnoser: Diagnoser, listed: PhotoList, work: Work, *, quiet: bool
 ) -> tuple[list[Diagnosis], dict[str, Measurements]]:
     """All records, and what was measured on the way. A ranking of half a folder would be a wrong one."""
-    from photodefect.hints.measurements import MEASURE  # noqa: PLC0415
+    from photodefect.ranking.hints.measurements import MEASURE  # noqa: PLC0415
 
     measurements: dict[str, Measurements] = {}
     diagnoses = list(listed.problems)
-    running = diagnoser.look_at(listed.photos, MEASURE)
+    running = diagnoser.diagnose_with(listed.photos, MEASURE)
     try:
         with closing(running), ProgressLine(len(listed.photos), enabled=not quiet) as progress:
             for diagnosis, measured in running:
@@ -555,9 +555,9 @@ def _writer(stream: TextIO, chosen: RankFormat, by: str, *, detail: bool, print0
 
 
 def _write_summary(stream: TextIO, chosen: RankFormat, selection: Selection, profile: Profile, root: str) -> None:
+    from photodefect.ranking.summary import summarize  # noqa: PLC0415
     from photodefect.reports.folder_summary import write_summary  # noqa: PLC0415
     from photodefect.reports.json import encode  # noqa: PLC0415
-    from photodefect.summary import summarize  # noqa: PLC0415
 
     summary = summarize(selection.judged, profile, root)
     if chosen is RankFormat.TABLE:

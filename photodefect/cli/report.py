@@ -34,8 +34,8 @@ from photodefect.cli.options import (
 )
 from photodefect.cli.progress import ProgressLine
 from photodefect.cli.work import Work, diagnosing
+from photodefect.core.patches import DEFAULT_PATCHES
 from photodefect.errors import NothingToDoError
-from photodefect.patches import DEFAULT_PATCHES
 from photodefect.printable import printable
 
 if TYPE_CHECKING:
@@ -97,8 +97,8 @@ def report(
         raise NothingToDoError("there are only pictures of earlier reports")
     check_folder(output, force=force, originals=photos)
 
+    from photodefect.diagnosis.workers.limits import MAPPING_MEMORY, default_workers  # noqa: PLC0415
     from photodefect.reports.html.illustrate import illustrate  # noqa: PLC0415
-    from photodefect.workers.limits import MAPPING_MEMORY, default_workers  # noqa: PLC0415
 
     tally = Tally()
     replaces = is_report(output)

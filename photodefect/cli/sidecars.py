@@ -19,7 +19,7 @@ from photodefect.errors import DataError, SidecarError
 from photodefect.sidecars.style import SidecarStyle
 
 if TYPE_CHECKING:
-    from photodefect.profiles.profile import Profile
+    from photodefect.ranking.profiles.profile import Profile
     from photodefect.records import Diagnosis
     from photodefect.reports.exiftool_csv import ExiftoolCsvWriter
     from photodefect.sidecars.marks import Marks
@@ -140,8 +140,8 @@ def write_sidecars(
     """
     from photodefect.files import DryFiles, Files, Journal, default_journal_path, undo_command  # noqa: PLC0415
     from photodefect.sidecars import write  # noqa: PLC0415
+    from photodefect.sidecars.locations import SidecarPlaces  # noqa: PLC0415
     from photodefect.sidecars.marks import marks_of  # noqa: PLC0415
-    from photodefect.sidecars.places import SidecarPlaces  # noqa: PLC0415
 
     diagnosed = [photo for photo in photos if photo.error is None]
     places = SidecarPlaces((photo.path for photo in diagnosed), wish.style)
@@ -205,8 +205,8 @@ def exiftool_writer(
     """The writer of what exiftool is to write: to the photos, or with ``--xmp-style`` to their sidecars."""
     from photodefect.reports.exiftool_csv import ExiftoolCsvWriter  # noqa: PLC0415
     from photodefect.sidecars.embedded import embedded_xmp  # noqa: PLC0415
+    from photodefect.sidecars.locations import SidecarPlaces  # noqa: PLC0415
     from photodefect.sidecars.marks import marks_of  # noqa: PLC0415
-    from photodefect.sidecars.places import SidecarPlaces  # noqa: PLC0415
     from photodefect.sidecars.write import read_sidecar  # noqa: PLC0415
 
     def refused(file: str, reason: str) -> None:

@@ -14,13 +14,13 @@ from photodefect.cli.console import complain, note, stderr_console
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.options import Quiet
 from photodefect.defects import KEYS
+from photodefect.diagnosis.workers.isolated import IsolatedDecoder
+from photodefect.diagnosis.workers.limits import default_workers
 from photodefect.errors import DataError, NothingToDoError
 from photodefect.photos.decode import Decoder
 from photodefect.photos.find import find_photos
 from photodefect.synthesis.contact_sheet import contact_sheet
 from photodefect.synthesis.labelled_set import LABELS, check_new_folder, examine, load_source, new_folder, write_set
-from photodefect.workers.isolated import IsolatedDecoder
-from photodefect.workers.limits import default_workers
 
 T = TypeVar("T")
 

@@ -286,7 +286,7 @@ def _photos(
 ) -> tuple[TrainingPhotos, list[str]]:
     """What to train on, and the files that are missing."""
     from photodefect.cli.photo_list import list_photos  # noqa: PLC0415
-    from photodefect.labels import read_labels  # noqa: PLC0415
+    from photodefect.labels.table import read_labels  # noqa: PLC0415
     from photodefect.training.photo_sets import LabelledPhotos, SyntheticPhotos  # noqa: PLC0415
 
     if labels is not None:

@@ -52,7 +52,7 @@ def train_compact_recipe(
 
     from photodefect._version import __version__  # noqa: PLC0415
     from photodefect.cli.photo_list import list_photos  # noqa: PLC0415
-    from photodefect.diagnosis import available_cores  # noqa: PLC0415
+    from photodefect.diagnosis.diagnoser import available_cores  # noqa: PLC0415
     from photodefect.training.compact_recipe import CompactSettings, train_compact  # noqa: PLC0415
     from photodefect.training.features import shard_files  # noqa: PLC0415
     from photodefect.training.imagenet import imagenet_weights_file  # noqa: PLC0415

@@ -25,11 +25,11 @@ from photodefect.cli.options import (
 from photodefect.cli.output import check_output, open_output
 from photodefect.cli.progress import ProgressLine
 from photodefect.cli.work import Work, diagnosing
+from photodefect.core.patches import DEFAULT_PATCHES
 from photodefect.errors import DataError, NothingToDoError
-from photodefect.patches import DEFAULT_PATCHES
 
 if TYPE_CHECKING:
-    from photodefect.tune import Taste
+    from photodefect.ranking.tune import Taste
 
 
 def tune(
@@ -75,7 +75,7 @@ def tune(
     Exit codes: 0 done; 1 done, but some files failed; 2 wrong usage, or too few
     ratings; 3 no photo could be diagnosed; 4 the model can't be used.
     """
-    from photodefect.tune import ENOUGH, fit_taste, read_ratings  # noqa: PLC0415
+    from photodefect.ranking.tune import ENOUGH, fit_taste, read_ratings  # noqa: PLC0415
 
     rated = read_ratings(ratings)
     if len(rated) < ENOUGH:
@@ -117,7 +117,7 @@ def tune(
 def _target(output: Path | None, save_as: str | None) -> Path | None:
     if save_as is None:
         return output
-    from photodefect.profiles.places import NAMED_FOLDER, SUFFIX, user_folder  # noqa: PLC0415
+    from photodefect.ranking.profiles.locations import NAMED_FOLDER, SUFFIX, user_folder  # noqa: PLC0415
 
     if output is not None:
         raise typer.BadParameter("--output and --save-as both say where to; give one of them")
@@ -144,7 +144,7 @@ def _report(taste: Taste, *, quiet: bool) -> None:
 
 
 def _profile_text(taste: Taste, heading: list[str]) -> str:
-    from photodefect.profiles.settings import Setting, Value, to_profile, to_toml  # noqa: PLC0415
+    from photodefect.ranking.profiles.settings import Setting, Value, to_profile, to_toml  # noqa: PLC0415
 
     values: dict[str, Value] = {}
     for key, curve in taste.calibration.items():

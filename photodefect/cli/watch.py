@@ -37,11 +37,11 @@ from photodefect.cli.options import (
 )
 from photodefect.cli.output import check_output, open_growing
 from photodefect.cli.work import Work, diagnosing
-from photodefect.patches import DEFAULT_PATCHES
+from photodefect.core.patches import DEFAULT_PATCHES
 
 if TYPE_CHECKING:
     from photodefect.cli.tally import Tally
-    from photodefect.diagnosis import Diagnoser
+    from photodefect.diagnosis.diagnoser import Diagnoser
     from photodefect.reports import ReportWriter
     from photodefect.watching.arrivals import Arrivals
     from photodefect.watching.folder import FolderWatch

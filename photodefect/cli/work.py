@@ -14,8 +14,8 @@ from photodefect.cli.console import note
 from photodefect.errors import DataError
 
 if TYPE_CHECKING:
-    from photodefect.cache import Cache
-    from photodefect.diagnosis import Diagnoser
+    from photodefect.diagnosis.cache import Cache
+    from photodefect.diagnosis.diagnoser import Diagnoser
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def diagnosing(
         DataError: the file of ``--cache`` is something else than a cache.
         ModelError: the model or the device can't be used.
     """
-    from photodefect.diagnosis import Diagnoser  # noqa: PLC0415
+    from photodefect.diagnosis.diagnoser import Diagnoser  # noqa: PLC0415
 
     with (
         _open_cache(work, originals) as cache,
@@ -84,7 +84,7 @@ def _open_cache(work: Work, originals: Sequence[str]) -> Iterator[Cache | None]:
         raise DataError(f"{file} is a pipe or a device; --cache takes a file")
     if file is not None and file.is_file() and any(Path(it).exists() and file.samefile(it) for it in originals):
         raise DataError(f"{file} is one of the photos; originals are never written to")
-    from photodefect.cache import Cache  # noqa: PLC0415
+    from photodefect.diagnosis.cache import Cache  # noqa: PLC0415
 
     cache = Cache(file, warn=lambda message: note(message, "yellow"))
     try:

@@ -22,7 +22,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from photodefect import __version__
+from photodefect._version import __version__
 from photodefect.distributed.storage import ResultsFolder
 from photodefect.errors import DataError, NothingToDoError
 from photodefect.records import ModelIdentity
@@ -40,7 +40,7 @@ class Job:
     """What decides a photo's record, beside the photo.
 
     Attributes:
-        model: as :class:`~photodefect.diagnosis.Diagnoser` takes it.
+        model: as :class:`~photodefect.diagnosis.diagnoser.Diagnoser` takes it.
         identity: of the model; workers must have the same.
         device: likewise.
         patches: likewise.

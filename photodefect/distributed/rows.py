@@ -10,8 +10,16 @@ from typing import Any, Final
 import pyarrow as pa
 
 from photodefect.defects import KEYS
-from photodefect.records import SCHEMA_VERSION, Capture, Diagnosis, ModelIdentity, PhotoFailure, Provenance
-from photodefect.reports.csv import columns, flatten
+from photodefect.records import (
+    SCHEMA_VERSION,
+    Capture,
+    Diagnosis,
+    ModelIdentity,
+    PhotoFailure,
+    Provenance,
+    columns,
+    flatten,
+)
 from photodefect.verdicts import Threshold
 
 _GROUPS: Final = {"capture": Capture, "file": Provenance, "model": ModelIdentity}

@@ -77,7 +77,7 @@ def check_cluster(job: Job) -> int:
         DataError: photodefect isn't there, or in another version, or there is nobody to work.
         ModelError: the model can't be used there.
     """
-    from photodefect import __version__  # noqa: PLC0415
+    from photodefect._version import __version__  # noqa: PLC0415
 
     needs = _needs(job)
     kind = "GPU" if "num_gpus" in needs else "CPU"

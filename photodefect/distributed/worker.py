@@ -10,19 +10,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from photodefect import __version__
+from photodefect._version import __version__
+from photodefect.core.network.folders import find_model, read_manifest
+from photodefect.core.patches import Placement
 from photodefect.distributed.plan import Job
 from photodefect.distributed.storage import clear_copies, is_url, local_copy
 from photodefect.errors import ModelError, PhotodefectError, PhotoError
-from photodefect.network.folders import find_model, read_manifest
-from photodefect.patches import Placement
 from photodefect.records import Diagnosis, PhotoFailure
 from photodefect.verdicts import Threshold
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from photodefect.diagnosis import Diagnoser
+    from photodefect.diagnosis.diagnoser import Diagnoser
 
 
 class PhotoWorker:
@@ -111,7 +111,7 @@ def version() -> str:
 
 
 def _make_diagnoser(job: Job) -> Diagnoser:
-    from photodefect.diagnosis import Diagnoser  # noqa: PLC0415  takes a while
+    from photodefect.diagnosis.diagnoser import Diagnoser  # noqa: PLC0415  takes a while
 
     identity = read_manifest(find_model(job.model)).identity
     if identity != job.identity:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from photodefect.core.network.folders import DEFAULT_MODEL, find_model, read_manifest
+from photodefect.core.network.manifest import Manifest
+from photodefect.core.network.registry import NETWORKS
 from photodefect.engines.devices import DEVICES, check_device, may_have_gpu, pick_device
 from photodefect.engines.engine import Engine
 from photodefect.engines.graph_files import has_graphs
 from photodefect.errors import ModelError
-from photodefect.network.folders import DEFAULT_MODEL, find_model, read_manifest
-from photodefect.network.manifest import Manifest
-from photodefect.network.registry import NETWORKS
 
 __all__ = ["DEVICES", "ENGINES", "PRECISIONS", "EngineChoice", "choose_engine"]
 

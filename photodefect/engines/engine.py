@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from photodefect.network.registry import Kind
+    from photodefect.core.network.registry import Kind
 
 
 class Engine(Protocol):

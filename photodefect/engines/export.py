@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from photodefect.core.network.multicolumn import INPUT_SIDE
+from photodefect.core.network.registry import KINDS, NETWORKS, build_network
 from photodefect.engines.graph_files import FOLDER, graph_file, shapes_file
 from photodefect.engines.network_graphs import network_graph
-from photodefect.network.multicolumn import INPUT_SIDE
-from photodefect.network.registry import KINDS, NETWORKS, build_network
 
 
 def export(folder: Path = FOLDER) -> list[Path]:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from photodefect.network.layers import ConvNorm
+from photodefect.core.network.layers import ConvNorm
 
 OPSET: Final = 17
 IR_VERSION: Final = 8

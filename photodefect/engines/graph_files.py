@@ -11,8 +11,8 @@ import json
 from pathlib import Path
 from typing import Final
 
+from photodefect.core.network.registry import Kind
 from photodefect.errors import ModelError
-from photodefect.network.registry import Kind
 
 FOLDER: Final = Path(__file__).parent / "graphs"
 

@@ -9,14 +9,14 @@ import onnx
 from onnx import TensorProto, helper
 from torch import nn
 
+from photodefect.core.network import compact, googlenet
+from photodefect.core.network.direction_planes import PLACES, SPREAD
+from photodefect.core.network.lite0 import Block
+from photodefect.core.network.multicolumn import INPUT_SIDE, Column, MultiColumnNetwork
 from photodefect.defects import Defect
 from photodefect.engines.graph import Graph, Value, chain, conv_norm, convolution, layer_of
 from photodefect.engines.graph_files import INPUT, MEAN, ORDER, OUTPUT, SCALE
 from photodefect.engines.statistics_graph import statistics
-from photodefect.network import compact, googlenet
-from photodefect.network.lite0 import Block
-from photodefect.network.multicolumn import INPUT_SIDE, Column, MultiColumnNetwork
-from photodefect.network.planes import PLACES, SPREAD
 
 
 class NetworkGraph(NamedTuple):
@@ -101,7 +101,7 @@ def _inception_chain(graph: Graph, blocks: nn.Sequential, x: Value) -> Value:
 
 
 def _compact_descriptors(graph: Graph, trunk: compact.CompactTrunk, normalized: Value, rgb: Value) -> Value:
-    """Descriptors of the whole input, (N, 2T + S, 1, 1): see :func:`photodefect.network.compact.describe`."""
+    """Descriptors of the whole input, (N, 2T + S, 1, 1): see :func:`photodefect.core.network.compact.describe`."""
     lite0 = trunk.lite0
     x = conv_norm(graph, lite0.stem, normalized)
     means, squares = [], []
@@ -130,7 +130,7 @@ def _compact_logits(graph: Graph, column: compact.CompactColumn, descriptors: Va
 
 
 def _place_class_logits(graph: Graph, defect: Defect, logits: Value) -> Value:
-    """See :func:`photodefect.network.planes.place_class_logits`: (N, P, 1, 1) -> (N, K)."""
+    """See :func:`photodefect.core.network.direction_planes.place_class_logits`: (N, P, 1, 1) -> (N, K)."""
     means = graph("MatMul", graph("Softmax", graph("Flatten", logits), axis=1), graph.constant(PLACES))
     distances = graph("ReduceL2", means, axes=[1], keepdims=1)
     away = graph("Sub", distances, graph.constant([defect.class_centres]))

@@ -1,4 +1,4 @@
-"""The statistics of :mod:`photodefect.network.statistics` as a graph, as means over the whole input.
+"""The statistics of :mod:`photodefect.core.network.statistics` as a graph, as means over the whole input.
 
 A column averages the statistics over all cells of an input, so that here each is averaged over all pixels at once.
 Soft histograms are linear in ramps: a 1x1 convolution with one output a level, clipped, makes all ramps of a value
@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from photodefect.core.network import statistics as named
 from photodefect.engines.graph import Graph, Value
-from photodefect.network import statistics as named
 
 _BLOCK = 16
 _LUMA = np.array([0.299, 0.587, 0.114])
@@ -28,7 +28,7 @@ def statistics(graph: Graph, pixels: Value, rgb: Value) -> Value:
         rgb: the same as float, (N, 3, side, side).
 
     Returns:
-        (N, S, 1, 1), in the order of :class:`photodefect.network.statistics.Statistics`.
+        (N, S, 1, 1), in the order of :class:`photodefect.core.network.statistics.Statistics`.
     """
     work = _Statistics(graph, pixels, rgb)
     return graph("Concat", *work.tones(), *work.colours(), axis=1)

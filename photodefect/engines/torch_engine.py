@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from photodefect.network.model import Model, load_model
-from photodefect.network.registry import Kind
+from photodefect.core.network.model import Model, load_model
+from photodefect.core.network.registry import Kind
 
 
 class TorchEngine:

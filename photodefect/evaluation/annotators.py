@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from photodefect.defects import Defect
 from photodefect.evaluation.spearman import spearman
-from photodefect.labels import LabelledPhoto
+from photodefect.labels.table import LabelledPhoto
 
 FEWEST_PHOTOS: Final = 10
 """An annotator of fewer photos isn't compared."""

@@ -36,7 +36,7 @@ from photodefect.evaluation.spearman import (
     share_above,
     spearman,
 )
-from photodefect.labels import read_table
+from photodefect.labels.table import read_table
 from photodefect.verdicts import DEFAULT_THRESHOLDS
 
 Kind = Literal["ladder", "pair", "pool"]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from photodefect.defects import BY_KEY, KEYS
 from photodefect.distributed.results import is_results, read_results
 from photodefect.errors import DataError
-from photodefect.labels import ROUNDING, CsvTable, identity_of, read_severity, read_table
+from photodefect.labels.table import ROUNDING, CsvTable, identity_of, read_severity, read_table
 from photodefect.records import Diagnosis
 
 Source = Literal["combined", "holistic", "patches"]

@@ -23,7 +23,7 @@ from photodefect.evaluation.spearman import (
     bootstrap_spearman,
     cross_class_spearman,
 )
-from photodefect.labels import LabelledPhoto
+from photodefect.labels.table import LabelledPhoto
 
 SCHEMA_VERSION: Final = 1
 """Version of the JSON."""

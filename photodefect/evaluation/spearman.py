@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from photodefect.core.infogain import classes_of
 from photodefect.defects import Defect
-from photodefect.infogain import classes_of
 
 Floats = NDArray[np.float64]
 Binning = Literal["classes", "authors"]

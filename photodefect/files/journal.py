@@ -36,7 +36,7 @@ import platformdirs
 from photodefect._version import __version__
 from photodefect.errors import DataError, TransferError
 from photodefect.files.fingerprint import Fingerprint
-from photodefect.files.layer import sync_folder
+from photodefect.files.operations import sync_folder
 
 FORMAT: Final = "photodefect journal"
 VERSION: Final = 1

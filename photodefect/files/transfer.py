@@ -15,7 +15,7 @@ from typing import Final
 from photodefect.errors import TransferError
 from photodefect.files.fingerprint import fingerprint
 from photodefect.files.journal import Entry, Journal
-from photodefect.files.layer import PART_PREFIX, Files, SourceChangedError
+from photodefect.files.operations import PART_PREFIX, Files, SourceChangedError
 from photodefect.files.plan import Action, Skipped, TransferPlan, some_files
 from photodefect.files.undo import RefusalError, take_back
 
@@ -60,7 +60,7 @@ def apply(
     Args:
         plan: from :func:`~photodefect.files.plan.plan_transfer`.
         journal: where every step is written before it is taken. ``Journal(None)`` writes nothing.
-        files: what does it; :class:`~photodefect.files.layer.DryFiles` only pretends.
+        files: what does it; :class:`~photodefect.files.operations.DryFiles` only pretends.
         on_action: called with every file of a group when all of it is done.
         whole: entered around every group, e.g. to hold interrupts back meanwhile.
 

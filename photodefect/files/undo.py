@@ -17,7 +17,7 @@ from pathlib import Path
 
 from photodefect.files.fingerprint import Fingerprint, fingerprint, sha256_of
 from photodefect.files.journal import Entry, Journal, JournalRecord
-from photodefect.files.layer import Files, SourceChangedError
+from photodefect.files.operations import Files, SourceChangedError
 from photodefect.printable import printable
 
 
@@ -71,7 +71,7 @@ def undo(
     Args:
         record: from :func:`~photodefect.files.journal.read_journal`.
         journal: ``Journal.reopen(record)``, or ``Journal(None)`` to write nothing.
-        files: what does it; :class:`~photodefect.files.layer.DryFiles` only pretends.
+        files: what does it; :class:`~photodefect.files.operations.DryFiles` only pretends.
         on_step: called after every step.
         whole: entered around every step, e.g. to hold interrupts back meanwhile.
 

@@ -18,11 +18,11 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from photodefect.core.network.model import Model
+from photodefect.core.network.multicolumn import INPUT_SIDE, STRIDE, MultiColumnNetwork, expected_severity
 from photodefect.defects import BY_KEY, PATCH_DEFECTS, Defect
 from photodefect.heatmap.tiling import severity_cells, trunk_features
 from photodefect.heatmap.workers import Workers
-from photodefect.network.model import Model
-from photodefect.network.multicolumn import INPUT_SIDE, STRIDE, MultiColumnNetwork, expected_severity
 from photodefect.records import ModelIdentity
 
 WORKING_SIDE: Final = 1344

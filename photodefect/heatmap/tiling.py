@@ -2,7 +2,7 @@
 
 The result is that of the whole photo at once: a tile is computed with as much of its surroundings as it sees, so
 that padding happens at the photo's own borders only. Memory is bounded by the tiles and by what lies between the
-stages of the trunk (:mod:`photodefect.network.stages`).
+stages of the trunk (:mod:`photodefect.core.network.stages`).
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from photodefect.core.network.multicolumn import STRIDE, MultiColumnNetwork, expected_severity
+from photodefect.core.network.stages import TrunkStage, network_stages
 from photodefect.defects import BY_KEY, Defect
 from photodefect.heatmap.workers import Workers
-from photodefect.network.multicolumn import STRIDE, MultiColumnNetwork, expected_severity
-from photodefect.network.stages import TrunkStage, network_stages
 
 COLUMN_SIDE: Final = 48
 """Side of the tiles, in cells, in which the columns are computed."""
@@ -137,12 +137,14 @@ def trunk_features(
     features = torch.empty((1, stages.outputs, height // STRIDE, width // STRIDE), device=device)
     source: Tensor | None = None
     for stage in stages.chain:
-        stride = stage.reach.stride
+        stride = stage.receptive_field.stride
         carried = torch.empty(
             (1, stage.carries, height // stride, width // stride), device=device, memory_format=torch.channels_last
         )
         cut = partial(_photo_tile, pixels, device) if source is None else partial(_map_tile, source, stage)
-        cuts = tiles((height, width), side or stage.side, stage.reach.lead, stage.reach.trail, STRIDE)
+        cuts = tiles(
+            (height, width), side or stage.side, stage.receptive_field.lead, stage.receptive_field.trail, STRIDE
+        )
         workers.each(partial(_run, stage, cut, features, carried), cuts)
         source = carried
     return features
@@ -174,7 +176,7 @@ def severity_cells(
     for key in keys:
         column = network.column(key)
         cells = column.map_window if window is None else window
-        margin = column.reach + cells // 2
+        margin = column.margin + cells // 2
         severity = torch.empty((height, width), device=features.device)
         cuts = tiles((height, width), COLUMN_SIDE, margin, margin)
         map_logits = partial(network.map_logits, key=key, window=cells)
@@ -190,7 +192,7 @@ def _run(stage: TrunkStage, cut: Callable[[Tile], Tensor], features: Tensor, car
         place = features[:, first : first + part.shape[1]]
         place[tile.own(STRIDE)] = part[tile.inner(STRIDE)]
     if result.carried is not None:
-        stride = stage.reach.stride
+        stride = stage.receptive_field.stride
         carried[tile.own(stride)] = result.carried[tile.inner(stride)]
 
 

@@ -32,7 +32,7 @@ from PIL import (
 )
 
 from photodefect.errors import PhotoError, TooLargeError, UnreadableError, UnsupportedError
-from photodefect.photos.colour import adobe_rgb_profile, describe, is_srgb, to_srgb
+from photodefect.photos.colour_profiles import adobe_rgb_profile, describe, is_srgb, to_srgb
 from photodefect.photos.facts import DEFAULT_MAX_PIXELS, Provenance
 from photodefect.photos.formats import Format
 from photodefect.photos.photo import Memory, Photo, check_size

@@ -12,9 +12,9 @@ from rich.text import Text
 
 from photodefect.defects import BY_KEY
 from photodefect.printable import printable
-from photodefect.ranking import OVERALL, number
+from photodefect.ranking.overall import OVERALL, number
+from photodefect.ranking.summary import FolderSummary, GroupSummary
 from photodefect.reports.table import BARS, STYLES, short_title
-from photodefect.summary import FolderSummary, GroupSummary
 from photodefect.verdicts import VERDICTS
 
 _WIDTH: Final = 100

@@ -6,8 +6,9 @@ import csv
 from typing import Any, Final, TextIO
 
 from photodefect.printable import printable
-from photodefect.ranking import RankedPhoto
-from photodefect.reports.csv import Lines, columns, flatten
+from photodefect.ranking.overall import RankedPhoto
+from photodefect.records import columns, flatten
+from photodefect.reports.csv import Lines
 
 RANK_COLUMNS: Final = (
     "rank",

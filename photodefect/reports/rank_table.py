@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.text import Text
 
 from photodefect.defects import BY_KEY
-from photodefect.hints.advice import Finding
 from photodefect.printable import printable
-from photodefect.ranking import OVERALL, RankedPhoto, Ranking, number
+from photodefect.ranking.hints.advice import Finding
+from photodefect.ranking.overall import OVERALL, RankedPhoto, Ranking, number
 from photodefect.reports.table import STYLES, short_title
 
 _RANK: Final = 5

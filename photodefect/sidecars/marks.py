@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import Final
 
 from photodefect.defects import BY_KEY
-from photodefect.hints.advice import findings
-from photodefect.profiles.profile import Profile
-from photodefect.ranking import applicable
+from photodefect.ranking.hints.advice import findings
+from photodefect.ranking.overall import applicable
+from photodefect.ranking.profiles.profile import Profile
 from photodefect.records import Diagnosis
 
 ROOT_KEYWORD: Final = "photodefect"

@@ -18,7 +18,7 @@ from typing import Final
 from photodefect.errors import SidecarError, TransferError, UnreadableError
 from photodefect.files.fingerprint import Fingerprint
 from photodefect.files.journal import Journal
-from photodefect.files.layer import Files, SourceChangedError
+from photodefect.files.operations import Files, SourceChangedError
 from photodefect.files.transfer import part_path
 from photodefect.photos.files import open_regular
 from photodefect.printable import printable
@@ -95,7 +95,7 @@ def write_sidecars(
     Args:
         wanted: sidecars, each once, and what they are to say.
         journal: where every step is written before it is taken. ``Journal(None)`` writes nothing.
-        files: what does it; :class:`~photodefect.files.layer.DryFiles` only pretends.
+        files: what does it; :class:`~photodefect.files.operations.DryFiles` only pretends.
         overwrite: replace a person's rating and label.
         on_written: called after every sidecar.
         whole: entered around every sidecar, e.g. to hold interrupts back meanwhile.

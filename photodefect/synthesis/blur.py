@@ -19,7 +19,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from photodefect.synthesis.colour import Pixels, Plane, encode, lab, linear_from_pixels, luminance, pixels_from_encoded
+from photodefect.photos.colour_spaces import (
+    Pixels,
+    Plane,
+    encode,
+    lab,
+    linear_from_pixels,
+    luminance,
+    pixels_from_encoded,
+)
 from photodefect.synthesis.fields import (
     convolve,
     follow_edges,

@@ -12,7 +12,7 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
-from photodefect.synthesis.colour import Pixels, Plane, encode, lightness, luminance
+from photodefect.photos.colour_spaces import Pixels, Plane, encode, lightness, luminance
 from photodefect.synthesis.fields import follow_edges, gaussian, resize_plane, small_shape, wide_gaussian
 
 

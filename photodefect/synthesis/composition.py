@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from photodefect.synthesis.colour import Pixels, Plane, lab, linear_from_pixels
+from photodefect.photos.colour_spaces import Pixels, Plane, lab, linear_from_pixels
 from photodefect.synthesis.fields import saliency, thumbnail
 
 Window = tuple[float, float, float, float]

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from photodefect.defects import BY_KEY
-from photodefect.synthesis.colour import Pixels
+from photodefect.photos.colour_spaces import Pixels
 from photodefect.synthesis.degrade import degrade
 
 CELL: Final = (216, 150)

@@ -12,7 +12,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from photodefect.defects import BY_KEY, IN_PLANE, KEYS
-from photodefect.monochrome import is_monochrome
+from photodefect.photos.colour_spaces import (
+    Pixels,
+    Plane,
+    lightness,
+    linear_from_pixels,
+    luminance,
+    pixels_from_encoded,
+)
+from photodefect.photos.monochrome import is_monochrome
 from photodefect.synthesis import blur, composition, exposure, haze, noise, saturation, white_balance
 from photodefect.synthesis.camera import (
     Camera,
@@ -25,7 +33,6 @@ from photodefect.synthesis.camera import (
     save_and_load,
     to_scene,
 )
-from photodefect.synthesis.colour import Pixels, Plane, lightness, linear_from_pixels, luminance, pixels_from_encoded
 from photodefect.synthesis.severities import LEAST
 
 _SMALLEST = 32

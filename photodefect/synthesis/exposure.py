@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from photodefect.photos.colour_spaces import Plane, decode, encode, lightness, luminance
 from photodefect.synthesis.camera import Camera, develop
-from photodefect.synthesis.colour import Plane, decode, encode, lightness, luminance
 from photodefect.synthesis.fields import (
     GUIDE_SIZE,
     blob,

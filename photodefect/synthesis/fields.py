@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 from scipy import fft, ndimage
 
-from photodefect.synthesis.colour import Pixels, Plane
+from photodefect.photos.colour_spaces import Pixels, Plane
 
 GUIDE_SIZE = 160
 """Long side in pixels at which depth, subjects and other slow fields are computed."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from photodefect.synthesis.colour import Plane, encode, lab, luminance
+from photodefect.photos.colour_spaces import Plane, encode, lab, luminance
 from photodefect.synthesis.fields import (
     blob,
     follow_edges,

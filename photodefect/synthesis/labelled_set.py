@@ -15,8 +15,8 @@ from PIL import Image
 
 from photodefect.defects import KEYS
 from photodefect.errors import DataError, PhotoError
+from photodefect.photos.colour_spaces import Pixels
 from photodefect.photos.decode import Decoder, decode_pixels
-from photodefect.synthesis.colour import Pixels
 from photodefect.synthesis.degrade import degrade
 from photodefect.synthesis.severities import draw_severities
 from photodefect.synthesis.sources import source_quality, why_not_clean

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from photodefect.photos.colour_spaces import Plane, encode
 from photodefect.synthesis.camera import Camera, resize_gain
-from photodefect.synthesis.colour import Plane, encode
 from photodefect.synthesis.fields import gaussian, resize_plane
 
 _CHROMA_WEIGHT = 0.35

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from photodefect.synthesis.colour import Plane, decode, encode, linear_from_oklab, oklab
+from photodefect.photos.colour_spaces import Plane, decode, encode, linear_from_oklab, oklab
 
 GREY_CHROMA = 0.03
 """Mean OKLab chroma below which a photo has too little colour for a fault of saturation to show fully."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from photodefect.monochrome import is_monochrome
+from photodefect.photos.colour_spaces import Pixels, Plane, lab, linear_from_pixels
+from photodefect.photos.monochrome import is_monochrome
 from photodefect.synthesis.blur import softness
-from photodefect.synthesis.colour import Pixels, Plane, lab, linear_from_pixels
 from photodefect.synthesis.fields import gaussian, thumbnail
 
 LONG_SIDE = 384

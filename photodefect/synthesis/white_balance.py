@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from photodefect.synthesis.colour import Plane, decode, encode, lab, luminance, transform
+from photodefect.photos.colour_spaces import Plane, decode, encode, lab, luminance, transform
 from photodefect.synthesis.fields import (
     follow_edges,
     normalised,

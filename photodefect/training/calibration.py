@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
+from photodefect.core.network.manifest import QUANTILES, Calibration
 from photodefect.defects import Defect
-from photodefect.network.manifest import QUANTILES, Calibration
 
 LEAST_GOOD = 20
 """Fewer good photos than this say nothing about false alarms."""

@@ -18,8 +18,8 @@ from typing import IO, Any, Final, Literal
 import torch
 from torch import Tensor
 
+from photodefect.core.network.registry import Kind
 from photodefect.errors import ModelError
-from photodefect.network.registry import Kind
 
 FORMAT: Final = 2
 """Raised with what belongs to a run's identity: from 2 on also votes and which sources are taken."""

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from photodefect.core.infogain import class_weights, modelled_vote_distributions, vote_matrix
+from photodefect.core.network.compact import CompactColumn
+from photodefect.core.network.direction_planes import place_targets
+from photodefect.core.network.multicolumn import MultiColumnNetwork
 from photodefect.defects import IN_PLANE, KEYS, Defect
-from photodefect.infogain import class_weights, modelled_vote_distributions, vote_matrix
-from photodefect.network.compact import CompactColumn
-from photodefect.network.multicolumn import MultiColumnNetwork
-from photodefect.network.planes import place_targets
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def fit_columns(
 
     Args:
         network: a compact network; its trunk isn't used.
-        descriptors: (M, 2T + S), from :func:`photodefect.network.compact.describe`; float16 is enough.
+        descriptors: (M, 2T + S), from :func:`photodefect.core.network.compact.describe`; float16 is enough.
         severities: (M, 7) in the order of ``KEYS``, NaN where unknown.
         recipe: see there.
         on_epoch: called with the number of the epoch and the mean loss by defect.

@@ -21,13 +21,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from photodefect.core.network.compact import MEMBERS, CompactColumn, CompactTrunk, describe
+from photodefect.core.network.manifest import Manifest, Normalization, Weighting
+from photodefect.core.network.model import save_model
+from photodefect.core.network.multicolumn import MultiColumnNetwork, expected_severity
+from photodefect.core.network.registry import KINDS, NETWORKS, Kind, build_network
 from photodefect.defects import DEFECTS, IN_PLANE, KEYS
 from photodefect.errors import DataError
-from photodefect.network.compact import MEMBERS, CompactColumn, CompactTrunk, describe
-from photodefect.network.manifest import Manifest, Normalization, Weighting
-from photodefect.network.model import save_model
-from photodefect.network.multicolumn import MultiColumnNetwork, expected_severity
-from photodefect.network.registry import KINDS, NETWORKS, Kind, build_network
 from photodefect.training.calibration import fit_calibration, good_photos, reference_quantiles
 from photodefect.training.columns import ColumnRecipe, compact_column, fit_columns, merged
 from photodefect.training.features import (

@@ -23,12 +23,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from photodefect.core.inputs import holistic_input, patch_inputs
+from photodefect.core.network.layers import fold_batch_norms
+from photodefect.core.network.multicolumn import WINDOW, MultiColumnNetwork
+from photodefect.core.network.registry import KINDS, Kind, build_network
+from photodefect.core.network.stages import network_stages
 from photodefect.defects import BY_KEY, IN_PLANE, KEYS
-from photodefect.inputs import holistic_input, patch_inputs
-from photodefect.network.layers import fold_batch_norms
-from photodefect.network.multicolumn import WINDOW, MultiColumnNetwork
-from photodefect.network.registry import KINDS, Kind, build_network
-from photodefect.network.stages import network_stages
+from photodefect.diagnosis.settings import Decoding
+from photodefect.diagnosis.workers.limits import memory_limit, time_limit
+from photodefect.diagnosis.workers.pool import ProcessWorkers
+from photodefect.diagnosis.workers.tasks import Task
 from photodefect.records import PhotoFailure
 from photodefect.synthesis.blur import smear, visible_share
 from photodefect.synthesis.degrade import Degraded, degrade
@@ -36,9 +40,6 @@ from photodefect.synthesis.severities import draw_severities
 from photodefect.synthesis.sources import is_clean, source_quality, why_not_clean
 from photodefect.training.imagenet import load_imagenet_trunk
 from photodefect.training.split import photo_digest
-from photodefect.workers.limits import memory_limit, time_limit
-from photodefect.workers.pool import ProcessWorkers
-from photodefect.workers.tasks import Decoding, Task
 
 EDGES: Final = (0, 2, 5, WINDOW)
 """Cells at which the window is cut, along each side."""
@@ -406,15 +407,15 @@ def cache_features(
     try:
         futures = {}
         for source, shard in missing.items():
-            look = _CacheFeatures(source, shard, settings)
-            task = Task(str(source), look=look, limit_s=time_limit(str(source), 0), look_s=seconds)
+            job = _CacheFeatures(source, shard, settings)
+            task = Task(str(source), job=job, limit_s=time_limit(str(source), 0), job_s=seconds)
             futures[pool.submit(task)] = source
         for future in as_completed(futures):
             outcome = future.result()
             if outcome.fatal is not None:
                 raise outcome.fatal
-            if isinstance(outcome.seen, OSError):
-                raise outcome.seen
+            if isinstance(outcome.made, OSError):
+                raise outcome.made
             yield Cached(futures[future], outcome.failure)
     finally:
         pool.close()

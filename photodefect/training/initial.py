@@ -8,16 +8,16 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from photodefect.core.batches import Batch
+from photodefect.core.network import googlenet
+from photodefect.core.network.compact import CompactColumn, CompactTrunk, describe
+from photodefect.core.network.folders import find_model, read_manifest
+from photodefect.core.network.googlenet import GoogLeNetTrunk
+from photodefect.core.network.model import load_model
+from photodefect.core.network.multicolumn import MultiColumnNetwork
+from photodefect.core.network.registry import Kind, build_network
 from photodefect.errors import ModelError
-from photodefect.network import googlenet
-from photodefect.network.compact import CompactColumn, CompactTrunk, describe
-from photodefect.network.folders import find_model, read_manifest
-from photodefect.network.googlenet import GoogLeNetTrunk
-from photodefect.network.model import load_model
-from photodefect.network.multicolumn import MultiColumnNetwork
-from photodefect.network.registry import Kind, build_network
 from photodefect.training.imagenet import load_imagenet_trunk
-from photodefect.training.samples import Batch
 
 CONSTANT: Final = 1e-5
 """A descriptor that varies less than this is left as it is."""

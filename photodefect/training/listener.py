@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from photodefect.network.registry import Kind
+from photodefect.core.network.registry import Kind
 
 if TYPE_CHECKING:
-    from photodefect.training.validation import Look
+    from photodefect.training.validation import ValidationLoss
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Listener:
     def step(self, report: StepReport) -> None:
         """A step is done."""
 
-    def validated(self, kind: Kind, step: int, look: Look, *, improved: bool) -> None:
+    def validated(self, kind: Kind, step: int, found: ValidationLoss, *, improved: bool) -> None:
         """The validation photos were looked at; ``improved``: never was the loss lower."""
 
     def say(self, message: str, *, warning: bool = False) -> None:
@@ -74,10 +74,10 @@ class Listeners(Listener):
         for listener in self._listeners:
             listener.step(report)
 
-    def validated(self, kind: Kind, step: int, look: Look, *, improved: bool) -> None:
+    def validated(self, kind: Kind, step: int, found: ValidationLoss, *, improved: bool) -> None:
         """See :class:`Listener`."""
         for listener in self._listeners:
-            listener.validated(kind, step, look, improved=improved)
+            listener.validated(kind, step, found, improved=improved)
 
     def say(self, message: str, *, warning: bool = False) -> None:
         """See :class:`Listener`."""

@@ -17,17 +17,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from photodefect.network.multicolumn import MultiColumnNetwork
-from photodefect.network.registry import Kind
+from photodefect.core.batches import Batch, Loss
+from photodefect.core.losses import defect_losses, infogain_matrices
+from photodefect.core.network.multicolumn import MultiColumnNetwork
+from photodefect.core.network.registry import Kind
 from photodefect.training.checkpoint import Checkpoint, Progress, random_state, save_checkpoint, set_random_state
 from photodefect.training.initial import needs_standardization, standardize
 from photodefect.training.listener import Listener, StepReport
-from photodefect.training.losses import defect_losses, infogain_matrices
-from photodefect.training.samples import Batch, Batches, SampleReader
-from photodefect.training.settings import Loss, Recipe, Settings
+from photodefect.training.samples import Batches, SampleReader
+from photodefect.training.settings import Recipe, Settings
 from photodefect.training.shares import Share, place_dropout, share_network, share_of
 from photodefect.training.team import ALONE, Team
-from photodefect.training.validation import look_at
+from photodefect.training.validation import validation_loss
 
 STANDARDIZATION_SAMPLES: Final = 512
 """Samples that tell the scale of descriptors before training begins; a small set has fewer to tell."""
@@ -176,7 +177,7 @@ def train_network(
             seconds = (time.monotonic() - started) / (progress.step - begun_at)
             listener.step(StepReport(kind, progress.step, recipe.steps, values, rate, seconds))
             if len(split.validation) and state.is_due(settings.validate_every):
-                look = look_at(
+                found = validation_loss(
                     network,
                     kind,
                     reader,
@@ -186,8 +187,8 @@ def train_network(
                     team=team,
                 )
                 set_training_mode(network, recipe)
-                if look is not None:
-                    listener.validated(kind, progress.step, look, improved=state.judge(look.loss))
+                if found is not None:
+                    listener.validated(kind, progress.step, found, improved=state.judge(found.loss))
             stopped = any(team.gather(stop()))
             if stopped or state.is_due(settings.checkpoint_every):
                 state.save()

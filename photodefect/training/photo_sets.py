@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from photodefect.core.batches import VotedPhotos
 from photodefect.defects import KEYS, Defect
-from photodefect.labels import LabelledSet
-from photodefect.monochrome import is_monochrome
+from photodefect.labels.table import LabelledSet
 from photodefect.photos.decode import Decoder, decode_pixels
+from photodefect.photos.monochrome import is_monochrome
 from photodefect.synthesis.degrade import degrade
 from photodefect.synthesis.severities import draw_severities
 from photodefect.synthesis.sources import source_quality, why_not_clean
@@ -49,16 +50,11 @@ class TrainingPhoto:
     unfit: str = ""
 
 
-class TrainingPhotos(Protocol):
+class TrainingPhotos(VotedPhotos, Protocol):
     """What samples are drawn from.
 
     Loading is a function of the index alone, so that it may happen in any order and in several threads.
     """
-
-    @property
-    def severities(self) -> NDArray[np.float64]:
-        """(N, 7) in the order of ``KEYS``, nan where not known: what sampling and class weights are planned by."""
-        ...
 
     @property
     def digests(self) -> Sequence[str]:
@@ -77,10 +73,6 @@ class TrainingPhotos(Protocol):
 
     def path(self, index: int) -> Path:
         """The file that an item comes from."""
-        ...
-
-    def votes(self, defect: Defect) -> list[Sequence[float]] | None:
-        """Single votes of each item, (N,); None if there are none for this defect."""
         ...
 
     def load(self, index: int, decoder: Decoder = decode_pixels) -> TrainingPhoto:

@@ -13,11 +13,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from photodefect.core.network.registry import Kind
 from photodefect.defects import BY_KEY
-from photodefect.network.registry import Kind
 from photodefect.printable import printable
 from photodefect.training.listener import Listener, StepReport
-from photodefect.training.validation import Look
+from photodefect.training.validation import ValidationLoss
 
 LINE_S: Final = 10.0
 """Seconds between two plain lines."""
@@ -58,10 +58,10 @@ class TrainingProgress(Listener):
         self._live.start()
         self._live.update(self._display(report), refresh=True)
 
-    def validated(self, kind: Kind, step: int, look: Look, *, improved: bool) -> None:
+    def validated(self, kind: Kind, step: int, found: ValidationLoss, *, improved: bool) -> None:
         """See :class:`Listener`."""
         verdict = "the best so far" if improved else "no better"
-        self.say(f"{kind}: after step {step} validation loss {look.loss:.4f} ({_by_defect(look.losses)}), {verdict}")
+        self.say(f"{kind}: after step {step} validation loss {found.loss:.4f} ({_by_defect(found.losses)}), {verdict}")
 
     def say(self, message: str, *, warning: bool = False) -> None:
         """See :class:`Listener`."""

@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from photodefect._version import __version__
+from photodefect.core.infogain import class_counts, classes_of
+from photodefect.core.network.folders import find_model, read_manifest
+from photodefect.core.network.manifest import MANIFEST_FILE, Calibration, Manifest, Normalization
+from photodefect.core.network.model import Model, load_model, load_tensors, save_model
+from photodefect.core.network.multicolumn import MultiColumnNetwork
+from photodefect.core.network.registry import KINDS, NETWORKS, Kind, build_network
 from photodefect.defects import BY_KEY, DEFECTS, KEYS, Defect
-from photodefect.diagnosis import available_cores
+from photodefect.diagnosis.diagnoser import available_cores
 from photodefect.errors import DataError, ModelError, TeamError
-from photodefect.infogain import class_counts, classes_of
-from photodefect.network.folders import find_model, read_manifest
-from photodefect.network.manifest import MANIFEST_FILE, Calibration, Manifest, Normalization
-from photodefect.network.model import Model, load_model, load_tensors, save_model
-from photodefect.network.multicolumn import MultiColumnNetwork
-from photodefect.network.registry import KINDS, NETWORKS, Kind, build_network
 from photodefect.training.calibration import reference_quantiles
 from photodefect.training.checkpoint import Checkpoint, checkpoints, kind_of, load_checkpoint, write_whole
 from photodefect.training.initial import initial_network
@@ -38,7 +38,7 @@ from photodefect.training.samples import LeftOut, SampleReader
 from photodefect.training.settings import SettingError, Settings, first_difference
 from photodefect.training.split import held_out
 from photodefect.training.team import ALONE, Team
-from photodefect.training.validation import fitted_calibrations, see
+from photodefect.training.validation import fitted_calibrations, predict
 
 WORK_FOLDER: Final = "training"
 SETTINGS_FILE: Final = "settings.json"
@@ -176,11 +176,13 @@ def _check_agreement(team: Team, settings: Settings, photos: TrainingPhotos) -> 
     """Processes that don't train the same thing would wait for each other without end, or worse, not."""
     with team.together():
         own = settings.to_dict() | {"photos": photos.identity}
-    seen = team.gather({name: value for name, value in own.items() if name not in ("workers", "cache_mb", "device")})
+    predictions = team.gather(
+        {name: value for name, value in own.items() if name not in ("workers", "cache_mb", "device")}
+    )
     with team.together():
-        for rank, other in enumerate(seen):
+        for rank, other in enumerate(predictions):
             for name, value in other.items():
-                if value != seen[0][name]:
+                if value != predictions[0][name]:
                     what = "photos or labels" if name == "photos" else f"--{name.replace('_', '-')}"
                     raise TeamError(
                         f"process {rank} has other {what} than process 0; every machine needs the same "
@@ -400,13 +402,15 @@ def _write_model(
     calibrated = [key for key in learnt if key in manifest.calibration]
     fitted: dict[str, Calibration] = {}
     if len(members) >= LEAST_REFERENCE:
-        seen = see(Model(manifest, networks["holistic"], networks["patches"]), reader, members, device)
+        predictions = predict(Model(manifest, networks["holistic"], networks["patches"]), reader, members, device)
         # What synthesis calls severe is not all that people do; the model that comes with photodefect allows for it.
         if not isinstance(reader.photos, SyntheticPhotos):
-            fitted = fitted_calibrations(seen, calibrated)
+            fitted = fitted_calibrations(predictions, calibrated)
         calibration = {**manifest.calibration, **fitted}
         reference = {
-            key: reference_quantiles(calibration.get(key), seen.raw[key]) for key in learnt if len(seen.members)
+            key: reference_quantiles(calibration.get(key), predictions.raw[key])
+            for key in learnt
+            if len(predictions.members)
         }
         manifest = replace(manifest, calibration=calibration, reference={**manifest.reference, **reference})
     if fitted:

@@ -21,18 +21,18 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from photodefect.core.batches import Batch
+from photodefect.core.infogain import classes_of
+from photodefect.core.inputs import SIDE, content_seed, holistic_input, patch_inputs
+from photodefect.core.network.registry import Kind
+from photodefect.core.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
+from photodefect.core.sampling import Sample, SampleKind, SamplePlan, SampleSource, sample_plan
 from photodefect.defects import BY_KEY, DEFECTS, KEYS
+from photodefect.diagnosis.workers.isolated import IsolatedDecoder
+from photodefect.diagnosis.workers.limits import available_cores
 from photodefect.errors import DataError, PhotoError
-from photodefect.infogain import classes_of
-from photodefect.inputs import SIDE, content_seed, holistic_input, patch_inputs
-from photodefect.network.registry import Kind
-from photodefect.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
-from photodefect.sampling import Sample, SampleKind, SamplePlan, SampleSource, sample_plan
 from photodefect.training.photo_sets import TrainingPhotos
-from photodefect.workers.isolated import IsolatedDecoder
-from photodefect.workers.limits import available_cores
 
 READ_AHEAD: Final = 2
 """Batches that are made while the network works on the one before them."""
@@ -41,23 +41,6 @@ INPUT_BYTES: Final = SIDE * SIDE * 3
 
 _WHOLE_ONLY: Final = [KEYS.index(defect.key) for defect in DEFECTS if not defect.in_patches]
 """Severities that hold for the whole photo alone: any crop changes them."""
-
-
-class Batch(NamedTuple):
-    """What one step is trained on.
-
-    Attributes:
-        inputs: (N, 3, 224, 224) uint8 RGB.
-        severities: (N, 7) float32 in the order of ``KEYS``; nan where a sample doesn't count for a defect.
-        places: (N,) int64, ascending: the number of each sample in the whole batch of the step.
-        planned: (N, 7) float32, the severities that the photos were sampled by; nan where not known. Synthesis may end
-            at others, which are learnt; a sample weighs as the class does that it was drawn for.
-    """
-
-    inputs: Tensor
-    severities: Tensor
-    places: Tensor
-    planned: Tensor
 
 
 class Cuts(NamedTuple):

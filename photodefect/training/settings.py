@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, fields
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias, get_args
 
-from photodefect.network.registry import KINDS, NETWORKS, Kind
+from photodefect.core.batches import Loss
+from photodefect.core.network.registry import KINDS, NETWORKS, Kind
 
-Loss: TypeAlias = Literal["infogain", "euclidean"]
 Inputs: TypeAlias = Literal["holistic", "patches", "both"]
 
 
@@ -126,7 +126,7 @@ class Settings:
     """A whole run.
 
     Attributes:
-        network: key of :data:`~photodefect.network.registry.NETWORKS`.
+        network: key of :data:`~photodefect.core.network.registry.NETWORKS`.
         recipe: how to train.
         recipe_name: its name in :data:`RECIPES`.
         inputs: ``holistic``, ``patches``, or ``both``: one network after the other.

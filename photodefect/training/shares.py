@@ -24,9 +24,9 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn import functional
 
+from photodefect.core.batches import Batch
+from photodefect.core.network.multicolumn import MultiColumnNetwork
 from photodefect.defects import KEYS
-from photodefect.network.multicolumn import MultiColumnNetwork
-from photodefect.training.samples import Batch
 from photodefect.training.team import Team
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from photodefect.network.registry import Kind
+from photodefect.core.network.registry import Kind
 from photodefect.training.listener import Listener, StepReport
 from photodefect.training.settings import SettingError
-from photodefect.training.validation import Look
+from photodefect.training.validation import ValidationLoss
 
 EVERY = 10
 """Steps between two points of a curve."""
@@ -45,10 +45,10 @@ class TensorBoard(Listener):
             rest = {"loss/all": report.loss, "learning_rate": report.learning_rate, "seconds_a_step": report.seconds}
             self._scalars(report.kind, report.step, values | rest)
 
-    def validated(self, kind: Kind, step: int, look: Look, *, improved: bool) -> None:  # noqa: ARG002
+    def validated(self, kind: Kind, step: int, found: ValidationLoss, *, improved: bool) -> None:  # noqa: ARG002
         """See :class:`Listener`."""
-        values = {f"validation/{key}": loss for key, loss in look.losses.items()}
-        self._scalars(kind, step, values | {"validation/mean": look.loss})
+        values = {f"validation/{key}": loss for key, loss in found.losses.items()}
+        self._scalars(kind, step, values | {"validation/mean": found.loss})
 
     def close(self) -> None:
         """See :class:`Listener`."""

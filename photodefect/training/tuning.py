@@ -1,9 +1,9 @@
 """Tuning the last stage of the compact network's trunk.
 
 What colours a photo's things have in ordinary light, ImageNet taught it only in part. The stages before the last one
-(:data:`photodefect.network.compact.STAGES`) stay as they are: columns that see no further (exposure, haze, saturation,
-noise, and blur, which is told worse by blocks that are tuned) aren't touched, and what they carry on can be cached with
-the features, so that a pass over the variants of a thousand photographs takes a minute or two.
+(:data:`photodefect.core.network.compact.STAGES`) stay as they are: columns that see no further (exposure, haze,
+saturation, noise, and blur, which is told worse by blocks that are tuned) aren't touched, and what they carry on can
+be cached with the features, so that a pass over the variants of a thousand photographs takes a minute or two.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from photodefect.network.compact import STAGES, CompactColumn, CompactTrunk, describe
-from photodefect.network.multicolumn import MultiColumnNetwork
+from photodefect.core.network.compact import STAGES, CompactColumn, CompactTrunk, describe
+from photodefect.core.network.multicolumn import MultiColumnNetwork
 from photodefect.training.columns import ColumnRecipe, aims_of, column_losses
 
 TUNED_FOR: Final = ("bad_white_balance", "bad_composition")

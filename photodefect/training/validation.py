@@ -12,16 +12,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from photodefect.core.batches import Batch, Loss
+from photodefect.core.infogain import class_counts, classes_of
+from photodefect.core.losses import defect_losses
+from photodefect.core.network.manifest import Calibration
+from photodefect.core.network.model import Model
+from photodefect.core.network.multicolumn import MultiColumnNetwork, expected_severity
+from photodefect.core.network.registry import Kind
 from photodefect.defects import DEFECTS, KEYS
-from photodefect.infogain import class_counts, classes_of
-from photodefect.network.manifest import Calibration
-from photodefect.network.model import Model
-from photodefect.network.multicolumn import MultiColumnNetwork, expected_severity
-from photodefect.network.registry import Kind
 from photodefect.training.calibration import LEAST_GOOD, fit_calibration, good_photos
-from photodefect.training.losses import defect_losses
-from photodefect.training.samples import Batch, Cuts, SampleReader
-from photodefect.training.settings import Loss
+from photodefect.training.samples import Cuts, SampleReader
 from photodefect.training.team import ALONE, Team
 
 READ_AHEAD = 8
@@ -35,7 +35,7 @@ BANDS: Final = ((0.1, 0.4), (0.4, 0.7), (0.7, 1.1))
 
 
 @dataclass(frozen=True)
-class Look:
+class ValidationLoss:
     """The loss on the validation photos.
 
     Attributes:
@@ -51,7 +51,7 @@ class Look:
 
 
 @torch.no_grad()
-def look_at(
+def validation_loss(
     network: MultiColumnNetwork,
     kind: Kind,
     reader: SampleReader,
@@ -60,7 +60,7 @@ def look_at(
     loss: Loss,
     matrices: Mapping[str, Tensor],
     team: Team = ALONE,
-) -> Look | None:
+) -> ValidationLoss | None:
     """Look at the validation photos as ``diagnose`` would: the whole photo, or patches of it.
 
     Args:
@@ -90,11 +90,11 @@ def look_at(
     losses = {
         key: total / count for key, (total, count) in zip(KEYS, team.stack(sums).sum(0).tolist(), strict=True) if count
     }
-    return Look(losses) if losses else None
+    return ValidationLoss(losses) if losses else None
 
 
 @dataclass(frozen=True)
-class Seen:
+class Predictions:
     """What a model says about photos, before calibration, and what is true of them.
 
     Attributes:
@@ -109,7 +109,7 @@ class Seen:
 
 
 @torch.no_grad()
-def see(model: Model, reader: SampleReader, members: Sequence[int], device: torch.device) -> Seen:
+def predict(model: Model, reader: SampleReader, members: Sequence[int], device: torch.device) -> Predictions:
     """Look at photos as ``diagnose`` would, with both networks.
 
     Args:
@@ -120,7 +120,7 @@ def see(model: Model, reader: SampleReader, members: Sequence[int], device: torc
     """
     uncalibrated = replace(model.manifest, calibration={})
     raw: dict[str, list[float]] = {key: [] for key in KEYS}
-    seen: list[int] = []
+    predictions: list[int] = []
     severities: list[NDArray[np.float64]] = []
     patches = _diagnosed(reader, members, "patches")
     for (member, whole), (_, parts) in zip(_diagnosed(reader, members, "holistic"), patches, strict=True):
@@ -131,16 +131,16 @@ def see(model: Model, reader: SampleReader, members: Sequence[int], device: torc
         }
         for key, score in uncalibrated.combine(frame, crops).items():
             raw[key].append(score)
-        seen.append(member)
+        predictions.append(member)
         severities.append(whole.severities)
-    return Seen(
-        np.array(seen, np.int64),
+    return Predictions(
+        np.array(predictions, np.int64),
         {key: np.array(scores, np.float32) for key, scores in raw.items()},
         np.array(severities, np.float32).reshape(-1, len(KEYS)),
     )
 
 
-def fitted_calibrations(seen: Seen, keys: Collection[str]) -> dict[str, Calibration]:
+def fitted_calibrations(predictions: Predictions, keys: Collection[str]) -> dict[str, Calibration]:
     """Calibrations of the defects that the photos say enough about.
 
     That is :data:`~photodefect.training.calibration.LEAST_GOOD` good photos, which tell what is a false alarm, and on
@@ -148,23 +148,23 @@ def fitted_calibrations(seen: Seen, keys: Collection[str]) -> dict[str, Calibrat
     fitted to mild photos alone says nothing about severe ones.
 
     Args:
-        seen: photos that the networks weren't trained on.
+        predictions: photos that the networks weren't trained on.
         keys: the defects to calibrate.
 
     Returns:
         By defect key; defects that too little is known about are left out.
     """
-    good = good_photos(seen.severities)
+    good = good_photos(predictions.severities)
     fitted = {}
     for column, defect in enumerate(DEFECTS):
-        severities = seen.severities[:, column]
+        severities = predictions.severities[:, column]
         if defect.key not in keys or np.sum(good & ~np.isnan(severities)) < LEAST_GOOD:
             continue
         counts = class_counts(defect, classes_of(defect, severities.tolist()))
         told = np.array(defect.class_centres)[counts >= LEAST_OF_A_CLASS]
         sides = (told, -told) if defect.signed else (told,)
         if all(np.any((side >= low - 0.05) & (side < high - 0.05)) for side in sides for low, high in BANDS):
-            fitted[defect.key] = fit_calibration(defect, seen.raw[defect.key], severities, good)
+            fitted[defect.key] = fit_calibration(defect, predictions.raw[defect.key], severities, good)
     return fitted
 
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from photodefect.diagnosis.workers.limits import MAPPING_S
+from photodefect.diagnosis.workers.tasks import PixelJob
 from photodefect.records import Diagnosis
 from photodefect.reports.html.pictures import Pictures, make_pictures
-from photodefect.workers.limits import MAPPING_S
-from photodefect.workers.tasks import Look
 
 if TYPE_CHECKING:
-    from photodefect.diagnosis import Diagnoser
-    from photodefect.network.model import Model
+    from photodefect.core.network.model import Model
+    from photodefect.diagnosis.diagnoser import Diagnoser
 
 
 def illustrate(
@@ -36,7 +36,9 @@ def illustrate(
         A record a path, and its pictures unless it failed. A photo whose pictures can't be made has failed.
     """
     model = (diagnoser.folder or diagnoser.model) if maps else None
-    yield from diagnoser.look_at(paths, Look(Draw(model, diagnoser.device), seconds=MAPPING_S if maps else 0.0))
+    yield from diagnoser.diagnose_with(
+        paths, PixelJob(Draw(model, diagnoser.device), seconds=MAPPING_S if maps else 0.0)
+    )
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,6 @@ class Draw:
 
 @lru_cache(maxsize=1)
 def _model(folder: Path, device: str) -> Model:
-    from photodefect.network.model import load_model  # noqa: PLC0415
+    from photodefect.core.network.model import load_model  # noqa: PLC0415
 
     return load_model(folder, device)

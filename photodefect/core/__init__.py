@@ -1,0 +1,1 @@
+"""The method that every command shares: what the networks see, the networks, the loss and the sampler."""

@@ -1,0 +1,407 @@
+"""The Diagnoser: photos in, records out.
+
+Photos are decoded, cut into network inputs and, on a processor, scored by a few worker processes, one photo each: that
+keeps all cores busy whatever decoding and computing cost, and a broken photo can't break more than its own worker. On
+a GPU this process computes, several photos at once, while the workers decode.
+
+A full-size photo lives only inside the worker that decodes it; what waits are records or network inputs of a few
+megabytes, and only a few of them, so memory doesn't grow with the number of photos.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import deque
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from photodefect.core.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
+from photodefect.diagnosis.cache import Cache
+from photodefect.diagnosis.findings import Finding, known_finding
+from photodefect.diagnosis.settings import Settings
+from photodefect.diagnosis.workers.limits import available_cores, default_workers, time_limit
+from photodefect.diagnosis.workers.limits import memory_limit as worker_memory_limit
+from photodefect.diagnosis.workers.pool import ProcessWorkers, ThreadWorkers, Workers
+from photodefect.diagnosis.workers.tasks import TIME_LIMIT_OPTION, Outcome, PixelJob, Task
+from photodefect.engines import DEVICES, Engine, EngineChoice, choose_engine
+from photodefect.photos.facts import DEFAULT_MAX_PIXELS
+from photodefect.records import Diagnosis, PhotoFailure
+from photodefect.verdicts import DEFAULT_THRESHOLDS, Threshold
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from photodefect.core.network.model import Model
+    from photodefect.core.patches import Placement
+    from photodefect.heatmap import HeatMaps
+
+__all__ = ["DEVICES", "Diagnoser", "available_cores"]
+
+READ_AHEAD: Final = 2
+"""Photos that are done and wait for their turn, beside those being worked on."""
+
+GPU_BATCH: Final = 16
+"""Photos that a GPU computes at once, at most."""
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Waiting:
+    """A photo whose turn hasn't come yet."""
+
+    path: str
+    known: Mapping[str, str]
+    finding: Finding | None = None
+    work: Future[Outcome] | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether its turn could come at once."""
+        return self.work is None or self.work.done()
+
+
+class Diagnoser:
+    """Says how severe seven defects are in photos.
+
+    The same photo gets the same scores in whatever order and company it comes: its patches are drawn by its content,
+    and on a processor each photo is a batch of its own.
+
+    Workers start with the first photo that needs them, serve all calls, and end with :meth:`close`, at the end of a
+    ``with`` block, or with the program.
+
+    Args:
+        model: the name of a shipped model, a model's folder, or a loaded model.
+        device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``mps``.
+        engine: what computes, one of :data:`photodefect.engines.ENGINES`.
+        precision: of the arithmetic, one of :data:`photodefect.engines.PRECISIONS`.
+        patches: how many crops at original resolution are looked at; a grid always has nine.
+        placement: ``sharp``: random places and the sharpest of many; ``random`` ones alone (the paper), or a fixed
+            3x3 ``grid`` (the authors' released script).
+        seed: draws other patches than the photo's content alone does.
+        thresholds: by defect key, where mild and severe begin; what is missing is as in
+            :data:`~photodefect.verdicts.DEFAULT_THRESHOLDS`.
+        max_pixels: larger photos are refused.
+        workers: photos worked on at once; None for one a core, as far as there is memory
+            (:func:`~photodefect.diagnosis.workers.limits.default_workers`).
+        threads: that compute at once for one photo; None for what the workers leave of the cores.
+        isolated: work in processes of their own; else in threads of this one, where a photo that crashes a decoder
+            ends the program. A model that was given loaded is never isolated.
+        time_limit: seconds that a photo may take, when isolated; None for a minute and more for large
+            ones (:func:`~photodefect.diagnosis.workers.limits.time_limit`).
+        memory_limit: bytes that a worker may use, when isolated, on Linux; None for half of the machine's memory,
+            but 1 to 4 GiB.
+        cache: known results, used and added to; None for none. A model that was given loaded has none.
+
+    Raises:
+        ModelError: the model or the device can't be used.
+        ValueError: an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | Model = "compact",
+        *,
+        device: str = "auto",
+        engine: str = "auto",
+        precision: str = "auto",
+        patches: int = DEFAULT_PATCHES,
+        placement: Placement = DEFAULT_PLACEMENT,
+        seed: int | None = None,
+        thresholds: Mapping[str, Threshold] | None = None,
+        max_pixels: int = DEFAULT_MAX_PIXELS,
+        workers: int | None = None,
+        threads: int | None = None,
+        isolated: bool = True,
+        time_limit: float | None = None,
+        memory_limit: int | None = None,
+        cache: Cache | None = None,
+    ) -> None:
+        for name, value in (("patches", patches), ("workers", workers), ("threads", threads)):
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be 1 or more, not {value}")
+        self._model: Model | None = None
+        self._cache = cache
+        if isinstance(model, str | Path):
+            choice = choose_engine(model, engine=engine, device=device, precision=precision)
+        else:
+            from photodefect.engines.devices import pick_device  # noqa: PLC0415  imports torch, as the model has
+
+            choice = EngineChoice(Path(), model.manifest, "torch", pick_device(device).type, "fp32")
+            # Its weights needn't be those that its manifest names.
+            self._model, self._cache, isolated = model, None, False
+        self.device = choice.device
+        self.folder = choice.folder if self._model is None else None
+        self.manifest = choice.manifest
+        self.thresholds = dict(DEFAULT_THRESHOLDS) | dict(thresholds or {})
+        self._identity = self.manifest.identity
+        self._isolated = isolated
+        self._count = workers or default_workers(threads)
+        self._settings = Settings(
+            choice,
+            patches,
+            placement,
+            seed,
+            max_pixels=max_pixels,
+            threads=threads or max(1, available_cores() // self._count),
+            score=choice.device == "cpu",
+            cache=None if self._cache is None else self._cache.file,
+        )
+        self._kind = self._settings.kind  # the checksum in it is computed anew each time
+        self._time_limit = time_limit
+        # What a GPU's driver maps counts as memory, too.
+        default = worker_memory_limit() if choice.device == "cpu" else 0
+        self._memory_limit = default if memory_limit is None else memory_limit
+        self._workers: Workers | None = None
+        self._engine: Engine | None = None
+
+    def __enter__(self) -> Diagnoser:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the workers, at once, and write to the cache what waits. Another call starts workers again."""
+        if self._workers is not None:
+            self._workers.close()
+            self._workers = None
+        if self._cache is not None:
+            self._cache.commit()
+
+    @property
+    def model(self) -> Model:
+        """The model, loaded by torch; heat maps need it."""
+        if self._model is None:
+            from photodefect.core.network.model import load_model  # noqa: PLC0415
+
+            self._model = load_model(self._settings.choice.folder, device=self.device)
+        return self._model
+
+    def describe(self) -> str:
+        """Model, engine, device, workers and threads, for people."""
+        where = "processes" if self._isolated else "threads"
+        return (
+            f"model {self.manifest.name} {self.manifest.version} ({self.manifest.network}, "
+            f"{self._identity.sha256[:12]}), {self._settings.choice.describe()}, {self._count} photos at once in "
+            f"{where} with {self._settings.threads} threads each"
+        )
+
+    def diagnose(self, paths: Iterable[str | os.PathLike[str]]) -> Generator[Diagnosis, None, None]:
+        """Diagnose photos, lazily and in the order given.
+
+        A photo that can't be diagnosed gives a record with an ``error`` instead of stopping the others.
+
+        Args:
+            paths: files; folders are walked by :func:`photodefect.find_photos`.
+
+        Yields:
+            One record a path.
+
+        Raises:
+            ModelError: the model's files turn out to be damaged when the first photo needs them.
+        """
+        # Closed, not left to be collected: an interrupt in the meantime would be ignored, with a traceback.
+        with closing(self._run(paths, None)) as run:
+            for diagnosis, _ in run:
+                yield diagnosis
+
+    def diagnose_with(
+        self, paths: Iterable[str | os.PathLike[str]], job: PixelJob[T]
+    ) -> Generator[tuple[Diagnosis, T | None], None, None]:
+        """Diagnose photos and make something else of their pixels, which are decoded once.
+
+        Args:
+            paths: as in :meth:`diagnose`.
+            job: what to make; a photo of which it can't be made has failed.
+
+        Yields:
+            One record a path, and what was made, None if the photo failed.
+
+        Raises:
+            ModelError: as :meth:`diagnose`.
+            TypeError: the job can't be sent to another process.
+        """
+        yield from self._run(paths, job)
+
+    def diagnose_pixels(self, pixels: NDArray[np.uint8], path: str = "") -> Diagnosis:
+        """Diagnose a photo that is in memory already.
+
+        Args:
+            pixels: (height, width, 3), uint8, sRGB, upright.
+            path: what to call it in the record.
+
+        Raises:
+            ValueError: the array has another shape or type.
+            ModelError: the model's files are damaged.
+        """
+        from photodefect.diagnosis.scoring import inputs_by, score  # noqa: PLC0415
+
+        settings = self._settings
+        inputs = inputs_by(settings, pixels)
+        (finding,) = score(self._own_engine(), self.manifest, [inputs])
+        return finding.diagnosis(path, self.thresholds, self._identity)
+
+    def heatmap(
+        self,
+        path: str | os.PathLike[str],
+        defects: Sequence[str] | None = None,
+        *,
+        scale: float | None = None,
+        full: bool = False,
+        window: int | None = None,
+    ) -> HeatMaps:
+        """Map over a photo where each defect sits (section 5.3).
+
+        Args:
+            path: of the photo.
+            defects: keys; None for all that have a map (all but composition).
+            scale: as in :func:`photodefect.heatmap.heatmaps`, like the following.
+            full: noise and blur everywhere, also in a large photo.
+            window: cells averaged for a value.
+
+        Raises:
+            PhotoError: the photo can't be read.
+            ValueError: a defect has no map, or an argument is out of range.
+        """
+        from photodefect.heatmap import heatmaps  # noqa: PLC0415
+        from photodefect.photos.decode import decode  # noqa: PLC0415
+
+        pixels = decode(Path(path), max_pixels=self._settings.max_pixels).pixels
+        return heatmaps(self.model, pixels, defects, scale=scale, full=full, window=window, threads=available_cores())
+
+    def _run(
+        self, paths: Iterable[str | os.PathLike[str]], job: PixelJob[Any] | None
+    ) -> Generator[tuple[Diagnosis, Any], None, None]:
+        pending: deque[_Waiting] = deque()
+        room = self._count + READ_AHEAD + (0 if self._settings.score else GPU_BATCH)
+        try:
+            for path in paths:
+                pending.append(self._begin(os.fspath(path), job))
+                while pending and (len(pending) >= room or self._is_ready(pending[0])):
+                    yield self._next(pending, job)
+            while pending:
+                yield self._next(pending, job)
+        finally:
+            for photo in pending:
+                if photo.work is not None:
+                    photo.work.cancel()
+            if self._cache is not None:
+                self._cache.commit()
+
+    def _is_ready(self, photo: _Waiting) -> bool:
+        """Whether a photo's record is there for the taking; one that waits for a GPU had better wait for others."""
+        return photo.done if self._settings.score else photo.work is None
+
+    def _begin(self, path: str, job: PixelJob[Any] | None) -> _Waiting:
+        """Look a photo up, and hand it to the workers if anything isn't known."""
+        settings = self._settings
+        kinds = [self._kind] + ([job.kind] if job is not None and job.kind else [])
+        known = {} if self._cache is None else self._cache.find(path, kinds)
+        finding = known_finding(known.get(self._kind), settings.max_pixels)
+        wants_job = job is not None and job.kind not in known
+        if finding is not None and not wants_job:
+            return _Waiting(path, known, finding)
+        if self._workers is None:
+            self._workers = self._start()
+        task = Task(
+            path,
+            kind="" if finding is not None else self._kind,
+            job=job.function if job is not None and wants_job else None,
+            job_kind=job.kind if job is not None and wants_job else "",
+            limit_s=time_limit(path, settings.patches) if self._time_limit is None else self._time_limit,
+            job_s=job.seconds if job is not None and wants_job and self._time_limit is None else 0.0,
+            remedy=TIME_LIMIT_OPTION,
+        )
+        return _Waiting(path, known, finding, self._workers.submit(task))
+
+    def _next(self, pending: deque[_Waiting], job: PixelJob[Any] | None) -> tuple[Diagnosis, Any]:
+        """The record of the photo whose turn it is, once the work on it is done."""
+        photo = pending.popleft()
+        if photo.work is None:
+            return self._known(photo, job)
+        outcome = photo.work.result()
+        if outcome.fatal is not None:
+            raise outcome.fatal
+        if outcome.traceback:
+            _log.debug("unexpected error at %s\n%s", photo.path, outcome.traceback)
+        failure = outcome.failure
+        if outcome.inputs is not None and photo.finding is None:
+            failure = self._score(photo, pending)
+        if failure is not None:
+            return Diagnosis(photo.path, model=self._identity, error=failure), None
+        return self._known(self._kept(photo, outcome, job), job, outcome.made)
+
+    def _known(self, photo: _Waiting, job: PixelJob[Any] | None, made: object = None) -> tuple[Diagnosis, Any]:
+        if photo.finding is None:
+            raise RuntimeError(f"nothing was found of {photo.path}, and no error")
+        if made is None and job is not None and job.kind in photo.known:
+            made = job.decode(photo.known[job.kind])
+        return photo.finding.diagnosis(photo.path, self.thresholds, self._identity), made
+
+    def _kept(self, photo: _Waiting, outcome: Outcome, job: PixelJob[Any] | None) -> _Waiting:
+        """The photo with all that is known now, which the cache is told."""
+        kind = self._kind
+        known = {**photo.known, **outcome.known}
+        finding = photo.finding or outcome.finding or known_finding(known.get(kind), self._settings.max_pixels)
+        if self._cache is None or not outcome.content:
+            return _Waiting(photo.path, known, finding)
+        new = {}
+        if finding is not None and kind not in known:
+            new[kind] = finding.to_json()
+        if job is not None and job.kind and job.kind not in known and outcome.made is not None:
+            new[job.kind] = job.encode(outcome.made)
+        self._cache.store(photo.path, outcome.stamp, outcome.content, new)
+        return _Waiting(photo.path, known, finding)
+
+    def _score(self, photo: _Waiting, pending: Iterable[_Waiting]) -> PhotoFailure | None:
+        """Compute a photo's finding here, and in the same batch those that wait behind it and are ready."""
+        from photodefect.diagnosis.scoring import score  # noqa: PLC0415
+
+        batch = [photo]
+        for other in pending:
+            if len(batch) == GPU_BATCH or not other.done:
+                break
+            if other.work is not None and other.finding is None and other.work.result().inputs is not None:
+                batch.append(other)
+        while True:
+            inputs = [it.work.result().inputs for it in batch if it.work is not None]
+            try:
+                findings = score(self._own_engine(), self.manifest, [it for it in inputs if it is not None])
+            except RuntimeError as error:
+                if len(batch) == 1:
+                    return PhotoFailure("InternalError", f"the {self.device} device failed: {error}")
+                # Too little memory for so many: the photo alone, then.
+                _log.debug("a batch of %d photos failed", len(batch), exc_info=True)
+                batch = [photo]
+            else:
+                for it, finding in zip(batch, findings, strict=True):
+                    it.finding = finding
+                return None
+
+    def _own_engine(self) -> Engine:
+        """The engine of this process."""
+        if self._engine is None:
+            if self._model is not None:
+                from photodefect.engines.torch_engine import TorchEngine  # noqa: PLC0415
+
+                self._engine = TorchEngine(self._model, self.device)
+            else:
+                self._engine = self._settings.choice.open(available_cores())
+        return self._engine
+
+    def _start(self) -> Workers:
+        if self._isolated:
+            return ProcessWorkers(self._settings, self._count, self._memory_limit)
+        return ThreadWorkers(self._settings, self._count, self._own_engine() if self._settings.score else None)

@@ -1,0 +1,149 @@
+"""One photo's pixels to what is found in it, by the networks of a model."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photodefect.core.inputs import content_seed, holistic_input, patch_inputs
+from photodefect.core.network.manifest import Manifest
+from photodefect.core.patches import Placement
+from photodefect.defects import DEFECTS
+from photodefect.diagnosis.findings import Finding
+from photodefect.engines import Engine
+from photodefect.photos.facts import Capture, Provenance
+from photodefect.photos.monochrome import is_monochrome
+
+if TYPE_CHECKING:
+    from photodefect.diagnosis.settings import Settings
+
+_DIGITS: Final = 6
+"""Decimals of a score in a record; the last of them is beyond what a network's score means."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What is left of a photo once its pixels are gone.
+
+    Attributes:
+        width: of the photo, in pixels.
+        height: likewise.
+        holistic: the whole photo, (224, 224, 3).
+        patches: crops, (N, side, side, 3).
+        monochrome: the photo has no colour.
+        capture: how it was taken.
+        provenance: where its pixels came from.
+    """
+
+    width: int
+    height: int
+    holistic: NDArray[np.uint8]
+    patches: NDArray[np.uint8]
+    monochrome: bool
+    capture: Capture | None = None
+    provenance: Provenance | None = None
+
+
+def make_inputs(
+    pixels: NDArray[np.uint8],
+    *,
+    patches: int,
+    placement: Placement,
+    side: int,
+    seed: int | None = None,
+    capture: Capture | None = None,
+    provenance: Provenance | None = None,
+) -> Inputs:
+    """What the networks see of a photo.
+
+    Args:
+        pixels: (height, width, 3), uint8, sRGB, upright.
+        patches: how many random crops.
+        placement: of the crops.
+        side: of the crops, in pixels.
+        seed: draws others than the content alone does.
+        capture: goes along.
+        provenance: likewise.
+
+    Raises:
+        ValueError: the array has another shape or type.
+    """
+    holistic = holistic_input(pixels)
+    height, width, _ = pixels.shape
+    drawn = combined_seed(content_seed(holistic, width, height), seed)
+    crops = patch_inputs(pixels, count=patches, placement=placement, seed=drawn, side=side)
+    # The warped photo shows as well as the full one whether there is colour, and takes a thousandth of the time.
+    return Inputs(width, height, holistic, crops, is_monochrome(holistic), capture, provenance)
+
+
+def inputs_by(
+    settings: Settings,
+    pixels: NDArray[np.uint8],
+    *,
+    capture: Capture | None = None,
+    provenance: Provenance | None = None,
+) -> Inputs:
+    """:func:`make_inputs` as the settings of a run say."""
+    return make_inputs(
+        pixels,
+        patches=settings.patches,
+        placement=settings.placement,
+        side=settings.choice.patch_side,
+        seed=settings.seed,
+        capture=capture,
+        provenance=provenance,
+    )
+
+
+def score(engine: Engine, manifest: Manifest, photos: Sequence[Inputs]) -> list[Finding]:
+    """Compute what is found in photos, all of them as one batch (section 4.4).
+
+    Args:
+        engine: computes the model's networks.
+        manifest: the model's.
+        photos: one or more.
+    """
+    holistic = engine.scores("holistic", np.stack([photo.holistic for photo in photos]))
+    patches = engine.scores("patches", np.concatenate([photo.patches for photo in photos]))
+    ends = np.cumsum([len(photo.patches) for photo in photos])
+    findings = []
+    for index, (photo, end) in enumerate(zip(photos, ends, strict=True)):
+        whole = {key: float(scores[index]) for key, scores in holistic.items()}
+        own = slice(end - len(photo.patches), end)
+        parts = {key: manifest.combination[key].pool(scores[own]) for key, scores in patches.items()}
+        findings.append(_finding(manifest, photo, whole, parts))
+    return findings
+
+
+def combined_seed(content: int, seed: int | None) -> int:
+    """The seed of a photo's patches: its content's, mixed with a person's own where there is one."""
+    if seed is None:
+        return content
+    return int.from_bytes(hashlib.blake2b(f"{content}:{seed}".encode(), digest_size=8).digest(), "big")
+
+
+def _finding(manifest: Manifest, photo: Inputs, holistic: dict[str, float], patches: dict[str, float]) -> Finding:
+    combined = manifest.combine(holistic, patches)
+    severity = {defect.key: _rounded(combined[defect.key]) for defect in DEFECTS}
+    percentile = {key: manifest.percentile(key, value) for key, value in severity.items()}
+    known = {key: value for key, value in percentile.items() if value is not None}
+    return Finding(
+        width=photo.width,
+        height=photo.height,
+        severity=severity,
+        percentile=known or None,
+        holistic={key: _rounded(value) for key, value in holistic.items()},
+        patches={key: _rounded(value) for key, value in patches.items()},
+        monochrome=photo.monochrome,
+        capture=photo.capture,
+        provenance=photo.provenance,
+    )
+
+
+def _rounded(score: float) -> float:
+    return round(score, _DIGITS) + 0.0  # no negative zero

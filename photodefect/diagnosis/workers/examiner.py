@@ -1,0 +1,138 @@
+"""The work on one photo, wherever it is done: read, look it up, decode, cut, compute."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from photodefect.diagnosis.cache import CacheReader, Stamp, content_key
+from photodefect.diagnosis.findings import known_finding
+from photodefect.diagnosis.settings import Decoding, Settings
+from photodefect.diagnosis.workers.tasks import NeedsPreparation, Outcome, Task
+from photodefect.errors import ModelError, PhotoError, TooLargeError
+from photodefect.photos.files import read_photo
+from photodefect.records import PhotoFailure
+
+if TYPE_CHECKING:
+    from photodefect.engines import Engine
+    from photodefect.photos.photo import Memory
+
+_TOO_LARGE: Final = PhotoFailure(
+    TooLargeError.__name__, "reading it takes more memory than there is, or than the limit of a worker allows"
+)
+
+
+class Examiner:
+    """Works on photos, one after the other. Decoders and networks are loaded when the first photo needs them.
+
+    Args:
+        settings: how photos are looked at. Findings can only be made with :class:`Settings`, which name a model.
+        engine: computes the scores; None to open the one that the settings name.
+        working: called with the seconds that what comes next may take: before a photo is decoded, when all that takes
+            long the first time is done, and before its look if that has a time of its own.
+        reuse_memory: put a photo's pixels where those of the one before were. What a look makes of them must not be
+            used any more by then.
+    """
+
+    def __init__(
+        self,
+        settings: Decoding,
+        engine: Engine | None = None,
+        working: Callable[[float], None] = lambda _: None,
+        *,
+        reuse_memory: bool = False,
+    ) -> None:
+        self._settings = settings
+        self._scoring = settings if isinstance(settings, Settings) else None
+        self._engine = engine
+        self._working = working
+        self._cache = None if settings.cache is None else CacheReader(settings.cache)
+        self._reuse_memory = reuse_memory
+        self._memory: Memory | None = None
+
+    def examine(self, task: Task) -> Outcome:
+        """Do a task. What goes wrong is in the outcome, never raised."""
+        try:
+            return self._examine(task)
+        except PhotoError as error:
+            return Outcome(failure=PhotoFailure(type(error).__name__, str(error)))
+        except ModelError as error:
+            return Outcome(fatal=error)
+        except MemoryError:
+            return Outcome(failure=_TOO_LARGE)
+        # The one place that takes any exception: decoders and metadata readers meet files that nobody foresaw, and a
+        # run over a thousand photos must not end at the one that finds a bug. It is never silent: the photo's record
+        # says so and the log has the traceback.
+        except Exception as error:  # noqa: BLE001
+            if "can't allocate memory" in str(error):  # torch's way of saying so
+                return Outcome(failure=_TOO_LARGE)
+            message = f"{type(error).__name__}: {error}"
+            return Outcome(failure=PhotoFailure("InternalError", message), traceback=traceback.format_exc())
+
+    def _examine(self, task: Task) -> Outcome:
+        path = Path(task.path)
+        before = _stamp(path)
+        data = read_photo(path)
+        content = content_key(data, path.suffix)
+        # A file that is being written has no content to be known by.
+        stamp = before if before is not None and before == _stamp(path) and before.settled() else None
+        wanted = [kind for kind in (task.kind, task.job_kind) if kind]
+        known = {} if self._cache is None else self._cache.find_content(content, wanted)
+        if task.kind and known_finding(known.get(task.kind), self._settings.max_pixels) is None:
+            known.pop(task.kind, None)
+        to_score = bool(task.kind) and task.kind not in known
+        scoring = self._scoring if to_score else None
+        if to_score and scoring is None:
+            raise TypeError("a finding is wanted of a worker that has no model")
+        wants_job = task.job is not None and task.job_kind not in known
+        if not (to_score or wants_job):
+            return Outcome(known=known, content=content, stamp=stamp)
+
+        # Takes half a second or more, once.
+        from photodefect.photos.decode import Memory, decode_bytes  # noqa: PLC0415
+        from photodefect.photos.exif import read_capture  # noqa: PLC0415
+
+        if scoring is not None:
+            from photodefect.diagnosis.scoring import inputs_by, score  # noqa: PLC0415
+
+            if scoring.score and self._engine is None:
+                self._engine = scoring.choice.open(scoring.threads)
+                _give_back_memory()
+        if wants_job and isinstance(task.job, NeedsPreparation):
+            task.job.prepare()
+        if self._reuse_memory and self._memory is None:
+            self._memory = Memory()
+        self._working(task.limit_s)
+        capture = None if scoring is None else read_capture(data)
+        photo = decode_bytes(data, path.suffix, max_pixels=self._settings.max_pixels, memory=self._memory)
+        del data
+        inputs = finding = None
+        if scoring is not None:
+            inputs = inputs_by(scoring, photo.view, capture=capture, provenance=photo.provenance)
+        made = None
+        if wants_job and task.job is not None:
+            if task.job_s:
+                self._working(task.longest(photo.width * photo.height))
+            made = task.job(photo.pixels)
+        del photo  # the largest thing that there is
+        if inputs is not None and scoring is not None and self._engine is not None:
+            (finding,) = score(self._engine, scoring.choice.manifest, [inputs])
+            inputs = None
+        return Outcome(finding, inputs, made, known, content, stamp)
+
+
+def _stamp(path: Path) -> Stamp | None:
+    try:
+        return Stamp.of(path.stat())
+    except (OSError, ValueError):
+        return None
+
+
+def _give_back_memory() -> None:
+    """Give the system what was only needed while networks were loaded: fifty megabytes, which glibc would keep."""
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)

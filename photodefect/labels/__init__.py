@@ -1,0 +1,1 @@
+"""Labelled photographs: tables of severities, and people's raw votes."""

@@ -1,0 +1,101 @@
+"""Tell black-and-white and toned photographs from colour photographs with little colour.
+
+A black-and-white photograph has no chroma, a sepia or otherwise toned one has one colour for each lightness: in CIE Lab
+its pixels lie on one thin curve over L*. A photograph is monochrome when hardly any chroma is left after the mean
+colour of each lightness is taken away. JPEG stores colour at half the resolution, which moves the pixels of busy
+regions off the curve; smooth regions are therefore held to stricter limits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from photodefect.photos.colour_spaces import Plane, lab, linear_from_pixels, luminance
+
+_LONG_SIDE: Final = 256
+_BINS: Final = 24
+_LIGHT: Final = 0.4
+_MOST_GAIN: Final = 8.0
+_STRONGEST_TONE: Final = 30.0
+"""Mean chroma above which one colour is a subject (wood, water), no toning."""
+_STEP: Final = 5
+_CLEARLY: Final = 1.5
+"""How far beyond the limits every fifth pixel of every fifth row has to be to settle it without looking at all."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far colours are from the mean colour of their lightness, in CIE Lab units.
+
+    Attributes:
+        along: deviation in the direction in which they differ most.
+        across: deviation at a right angle to it.
+        tail: 99th percentile of the distance along.
+    """
+
+    along: float
+    across: float
+    tail: float
+
+
+def colour_spread(values: Plane) -> Spread:
+    """Spread of the colours of Lab values (3, N) around a curve over L*; all zero for greys."""
+    bins = np.clip((values[0] * (_BINS / 100.0)).astype(np.intp), 0, _BINS - 1)
+    counts = np.bincount(bins, minlength=_BINS)
+    filled = counts > 0
+    centres = np.bincount(bins, weights=values[0], minlength=_BINS)[filled] / counts[filled]
+    residual = np.empty((2, values.shape[1]))
+    for index, plane in enumerate((values[1], values[2])):
+        means = np.bincount(bins, weights=plane, minlength=_BINS)[filled] / counts[filled]
+        residual[index] = plane - np.interp(values[0], centres, means)
+    power, directions = np.linalg.eigh(residual @ residual.T / residual.shape[1])
+    deviations = np.sqrt(np.maximum(power, 0.0))
+    return Spread(
+        along=float(deviations[1]),
+        across=float(deviations[0]),
+        tail=float(np.percentile(np.abs(directions[:, 1] @ residual), 99)),
+    )
+
+
+def is_monochrome(pixels: NDArray[np.uint8]) -> bool:
+    """Whether (H, W, 3) uint8 sRGB pixels are black and white or toned (sepia, cyanotype ...).
+
+    A frame of a single colour, all black or all white included, counts as monochrome: there is no second colour in it.
+    """
+    image = Image.fromarray(pixels)
+    image.thumbnail((_LONG_SIDE, _LONG_SIDE), Image.Resampling.BOX)
+    small = np.asarray(image)
+    if _has_colours(_lab_values(small[::_STEP, ::_STEP]), _CLEARLY):
+        return False
+    values = _lab_values(small)
+    if float(np.hypot(values[1], values[2]).mean()) > _STRONGEST_TONE or _has_colours(values, 1.0):
+        return False
+    steepness = _extreme(values[0], np.maximum) - _extreme(values[0], np.minimum)
+    smooth = colour_spread(values[:, steepness <= np.median(steepness)])
+    return smooth.along < 1.2 and smooth.across < 0.85
+
+
+def _lab_values(pixels: NDArray[np.uint8]) -> Plane:
+    """CIE Lab of pixels, (3, H, W)."""
+    linear = linear_from_pixels(pixels)
+    # The colours of a dark photo are judged as if it were lighter, or every black frame would be monochrome.
+    light = float(np.percentile(luminance(linear), 99))
+    return lab(linear * np.float32(min(max(_LIGHT / max(light, 1e-6), 1.0), _MOST_GAIN)))
+
+
+def _has_colours(values: Plane, margin: float) -> bool:
+    everywhere = colour_spread(values.reshape(3, -1))
+    return everywhere.along > 2.3 * margin or everywhere.across > 1.2 * margin or everywhere.tail > 6.5 * margin
+
+
+def _extreme(plane: Plane, most: np.ufunc) -> Plane:
+    """The most of each pixel and its eight neighbours; SciPy, which has this too, takes long to import."""
+    padded = np.pad(plane, 1, mode="edge")
+    down = most(most(padded[:-2], padded[1:-1]), padded[2:])
+    result: Plane = most(most(down[:, :-2], down[:, 1:-1]), down[:, 2:])
+    return result

@@ -1,0 +1,84 @@
+"""The colour of what should be neutral: which way a bad white balance went.
+
+Two estimates that fail on different pictures: the colour of the brightest pixels that aren't clipped (a Minkowski mean
+of light, "shades of grey", Finlayson and Trezzi 2004), which a coloured lamp or sky misleads, and the colour of the
+least colourful pixels, which a strong cast leaves none of. Only where they agree is there an answer.
+
+Colours are split as editors' sliders have it: temperature is red against blue, tint is green against both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photodefect.photos.colour_spaces import lab, linear_from_pixels
+
+Tint = Literal["too warm", "too cool", "too green", "too magenta"]
+
+_NORM: Final = 6
+_NEUTRAL: Final = 0.2
+"""Share of the pixels that are taken for the least colourful ones."""
+_TEMPERATURE: Final = 15.0
+_TINT: Final = 28.0
+"""About how far a neutral grey moves in CIE Lab when red over blue, or both over green, double."""
+_VISIBLE: Final = 4.0
+"""Distance from neutral, in units of CIE Lab, from which on a cast can be named."""
+_SECOND: Final = 0.6
+"""Share of the larger component from which on the smaller one is named too."""
+
+
+@dataclass(frozen=True)
+class Cast:
+    """How far neutral things are from neutral, roughly in units of CIE Lab.
+
+    Attributes:
+        warmth: from blue (negative) to yellow (positive).
+        magenta: from green (negative) to magenta (positive).
+        certain: both estimates point the same way.
+    """
+
+    warmth: float
+    magenta: float
+    certain: bool
+
+    def tints(self) -> tuple[Tint, ...]:
+        """Which way a photo that is known to have a cast leans, the stronger first; empty if it can't be told."""
+        if not self.certain:
+            return ()
+        warmth: Tint = "too warm" if self.warmth > 0 else "too cool"
+        tint: Tint = "too magenta" if self.magenta > 0 else "too green"
+        first, second = (warmth, tint) if abs(self.warmth) >= abs(self.magenta) else (tint, warmth)
+        weaker, stronger = sorted((abs(self.warmth), abs(self.magenta)))
+        return (first, second) if weaker >= _SECOND * stronger else (first,)
+
+
+def measure_cast(pixels: NDArray[np.uint8]) -> Cast:
+    """The cast of (H, W, 3) uint8 sRGB pixels; a sample of them does."""
+    linear = linear_from_pixels(pixels).reshape(3, -1)
+    brightest = pixels.reshape(-1, 3).max(axis=1)
+    usable = linear[:, (brightest < 250) & (brightest > 25)]
+    if usable.shape[1] < 100:
+        return Cast(0.0, 0.0, certain=False)
+    light = np.mean(usable.astype(np.float64) ** _NORM, axis=1) ** (1 / _NORM)
+    colours = lab(usable)
+    saturation = np.hypot(colours[1], colours[2]) / np.maximum(colours[0], 10.0)
+    least = usable[:, saturation <= np.quantile(saturation, _NEUTRAL)]
+    return _agree(_components(light), np.median(_components(least), axis=1).astype(np.float64))
+
+
+def _components(light: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Warmth and magenta, (2, ...), of linear light (3, ...)."""
+    red, green, blue = np.log2(np.maximum(light, 1e-4))
+    return np.stack([_TEMPERATURE * (red - blue), _TINT * ((red + blue) / 2 - green)]).astype(np.float64)
+
+
+def _agree(bright: NDArray[np.float64], least: NDArray[np.float64]) -> Cast:
+    warmth, magenta = (float(value) for value in (bright + least) / 2)
+    sizes = float(np.hypot(*bright)), float(np.hypot(*least))
+    alike = float(bright @ least) > 0.5 * sizes[0] * sizes[1]  # less than 60 degrees apart
+    certain = alike and min(sizes) >= _VISIBLE / 2 and float(np.hypot(warmth, magenta)) >= _VISIBLE
+    return Cast(warmth, magenta, certain)

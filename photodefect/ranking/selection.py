@@ -1,0 +1,207 @@
+"""What a person wants of a folder: which photos, in which order, and why the others were left out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import PurePath
+
+from photodefect.photos.shots import shots
+from photodefect.ranking.bursts import DEFAULT_GAP_S, Burst, find_bursts, keep_best
+from photodefect.ranking.hints.advice import findings
+from photodefect.ranking.hints.measurements import Measurements
+from photodefect.ranking.overall import (
+    OVERALL,
+    Candidate,
+    Limit,
+    RankedPhoto,
+    Ranking,
+    burst_places,
+    in_order,
+    name_of,
+    number,
+    relative_to_folder,
+    share_of,
+    shown_value,
+    sort_value,
+)
+from photodefect.ranking.profiles.profile import Profile
+from photodefect.records import Diagnosis
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a person asked for.
+
+    Photos are left out in this order: by limits, by severe defects, from bursts, and last those that come after the
+    ``top`` or ``best`` ones. A raw photo and its JPEG are one shot: they count as one, and are left out only if
+    neither of them is to be kept.
+
+    Attributes:
+        by: ``overall`` or the key of the defect to rank by.
+        reverse: worst first.
+        limits: what photos must keep.
+        exclude_severe: leave out what the profile rejects.
+        best_per_burst: photos to keep of each burst; None for all.
+        thin_sequences: thin exposure brackets and panoramas like bursts.
+        top: how many photos to keep, from the start of the order (the worst of them if it is reversed).
+        best: which percentage of photos to keep, the least severe whatever the order.
+        relative_to_folder: percentiles are among the photos of the folder.
+        gap_s: seconds between two photos of a burst, at most.
+    """
+
+    by: str = OVERALL
+    reverse: bool = False
+    limits: tuple[Limit, ...] = ()
+    exclude_severe: bool = False
+    best_per_burst: int | None = None
+    thin_sequences: bool = False
+    top: int | None = None
+    best: float | None = None
+    relative_to_folder: bool = False
+    gap_s: float = DEFAULT_GAP_S
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Why a photo was left out.
+
+    Attributes:
+        group: the reason in general, to be counted.
+        text: the reason in full.
+    """
+
+    group: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A folder sorted out.
+
+    Attributes:
+        chosen: in the order asked for.
+        left_out: in the same order; their ``ranking.left_out`` says why.
+        failed: could not be diagnosed.
+        judged: all photos as the profile judges them, failed ones included, in the order of their files.
+        bursts: of all photos.
+        reasons: number of photos left out by reason.
+    """
+
+    chosen: tuple[RankedPhoto, ...]
+    left_out: tuple[RankedPhoto, ...]
+    failed: tuple[RankedPhoto, ...]
+    judged: tuple[Diagnosis, ...]
+    bursts: tuple[Burst, ...]
+    reasons: Counter[str] = field(default_factory=Counter)
+
+
+def select(
+    diagnoses: Sequence[Diagnosis], measurements: Mapping[str, Measurements], profile: Profile, wishes: Wishes
+) -> Selection:
+    """Rank photos and leave out what isn't wanted.
+
+    Args:
+        diagnoses: of all photos, in the order of their files.
+        measurements: by path; a photo without them gets fewer hints and belongs to no burst.
+        profile: that judges them.
+        wishes: what is wanted.
+    """
+    judged = [profile.judge(it) for it in diagnoses]
+    if wishes.relative_to_folder:
+        judged = relative_to_folder(judged)
+    candidates = [
+        Candidate(index, it, profile.overall(it)) for index, it in enumerate(judged) if it.severity is not None
+    ]
+    ordered = in_order(candidates, wishes.by)
+    likeness = {path: it.likeness for path, it in measurements.items()}
+    bursts = find_bursts(judged, likeness, gap_s=wishes.gap_s)
+    names = shots(it.path for it in judged)
+    left_out = _unwanted(ordered, profile, wishes)
+    kept = {names[it.diagnosis.path] for it in ordered if it.index not in left_out}
+    left_out = {index: why for index, why in left_out.items() if names[judged[index].path] not in kept}
+    if wishes.best_per_burst is not None:
+        left_out |= _thinned(ordered, judged, bursts, left_out, wishes)
+    remaining = [it for it in ordered if it.index not in left_out]
+    ranks = {it.index: rank for rank, it in enumerate(remaining, start=1)}
+    left_out |= _beyond(remaining, names, wishes)
+    places = burst_places(bursts, [it.index for it in ordered])
+    if wishes.reverse:
+        ordered.reverse()
+    photos = []
+    for it in ordered:
+        value, reason = shown_value(it, wishes.by), left_out.get(it.index)
+        ranking = Ranking(
+            rank=ranks.get(it.index),
+            of=len(ranks),
+            by=wishes.by,
+            value=None if value is None else round(value, 6),
+            overall=round(it.overall, 6),
+            burst=places.get(it.index),
+            left_out=None if reason is None else reason.text,
+        )
+        photos.append(_ranked(it, measurements.get(it.diagnosis.path), profile, ranking))
+    return Selection(
+        chosen=tuple(photo for photo in photos if photo.ranking and photo.ranking.left_out is None),
+        left_out=tuple(photo for photo in photos if photo.ranking and photo.ranking.left_out is not None),
+        failed=tuple(RankedPhoto.of(it) for it in judged if it.severity is None),
+        judged=tuple(judged),
+        bursts=tuple(bursts),
+        reasons=Counter(reason.group for reason in left_out.values()),
+    )
+
+
+def _unwanted(candidates: Sequence[Candidate], profile: Profile, wishes: Wishes) -> dict[int, LeftOut]:
+    left_out = {}
+    for it in candidates:
+        violations = [found for limit in wishes.limits if (found := limit.violation(it.diagnosis, it.overall))]
+        if violations:
+            left_out[it.index] = LeftOut("outside --min and --max", ", ".join(violations))
+        elif wishes.exclude_severe and (reasons := profile.reasons_to_reject(it.diagnosis)):
+            severity = it.diagnosis.severity or {}
+            named = [f"{name_of(key)} {number(key, severity[key])}" for key in reasons]
+            text = f"{profile.reject.at} {', '.join(named)}"
+            left_out[it.index] = LeftOut(f"{profile.reject.at} {name_of(reasons[0])}", text)
+    return left_out
+
+
+def _thinned(
+    candidates: Sequence[Candidate],
+    judged: Sequence[Diagnosis],
+    bursts: Sequence[Burst],
+    left_out: Mapping[int, LeftOut],
+    wishes: Wishes,
+) -> dict[int, LeftOut]:
+    # Of equals by the one defect, overall severity decides, as in the ranking.
+    values = {it.index: (sort_value(it, wishes.by), it.overall) for it in candidates if it.index not in left_out}
+    dropped = keep_best(bursts, judged, values, wishes.best_per_burst or 1, thin_sequences=wishes.thin_sequences)
+    return {
+        index: LeftOut("not the best of a burst", f"{PurePath(judged[best].path).name} is the best of its burst")
+        for index, best in dropped.items()
+    }
+
+
+def _beyond(remaining: Sequence[Candidate], names: Mapping[str, str], wishes: Wishes) -> dict[int, LeftOut]:
+    """Photos after the first shots, of photos from best to worst."""
+    # A shot stands where its better photo stands.
+    order = list(dict.fromkeys(names[it.diagnosis.path] for it in remaining))
+    if wishes.best is not None:
+        kept, why = order[: share_of(wishes.best, len(order))], f"not among the best {wishes.best:g}%"
+    elif wishes.top is not None:
+        kept = (order[::-1] if wishes.reverse else order)[: wishes.top]
+        why = f"not among the {'worst' if wishes.reverse else 'best'} {wishes.top}"
+    else:
+        return {}
+    wanted = set(kept)
+    return {it.index: LeftOut(why, why) for it in remaining if names[it.diagnosis.path] not in wanted}
+
+
+def _ranked(
+    candidate: Candidate,
+    measurements: Measurements | None,
+    profile: Profile,
+    ranking: Ranking,
+) -> RankedPhoto:
+    found = findings(candidate.diagnosis, measurements, hints=profile.hints, ignored=profile.ignored)
+    return RankedPhoto.of(candidate.diagnosis, replace(ranking, findings=found))
