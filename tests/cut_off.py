@@ -14,7 +14,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
-from photodefect.files import Journal, apply, journal, layer, plan_transfer, read_journal, undo
+from photodefect.files import Journal, apply, journal, operations, plan_transfer, read_journal, undo
 
 FILES = {"a.cr2": b"raw", "a.xmp": b"sidecar", "sub/a.jpg": b"another"}
 
@@ -82,7 +82,7 @@ def main(mode: str, undoing: str, folder: Path, elsewhere: Path) -> None:
             clock = Clock(point)
             Journal._append = torn(clock)  # type: ignore[method-assign]
             Path.unlink = around(clock, Path.unlink)  # type: ignore[method-assign]
-            layer.sync_folder = journal.sync_folder = around(clock, layer.sync_folder)
+            operations.sync_folder = journal.sync_folder = around(clock, operations.sync_folder)
             take_back(here) if undoing == "undo" else transfer(here, target, mode)
             os._exit(0)
         if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import photodefect
-from photodefect import cache as cache_module
+from photodefect.diagnosis import cache as cache_module
 from photodefect.diagnosis.cache import Cache, CacheReader, Stamp, content_key
 from photodefect.errors import DataError
 

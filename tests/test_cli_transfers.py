@@ -19,7 +19,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from photodefect.cli import app, transfers
-from photodefect.files import layer
+from photodefect.files import operations
 
 NAMES = ("dog", "bulb", "city")
 
@@ -240,7 +240,7 @@ def test_a_disk_that_fills_up_is_told_with_the_way_back(
     shell: Shell, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before, room = tree(folder), 1
-    pour = layer._pour
+    pour = operations._pour
 
     def full(source: object, target: object) -> str:
         nonlocal room
@@ -249,7 +249,7 @@ def test_a_disk_that_fills_up_is_told_with_the_way_back(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return pour(source, target)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(layer, "_pour", full)
+    monkeypatch.setattr(operations, "_pour", full)
     (folder / "dog.xmp").unlink()
     (folder / "sub/city.jpg.xmp").unlink()
     result = shell.rank(folder, "--copy-to", tmp_path / "out", "--apply")

@@ -26,7 +26,7 @@ from photodefect.files import (
     TransferOutcome,
     UndoOutcome,
     apply,
-    layer,
+    operations,
     plan_transfer,
     read_journal,
     undo,
@@ -113,7 +113,7 @@ def test_a_copy_that_reads_back_differently_never_replaces_its_source(
     source: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = tree(source)
-    monkeypatch.setattr(layer, "hash_stream", lambda _file: "0" * 64)
+    monkeypatch.setattr(operations, "hash_stream", lambda _file: "0" * 64)
     with pytest.raises(TransferError, match="reads back differently"):
         transfer(source, elsewhere / "out", "move")
     assert tree(source) == before
@@ -165,14 +165,14 @@ def test_a_group_in_which_something_changed_since_the_plan_stays_whole(
 def test_a_source_that_cannot_be_read_does_not_stop_the_others(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pieces = layer.chunks
+    pieces = operations.chunks
 
     def failing(file: Any) -> Iterator[bytes]:
         if str(file.name).endswith("a.cr2"):
             raise OSError(errno.EIO, "a bad sector")
         yield from pieces(file)
 
-    monkeypatch.setattr(layer, "chunks", failing)
+    monkeypatch.setattr(operations, "chunks", failing)
     outcome = transfer(source, tmp_path / "out")
     assert [action.source.name for action in outcome.done] == ["b.jpg"]
     assert "it can't be read: a bad sector" in outcome.skipped[0].reason
@@ -185,14 +185,14 @@ def test_a_disk_that_fills_up_stops_with_whole_groups_only_and_can_be_undone(
 ) -> None:
     before = tree(source)
 
-    def full(self: layer.Files, origin: Path, part: Path, on_verified: Any) -> None:
+    def full(self: operations.Files, origin: Path, part: Path, on_verified: Any) -> None:
         if origin.name == "a.jpg":
             part.write_bytes(b"deve")
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(part))
         whole(self, origin, part, on_verified)
 
-    whole = layer.Files._copy_to_part
-    monkeypatch.setattr(layer.Files, "_copy_to_part", full)
+    whole = operations.Files._copy_to_part
+    monkeypatch.setattr(operations.Files, "_copy_to_part", full)
     plan = plan_transfer([source / "b.jpg", source / "a.cr2"], elsewhere / "out", mode, roots=[source])
     journal = source.parent / "a journal"
     with Journal(journal) as log, pytest.raises(TransferError, match="the disk is full; make room") as raised:

@@ -91,7 +91,7 @@ def heatmap(
         typer.Option(
             "--scale",
             metavar="SCALE",
-            help="PixelJob at photos at this size for every defect, from above 0 to 1 (original).",
+            help="Look at photos at this size for every defect, from above 0 to 1 (original).",
         ),
     ] = None,
     window: Annotated[
