@@ -8,6 +8,7 @@ import importlib.metadata
 import io
 import json
 import pickle
+import re
 import shutil
 import socket
 import subprocess
@@ -166,6 +167,16 @@ def test_every_pin_is_within_the_ranges_of_what_asks_for_it() -> None:
             assert requirement.specifier.contains(pin.version), (
                 f"{name} {pin.version} is outside {requirement.specifier}"
             )
+
+
+def test_every_package_that_might_report_home_was_looked_at_in_the_pinned_version() -> None:
+    table = (ROOT / "SECURITY.md").read_text("utf-8").partition("## What the packages report to their makers")[2]
+    looked_at = dict(re.findall(r"^\| ([\w-]+)(?: \(tests\))? \| ([\d.]+) \|", table, re.MULTILINE))
+    pinned = pins()
+    assert {"onnxruntime", "ray", "torch", "typer"} <= looked_at.keys()
+    for name, version in looked_at.items():
+        (pin,) = pinned[name].specifier
+        assert version == pin.version, f"{name} {pin.version} is pinned: look at what it reports, then say so"
 
 
 # Network

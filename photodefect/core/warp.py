@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from photodefect.photos.photo import contiguous
 
 if TYPE_CHECKING:
-    import onnxruntime
+    from photodefect.core.onnx_runtime import onnxruntime
 
 DOWN: Final = bytes.fromhex(
     "08083acf010a3d0a01610a057363616c650a047a65726f0a01620a036f6e650a066d6964646c650a036f6e650a047a65726f"
@@ -250,7 +250,7 @@ def _apportion(shares: NDArray[np.float64], total: int) -> NDArray[np.int64]:
 
 @cache
 def _session(graph: bytes) -> onnxruntime.InferenceSession:
-    import onnxruntime  # noqa: PLC0415  takes a tenth of a second
+    from photodefect.core.onnx_runtime import onnxruntime  # noqa: PLC0415  takes a tenth of a second
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from photodefect.core.network.manifest import Manifest, Normalization
 from photodefect.core.network.registry import KINDS, Kind
 from photodefect.core.network.weights import parse_weights, read_weights
+from photodefect.core.onnx_runtime import onnxruntime
 from photodefect.defects import DEFECTS, PATCH_DEFECTS
 from photodefect.engines.graph_files import INPUT, MEAN, ORDER, OUTPUT, SCALE, read_graph
 
