@@ -1,4 +1,4 @@
-"""The README's examples run as they stand there."""
+"""The examples of the README and of docs/ run as they stand there, and what they name and link exists."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import TypeAlias
+from urllib.parse import unquote
 
 import pytest
 from PIL import Image
@@ -21,11 +25,29 @@ from photodefect.cli.exit_codes import ExitCode
 from photodefect.defects import KEYS
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = sorted(
+    file.relative_to(ROOT)
+    for pattern in ("*.md", "docs/**/*.md", "samples/*.md", "weights/**/*.md")
+    for file in ROOT.glob(pattern)
+)
+FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+
+Run: TypeAlias = Callable[[str], "subprocess.CompletedProcess[str]"]
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+@cache
+def text_of(document: str | Path) -> str:
+    return (ROOT / document).read_text(encoding="utf-8")
+
+
+def blocks(document: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text_of(document), re.DOTALL | re.MULTILINE)
+
+
+def block(document: str, beginning: str) -> str:
+    """The one shell example that begins so."""
+    (example,) = [example for example in blocks(document, "sh") if example.startswith(beginning)]
+    return example
 
 
 @pytest.fixture
@@ -53,35 +75,44 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     }
 
 
-def test_the_python_example_runs(folder: Path, environment: dict[str, str]) -> None:
-    (example,) = blocks("python")
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", example],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    for line in done.stdout.splitlines():
-        path, worst, severity = re.fullmatch(r"(\S+): (\w+) (-?\d\.\d\d)", line).groups()  # type: ignore[union-attr]
-        assert (folder / path).is_file()
-        assert worst in KEYS
-        assert abs(float(severity)) >= 0.495
+@pytest.fixture
+def run(folder: Path, environment: dict[str, str]) -> Run:
+    """Runs a shell example in the folder, and makes sure that all of it succeeds."""
+
+    def in_bash(example: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", example],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done
+
+    return in_bash
 
 
-def test_the_shell_examples_run(folder: Path, environment: dict[str, str]) -> None:
-    (example,) = [block for block in blocks("sh") if block.startswith("photodefect diagnose")]
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", example],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+def test_the_readmes_examples_run(folder: Path, run: Run) -> None:
+    own_tests = ("python3 -m venv", "pip install")
+    examples = [example for example in blocks("README.md", "sh") if not example.startswith(own_tests)]
+    assert len(examples) == 6
+    done = run("".join(examples))
+    assert "dog.jpg" in done.stdout
+    assert {link.resolve().parent for link in (folder / "chosen").iterdir()} == {folder / "samples"}
+    for file in ("severities.csv", "maps/bulb-panel.jpg", "report/index.html"):
+        assert (folder / file).is_file()
+    assert not list((folder / "samples").glob("*.xmp"))
+
+
+def test_the_cache_and_watch_examples_run(folder: Path, run: Run) -> None:
+    run(block("docs/diagnose.md", "photodefect cache") + block("docs/diagnose.md", "photodefect watch"))
+    assert (folder / "archive.sqlite").is_file()
+
+
+def test_the_shell_examples_run(folder: Path, run: Run) -> None:
+    done = run(block("docs/diagnose.md", "photodefect diagnose"))
     names = {"samples/bulb.jpg", "samples/city.jpg", "samples/dog.jpg"}
     assert {record["path"] for record in json.loads((folder / "records.json").read_text())} == names
     lines = (folder / "records.ndjson").read_text().splitlines()
@@ -90,8 +121,7 @@ def test_the_shell_examples_run(folder: Path, environment: dict[str, str]) -> No
     assert "samples/city.jpg" in done.stdout
 
 
-def test_the_ranking_examples_run(folder: Path, environment: dict[str, str]) -> None:
-    (example,) = [block for block in blocks("sh") if block.startswith("photodefect rank-folder")]
+def test_the_ranking_examples_run(folder: Path, run: Run) -> None:
     photos = folder / "samples"
     original = Image.open(photos / "dog.jpg")
     for second in range(3):  # a burst: each moved by a few pixels
@@ -101,15 +131,7 @@ def test_the_ranking_examples_run(folder: Path, environment: dict[str, str]) -> 
         original.crop((second, 0, width - 2 + second, height)).save(photos / f"burst{second}.jpg", exif=exif)
     (photos / "dog.jpg").unlink()
     names = sorted(path.name for path in photos.iterdir())
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", example],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    done = run(block("docs/rank-folder.md", "photodefect rank-folder"))
     shown = [name for name in names if f"samples/{name}" in done.stdout + done.stderr]
     assert shown == names
     links = list((folder / "chosen").iterdir())
@@ -128,25 +150,15 @@ def test_the_ranking_examples_run(folder: Path, environment: dict[str, str]) -> 
     assert not (folder / "rejects").exists()
 
 
-def test_the_examples_that_make_pictures_run(folder: Path, environment: dict[str, str]) -> None:
-    examples = [block for block in blocks("sh") if block.startswith(("photodefect heatmap", "photodefect report"))]
-    assert len(examples) == 2
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", "".join(examples)],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+def test_the_examples_that_make_pictures_run(folder: Path, run: Run) -> None:
+    run(block("docs/heatmap.md", "photodefect heatmap") + block("docs/report.md", "photodefect report"))
     assert (folder / "maps" / "bulb-panel.jpg").is_file()
     assert {path.suffix for path in (folder / "blur").iterdir()} == {".jpg", ".npy", ".json"}
     assert "A day out" in (folder / "report" / "index.html").read_text(encoding="utf-8")
 
 
 def test_the_record_shown_is_that_of_the_photo_but_for_what_depends_on_the_weights(samples: Path) -> None:
-    (example,) = blocks("json")
+    (example,) = blocks("docs/diagnose.md", "json")
     shown = json.loads(example)
     (diagnosis,) = Diagnoser(patches=1).diagnose([samples / Path(shown["path"]).name])
     real = diagnosis.to_dict(detail=False)
@@ -157,10 +169,9 @@ def test_the_record_shown_is_that_of_the_photo_but_for_what_depends_on_the_weigh
 
 
 @pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not installed")
-def test_the_sidecar_examples_run(folder: Path, environment: dict[str, str]) -> None:
+def test_the_sidecar_examples_run(folder: Path, run: Run) -> None:
     from exiftool import tags  # noqa: PLC0415
 
-    (example,) = [block for block in blocks("sh") if "rank-folder samples --xmp" in block]
     # Whatever the weights say of them, photos as dark as these are severe.
     for photo in (folder / "samples").glob("*.jpg"):
         with Image.open(photo) as image:
@@ -169,15 +180,7 @@ def test_the_sidecar_examples_run(folder: Path, environment: dict[str, str]) -> 
         "\n".join(f"[thresholds.{key}]\nmild = 1e-6\nsevere = 1e-5" for key in KEYS)
     )
     before = {path: path.read_bytes() for path in (folder / "samples").glob("*.jpg")}
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", example],
-        cwd=folder,
-        env=environment | {"XDG_STATE_HOME": str(folder / "state")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    done = run(block("docs/sidecars.md", "# What would be written"))
     assert "that was the plan for 3 sidecars (3 new, 0 changed)" in done.stderr
     with (folder / "sidecars.csv").open(newline="") as file:
         read = {row["SourceFile"]: row for row in csv.DictReader(file)}
@@ -190,23 +193,43 @@ def test_the_sidecar_examples_run(folder: Path, environment: dict[str, str]) -> 
 
 
 def test_the_exit_codes_are_those_of_the_program() -> None:
-    listed = {int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)}
+    listed = {int(code) for code in re.findall(r"^\| (\d+) \|", text_of("docs/diagnose.md"), re.MULTILINE)}
     assert listed == set(ExitCode) - {ExitCode.BROKEN_PIPE}
 
 
-def test_every_option_and_command_that_is_named_exists() -> None:
-    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
-    prose = re.sub(r"^pip .*$|\bjq -[^|\n]*", "", README, flags=re.MULTILINE)  # other programs have their own options
+@pytest.mark.parametrize(
+    "document", ["README.md", "docs/diagnose.md", "docs/heatmap.md", "docs/rank-folder.md", "docs/report.md"]
+)
+def test_every_option_and_command_that_is_named_exists(document: str) -> None:
+    # Other programs have their own options.
+    prose = re.sub(r"^pip .*$|\bjq -[^|\n]*", "", text_of(document), flags=re.MULTILINE)
     for option in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", prose)):
-        assert re.search(rf"{option}\b(?!-)", page), option
-    for command in set(re.findall(r"(?:^|`|\$ |\| )photodefect ([a-z]+(?:-[a-z]+)*)", README, re.MULTILINE)):
+        assert re.search(rf"{option}\b(?!-)", text_of("docs/cli.md")), option
+    for command in set(re.findall(r"(?:^|`|\$ |\| )photodefect ([a-z]+(?:-[a-z]+)*)", prose, re.MULTILINE)):
         assert command in available_commands(), command
 
 
-def test_every_file_that_is_linked_exists() -> None:
-    for text in (README, (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")):
-        for target in re.findall(r"\]\(([^)#:]+)\)", text):
-            assert (ROOT / target).exists(), target
+def anchors(document: Path) -> set[str]:
+    """What a link may name in a Markdown file, as its headings are turned into anchors."""
+    headings = re.findall(r"^#+ (.*)$", FENCE.sub("", text_of(document)), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=str)
+def test_every_link_leads_somewhere(document: Path) -> None:
+    prose = FENCE.sub("", text_of(document))
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = unquote(target).partition("#")
+        file = (ROOT / document).parent / name if name else ROOT / document
+        assert file.exists(), target
+        if anchor:
+            assert anchor in anchors(file.resolve().relative_to(ROOT)), target
+
+
+def test_the_readme_can_be_read_in_a_minute() -> None:
+    assert len(text_of("README.md").splitlines()) < 150
 
 
 def test_the_changelog_and_the_readme_are_in_the_source_distribution() -> None:
