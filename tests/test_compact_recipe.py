@@ -303,12 +303,12 @@ def test_reduced_photos_teach_patches_no_noise_no_blur_and_parts_no_exposure(cle
         assert np.isnan(labels[slice(*zooms), KEYS.index("bad_exposure")]).all()
         assert np.isnan(labels[zooms[0] : smears[1], KEYS.index("bad_composition")]).all()
         assert not np.isnan(labels[slice(*whole), KEYS.index("bad_exposure")]).any()
-    assert len(samples.pieces) == len(samples.piece_severities) == len(samples.piece_places)
-    for severities, places in (
-        (samples.holistic_severities, samples.holistic_places),
-        (samples.piece_severities, samples.piece_places),
+    assert len(samples.pieces) == len(samples.piece_severities) == len(samples.piece_points)
+    for severities, points in (
+        (samples.holistic_severities, samples.holistic_points),
+        (samples.piece_severities, samples.piece_points),
     ):
-        distances = np.linalg.norm(places, axis=2)
+        distances = np.linalg.norm(points, axis=2)
         np.testing.assert_allclose(distances, severities[:, [KEYS.index(key) for key in IN_PLANE]], atol=1e-6)
     assert np.isnan(samples.piece_severities[:, KEYS.index("noise")]).any()
     blurred = samples.holistic_severities[~samples.held][6::7, KEYS.index("undesired_blur")]

@@ -131,7 +131,7 @@ def tuned(
     severities = samples.holistic_severities
     tune_trunk(
         network,
-        TuningSamples(maps, samples.holistic, severities, samples.holistic_places, learnt),
+        TuningSamples(maps, samples.holistic, severities, samples.holistic_points, learnt),
         settings.tuning,
         on_progress,
         blind=unseen_descriptors(compact_trunk(network)),
@@ -151,11 +151,11 @@ def train_columns(
     if kind == "holistic":
         train = ~samples.held
         descriptors, severities = samples.holistic[train], samples.holistic_severities[train]
-        places = samples.holistic_places[train]
+        points = samples.holistic_points[train]
         unseen = unseen_descriptors(trunk)
     else:
         # Photos as a whole teach the patch network as well: casts and veils look the same at any scale.
-        descriptors, severities, places, unseen = samples.pieces, samples.piece_severities, samples.piece_places, {}
+        descriptors, severities, points, unseen = samples.pieces, samples.piece_severities, samples.piece_points, {}
     keys = [defect.key for defect in network.defects]
     emphasis = _emphasis(keys, severities)
     members: dict[str, list[CompactColumn]] = {key: [] for key in keys}
@@ -168,7 +168,7 @@ def train_columns(
         torch.manual_seed(own.seed)
         for defect in network.defects:
             network.columns[defect.key] = CompactColumn(defect, trunk.tapped, trunk.outputs)
-        fit_columns(network, descriptors, severities, own, on_epoch, places=places, blind=unseen, emphasis=emphasis)
+        fit_columns(network, descriptors, severities, own, on_epoch, points=points, blind=unseen, emphasis=emphasis)
         for key, columns in members.items():
             columns.append(compact_column(network, key))
     for defect in network.defects:

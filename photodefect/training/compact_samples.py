@@ -50,12 +50,12 @@ class Samples:
     Attributes:
         holistic: (N, C), whole photos and zoomed parts, float16.
         holistic_severities: (N, 7), NaN where unknown.
-        holistic_places: (N, 2, 2), where they lie in the plane of each of ``IN_PLANE``, NaN where unknown.
+        holistic_points: (N, 2, 2), in the direction plane of each of ``IN_PLANE``, NaN where unknown.
         held: (N,), whether the photo is held out.
         pieces: (K, D), what the patch network learns from: crops, parts of crops, and reduced photos and parts of them,
             in the channels that it has; none of a photo held out.
         piece_severities: (K, 7), of the pieces; noise and blur of reduced photos are unknown to them.
-        piece_places: (K, 2, 2), of the pieces.
+        piece_points: (K, 2, 2), of the pieces.
         patches: (M, P, D), patches of variants of photos held out.
         severities: (M, 7), of the photos of these.
         scene: (M,), index into the holistic samples of the same variant.
@@ -64,11 +64,11 @@ class Samples:
 
     holistic: Tensor
     holistic_severities: NDArray[np.float32]
-    holistic_places: NDArray[np.float32]
+    holistic_points: NDArray[np.float32]
     held: NDArray[np.bool_]
     pieces: Tensor
     piece_severities: NDArray[np.float32]
-    piece_places: NDArray[np.float32]
+    piece_points: NDArray[np.float32]
     patches: Tensor
     severities: NDArray[np.float32]
     scene: NDArray[np.int64]
@@ -96,11 +96,11 @@ def load_samples(shards: Iterable[Path], settings: CompactSettings) -> Samples:
     shared = shared_channels(trunks["holistic"], trunks["patches"])
     whole: list[Tensor] = []
     whole_labels: list[NDArray[np.float32]] = []
-    whole_places: list[NDArray[np.float32]] = []
+    whole_points: list[NDArray[np.float32]] = []
     held: list[bool] = []
     pieces: list[Tensor] = []
     piece_labels: list[NDArray[np.float32]] = []
-    piece_places: list[NDArray[np.float32]] = []
+    piece_points: list[NDArray[np.float32]] = []
     patches: list[Tensor] = []
     labels: list[NDArray[np.float32]] = []
     scene: list[int] = []
@@ -113,23 +113,23 @@ def load_samples(shards: Iterable[Path], settings: CompactSettings) -> Samples:
         out = is_held_out(photo_of(shard), settings.validation)
         for prefix in GROUPS:
             frames, crops = arrays[prefix + "holistic"], arrays[prefix + "patches"]
-            severities, places = arrays[prefix + "severities"], arrays[prefix + "places"]
+            severities, points = arrays[prefix + "severities"], arrays[prefix + "places"]
             if not len(frames):
                 continue
             start = sum(len(part) for part in whole)
             if prefix == "zoomed_":
-                _forget_exposure(severities, places)
+                _forget_exposure(severities, points)
             whole.append(window_descriptors(frames, WINDOWS_WHOLE, tapped["holistic"]))
             whole_labels.append(severities)
-            whole_places.append(places)
+            whole_points.append(points)
             held += [out] * len(frames)
             if not out:
                 pieces.append(_windows(crops.reshape(-1, *crops.shape[2:]), 1, rng, tapped["patches"]))
                 piece_labels.append(np.tile(np.repeat(severities, crops.shape[1], axis=0), (2, 1)))
-                piece_places.append(np.tile(np.repeat(places, crops.shape[1], axis=0), (2, 1, 1)))
+                piece_points.append(np.tile(np.repeat(points, crops.shape[1], axis=0), (2, 1, 1)))
                 pieces.append(_windows(frames[..., shared], WINDOWS_OF_FRAMES, rng, tapped["patches"]))
                 piece_labels.append(np.tile(_without_noise_and_blur(severities), (1 + WINDOWS_OF_FRAMES, 1)))
-                piece_places.append(np.tile(places, (1 + WINDOWS_OF_FRAMES, 1, 1)))
+                piece_points.append(np.tile(points, (1 + WINDOWS_OF_FRAMES, 1, 1)))
             elif not prefix:
                 patches.append(window_descriptors(crops, WINDOW_OF_PATCHES, tapped["patches"]))
                 labels.append(severities)
@@ -146,11 +146,11 @@ def load_samples(shards: Iterable[Path], settings: CompactSettings) -> Samples:
     return Samples(
         torch.cat(whole),
         np.concatenate(whole_labels),
-        np.concatenate(whole_places),
+        np.concatenate(whole_points),
         np.array(held),
         torch.cat(pieces),
         np.concatenate(piece_labels),
-        np.concatenate(piece_places),
+        np.concatenate(piece_points),
         torch.cat(patches),
         np.concatenate(labels),
         np.array(scene),
@@ -208,10 +208,10 @@ def _windows(regions: NDArray[np.float32], count: int, rng: np.random.Generator,
     return torch.cat(seen)
 
 
-def _forget_exposure(severities: NDArray[np.float32], places: NDArray[np.float32]) -> None:
+def _forget_exposure(severities: NDArray[np.float32], points: NDArray[np.float32]) -> None:
     """Of parts of photos, in place: the dark corner of a well exposed photo is no badly exposed photo."""
     severities[:, KEYS.index("bad_exposure")] = np.nan
-    places[:, IN_PLANE.index("bad_exposure")] = np.nan
+    points[:, IN_PLANE.index("bad_exposure")] = np.nan
 
 
 def _without_noise_and_blur(severities: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -78,9 +78,9 @@ def cache_shard(pixels: NDArray[np.uint8], source: Path, shard: Path, settings: 
 
     The shard is an ``.npz`` with ``holistic`` (V, 9, C) and ``patches`` (V, P, 9, D) in float32, ``maps``
     (V, c, 14, 14) in float16, what the trunk's last stage takes of the whole photos, ``severities``
-    (V, 7) with NaN where a severity is unknown, ``places`` (V, 2, 2), in the plane of each of ``IN_PLANE``, of which
-    the same holds; likewise of the other :data:`GROUPS`, with their names before. All are empty for a photo that isn't
-    clean, and ``unfit`` says why.
+    (V, 7) with NaN where a severity is unknown, ``places`` (V, 2, 2), the points in the direction plane of each of
+    ``IN_PLANE``, of which the same holds; likewise of the other :data:`GROUPS`, with their names before. All are empty
+    for a photo that isn't clean, and ``unfit`` says why.
     """
     unfit = None if settings.any_source else why_not_clean(source_quality(pixels))
     kept = unfit is None
@@ -135,7 +135,7 @@ class _Group:
         self.maps.append(seen.maps)
         labels = seen.severities
         self.severities.append([labels[key] if framed or key != "bad_composition" else math.nan for key in KEYS])
-        self.places.append([seen.places[key] for key in IN_PLANE])
+        self.places.append([seen.points[key] for key in IN_PLANE])
 
     def arrays(self) -> Iterator[tuple[str, NDArray[np.floating]]]:
         """Each of them by name."""
@@ -154,7 +154,7 @@ class _PictureFeatures:
     parts: NDArray[np.float32]
     maps: NDArray[np.float16]
     severities: dict[str, float]
-    places: dict[str, tuple[float, float]]
+    points: dict[str, tuple[float, float]]
 
 
 def _picture_features(degraded: Degraded, crops: int, rng: np.random.Generator, trunks: Trunks) -> _PictureFeatures:
@@ -165,9 +165,9 @@ def _picture_features(degraded: Degraded, crops: int, rng: np.random.Generator, 
     if crops:
         parts, _ = region_features(trunks["patches"], patch_inputs(degraded.pixels, count=crops, seed=seed))
     labels = dict(degraded.severities)
-    exposure = seen_exposure(degraded.places["bad_exposure"], whole)
+    exposure = seen_exposure(degraded.points["bad_exposure"], whole)
     labels["bad_exposure"] = math.hypot(*exposure)
-    return _PictureFeatures(means, parts, maps, labels, degraded.places | {"bad_exposure": exposure})
+    return _PictureFeatures(means, parts, maps, labels, degraded.points | {"bad_exposure": exposure})
 
 
 @dataclass(frozen=True)

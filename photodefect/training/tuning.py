@@ -64,14 +64,14 @@ class TuningSamples:
         maps: (N, c, h, w), what the stage before carries on; float16 is enough.
         descriptors: (N, 2T + S), of the same samples; those that come from the last stage are computed anew.
         severities: (N, 7), NaN where unknown.
-        places: (N, 2, 2), in the plane of each of ``IN_PLANE``, NaN where unknown.
+        points: (N, 2, 2), in the direction plane of each of ``IN_PLANE``, NaN where unknown.
         chosen: (M,), the samples to learn from.
     """
 
     maps: Tensor
     descriptors: Tensor
     severities: NDArray[np.float32]
-    places: NDArray[np.float32]
+    points: NDArray[np.float32]
     chosen: NDArray[np.int64]
 
 
@@ -110,7 +110,7 @@ def tune_trunk(
         samples.descriptors[own],
         samples.severities[samples.chosen],
         ColumnRecipe().largest_weight,
-        places=samples.places[samples.chosen],
+        points=samples.points[samples.chosen],
         blind=blind,
         emphasis=emphasis,
     )

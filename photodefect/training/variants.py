@@ -91,22 +91,22 @@ ORDINARY: Final = 45.0
 """Mean CIE L* of ordinary good photographs."""
 
 
-def seen_exposure(place: tuple[float, float], holistic: NDArray[np.uint8]) -> tuple[float, float]:
-    """Place in the plane of exposure as people see it: they judge the picture, not the stops that it is off.
+def seen_exposure(point: tuple[float, float], holistic: NDArray[np.uint8]) -> tuple[float, float]:
+    """The point in exposure's direction plane as people see it: they judge the picture, not the stops that it is off.
 
     A frame that is dark or bright as a whole looks somewhat badly exposed even where its scene is, so up to 0.4 is
     added, in proportion to how far the mean lightness lies from that of ordinary good photographs: in the direction
     in which its exposure is wrong, or in that of the frame's lightness if it isn't.
 
     Args:
-        place: as far from the centre as stops and clipping tell, 0..1.
+        point: as far from the centre as stops and clipping tell, 0..1.
         holistic: the whole photo, uint8.
     """
     encoded = holistic.astype(np.float32) @ np.array([0.2126, 0.7152, 0.0722], np.float32) / 255
     lightness = float(np.maximum(116 * np.cbrt(encoded**2.2) - 16, 0).mean())
     away = (ORDINARY - lightness) / ORDINARY if lightness < ORDINARY else (lightness - ORDINARY) / (100 - ORDINARY)
-    severity = math.hypot(*place)
+    severity = math.hypot(*point)
     seen = severity + 0.4 * (1 - severity) * float(away) ** 1.2
     if severity == 0:
         return (-seen if lightness < ORDINARY else seen), 0.0
-    return place[0] * seen / severity, place[1] * seen / severity
+    return point[0] * seen / severity, point[1] * seen / severity
