@@ -1,4 +1,4 @@
-"""What a loss is given: a batch of samples, the severities and votes behind them, and which loss it is."""
+"""A batch of samples as a loss takes it, the severities and votes behind it, and the names of the losses."""
 
 from __future__ import annotations
 

@@ -59,17 +59,7 @@ FEWEST_NEGATIVES: Final = 3
 
 @dataclass(frozen=True)
 class SetJudge:
-    """Judges one set.
-
-    Attributes:
-        name: of the set.
-        group: that it is summed up with.
-        key: of the defect that it is there for.
-        kind: ladder, pair or pool.
-        rows: its photos.
-        rng: of the resamples.
-        resamples: behind each interval; 0 for none.
-    """
+    """Judges the photos of one set that are there for one defect (``key``), with a number of resamples an interval."""
 
     name: str
     group: str

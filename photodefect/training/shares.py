@@ -1,4 +1,4 @@
-"""What makes many processes compute what one would: shares of a batch, batch norms and dropout over all of it.
+"""Training in many processes as in one: shares of a batch, and batch norms and dropout over all of it.
 
 Every photo belongs to one process, which decodes it and keeps its samples; a step's samples are those of one process
 with the same settings, each computed where its photo is. Three things must not notice that:
