@@ -36,7 +36,8 @@ from photodefect.photos.find import find_photos
 from photodefect.synthesis.degrade import degrade
 from photodefect.synthesis.sources import SourceQuality, is_clean, source_quality
 from photodefect.synthesis.white_balance import neutral_chroma
-from photodefect.training.compact_recipe import CompactSettings, is_held_out
+from photodefect.training.compact_samples import is_held_out
+from photodefect.training.compact_settings import CompactSettings
 
 Pixels = NDArray[np.uint8]
 Plane = NDArray[np.float32]

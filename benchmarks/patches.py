@@ -28,7 +28,9 @@ from photodefect.core.inputs import content_seed, holistic_input, patch_inputs
 from photodefect.core.network.manifest import Manifest
 from photodefect.defects import DEFECTS, PATCH_DEFECTS
 from photodefect.engines import choose_engine
-from photodefect.evaluation.benchmark import BenchmarkResult, Entry, read_manifest, run_benchmark
+from photodefect.evaluation.benchmark import run_benchmark
+from photodefect.evaluation.benchmark_manifest import Entry, read_manifest
+from photodefect.evaluation.benchmark_result import BenchmarkResult
 from photodefect.evaluation.predictions import Matched, Prediction
 from photodefect.photos.decode import decode
 

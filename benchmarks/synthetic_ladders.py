@@ -22,7 +22,8 @@ from photodefect.photos.monochrome import is_monochrome
 from photodefect.synthesis.degrade import degrade
 from photodefect.synthesis.labelled_set import load_source
 from photodefect.synthesis.sources import is_clean, source_quality
-from photodefect.training.compact_recipe import CompactSettings, is_held_out
+from photodefect.training.compact_samples import is_held_out
+from photodefect.training.compact_settings import CompactSettings
 
 LEVELS = {
     "bad_saturation": (-1.0, -0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0),

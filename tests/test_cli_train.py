@@ -30,7 +30,7 @@ from photodefect.core.network.registry import NETWORKS, Kind, build_network
 from photodefect.defects import DEFECTS, KEYS
 from photodefect.training import compact_recipe
 from photodefect.training.checkpoint import checkpoints
-from photodefect.training.compact_recipe import CompactSettings
+from photodefect.training.compact_settings import CompactSettings
 from photodefect.training.listener import StepReport
 from photodefect.training.progress import TrainingProgress
 from photodefect.training.samples import LeftOut

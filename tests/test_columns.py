@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from photodefect.core.network.direction_planes import mean_places
+from photodefect.core.network.direction_planes import mean_points
 from photodefect.core.network.multicolumn import expected_severity
 from photodefect.core.network.registry import build_network
 from photodefect.defects import BY_KEY, DEFECTS, IN_PLANE, KEYS
@@ -70,20 +70,20 @@ def test_columns_learn_what_a_descriptor_tells() -> None:
 
 
 @pytest.mark.parametrize("key", IN_PLANE)
-def test_places_teach_a_column_in_which_direction_a_photo_is_wrong(key: str) -> None:
+def test_points_of_a_plane_teach_a_column_in_which_direction_a_photo_is_wrong(key: str) -> None:
     network = build_network("lite0", "patches")
     column = compact_column(network, key)
     generator = np.random.default_rng(0)
-    places = generator.uniform(-0.7, 0.7, (600, len(IN_PLANE), 2)).astype(np.float32)
-    places[450:500] = np.nan
-    own = places[:, IN_PLANE.index(key)]
-    severities = np.full((600, len(KEYS)), 0.5, np.float32)  # tells nothing: only places do
+    points = generator.uniform(-0.7, 0.7, (600, len(IN_PLANE), 2)).astype(np.float32)
+    points[450:500] = np.nan
+    own = points[:, IN_PLANE.index(key)]
+    severities = np.full((600, len(KEYS)), 0.5, np.float32)  # tells nothing: only points do
     descriptors = torch.zeros(600, column.hidden.in_channels)
     descriptors[:, :20] = torch.from_numpy(np.nan_to_num(own)).repeat(1, 10)
     recipe = ColumnRecipe(epochs=15, batch=50, learning_rate=3e-3)
-    fit_columns(network, descriptors[:500], severities[:500], recipe, places=places[:500])
+    fit_columns(network, descriptors[:500], severities[:500], recipe, points=points[:500])
     with torch.inference_mode():
-        found = mean_places(column.outputs(descriptors[500:, :, None, None]).flatten(1)).numpy()
+        found = mean_points(column.outputs(descriptors[500:, :, None, None]).flatten(1)).numpy()
     for predicted, true in zip(found.T, own[500:].T, strict=True):
         assert np.corrcoef(predicted, true)[0, 1] > 0.9
 

@@ -8,7 +8,7 @@ import torch
 from photodefect.core.network.compact import CompactTrunk, describe
 from photodefect.core.network.registry import KINDS, build_network
 from photodefect.defects import DEFECTS, PATCH_DEFECTS
-from photodefect.training.compact_recipe import shared_channels
+from photodefect.training.compact_samples import shared_channels
 
 
 def test_it_has_a_column_of_the_right_classes_for_every_defect() -> None:

@@ -21,31 +21,22 @@ from photodefect.core.network.registry import NETWORKS, build_network
 from photodefect.defects import IN_PLANE, KEYS
 from photodefect.errors import DataError
 from photodefect.photos.decode import decode
-from photodefect.training import compact_recipe, features
+from photodefect.training import compact_recipe
 from photodefect.training.columns import ColumnRecipe
-from photodefect.training.compact_recipe import (
-    CompactSettings,
+from photodefect.training.compact_recipe import train_compact, unseen_descriptors
+from photodefect.training.compact_samples import (
+    WINDOW_OF_PATCHES,
     is_held_out,
     load_maps,
     load_samples,
-    train_compact,
-    unseen_descriptors,
     window_descriptors,
 )
-from photodefect.training.features import (
-    AREAS,
-    Cached,
-    CacheSettings,
-    cache_features,
-    photo_of,
-    region_means,
-    seen_exposure,
-    shard_files,
-    unfit_source,
-    zoomed,
-)
+from photodefect.training.compact_settings import CompactSettings
+from photodefect.training.features import Cached, CacheSettings, cache_features, photo_of, shard_files, unfit_source
 from photodefect.training.imagenet import load_imagenet_trunk
+from photodefect.training.trunk_features import AREAS, EDGES, region_means
 from photodefect.training.tuning import TuningRecipe, compact_trunk, tuned_descriptors
+from photodefect.training.variants import ORDINARY, seen_exposure, zoomed
 
 SMALL = CompactSettings(
     cache=CacheSettings(variants=3, frames=1, patches=1, zooms=2),
@@ -249,8 +240,8 @@ def test_a_window_is_the_mean_over_its_own_regions() -> None:
 
 
 def test_calibration_sees_patches_as_large_as_those_of_a_photo_that_is_diagnosed() -> None:
-    top, bottom, left, right = compact_recipe.WINDOW_OF_PATCHES
-    sides = (features.EDGES[bottom] - features.EDGES[top], features.EDGES[right] - features.EDGES[left])
+    top, bottom, left, right = WINDOW_OF_PATCHES
+    sides = (EDGES[bottom] - EDGES[top], EDGES[right] - EDGES[left])
     assert [STRIDE * cells for cells in sides] == [NETWORKS["lite0"].patch_side] * 2
 
 
@@ -280,7 +271,7 @@ def test_a_dark_frame_looks_worse_exposed_than_an_ordinary_one() -> None:
     assert seen_exposure((0.0, 0.0), white) == pytest.approx((0.4, 0.0), abs=1e-3)
     assert seen_exposure((0.0, 0.5), black) == pytest.approx((0.0, 0.7))
     assert seen_exposure((1.0, 0.0), ordinary) == (1.0, 0.0)
-    assert features.ORDINARY == 45.0
+    assert ORDINARY == 45.0
 
 
 def test_a_zoomed_part_is_cut_from_the_photo_and_is_clean(samples: Path) -> None:
@@ -312,12 +303,12 @@ def test_reduced_photos_teach_patches_no_noise_no_blur_and_parts_no_exposure(cle
         assert np.isnan(labels[slice(*zooms), KEYS.index("bad_exposure")]).all()
         assert np.isnan(labels[zooms[0] : smears[1], KEYS.index("bad_composition")]).all()
         assert not np.isnan(labels[slice(*whole), KEYS.index("bad_exposure")]).any()
-    assert len(samples.pieces) == len(samples.piece_severities) == len(samples.piece_places)
-    for severities, places in (
-        (samples.holistic_severities, samples.holistic_places),
-        (samples.piece_severities, samples.piece_places),
+    assert len(samples.pieces) == len(samples.piece_severities) == len(samples.piece_points)
+    for severities, points in (
+        (samples.holistic_severities, samples.holistic_points),
+        (samples.piece_severities, samples.piece_points),
     ):
-        distances = np.linalg.norm(places, axis=2)
+        distances = np.linalg.norm(points, axis=2)
         np.testing.assert_allclose(distances, severities[:, [KEYS.index(key) for key in IN_PLANE]], atol=1e-6)
     assert np.isnan(samples.piece_severities[:, KEYS.index("noise")]).any()
     blurred = samples.holistic_severities[~samples.held][6::7, KEYS.index("undesired_blur")]

@@ -17,7 +17,8 @@ from scipy import stats
 from photodefect.defects import BY_KEY, DEFECTS, KEYS
 from photodefect.errors import DataError
 from photodefect.evaluation.annotators import compare_annotators
-from photodefect.evaluation.benchmark import Entry, Kind, read_manifest, run_benchmark
+from photodefect.evaluation.benchmark import run_benchmark
+from photodefect.evaluation.benchmark_manifest import Entry, Kind, read_manifest
 from photodefect.evaluation.calibration import calibration
 from photodefect.evaluation.predictions import Matched, Prediction, Predictions, from_records, match, read_predictions
 from photodefect.evaluation.report import Evaluation, evaluate

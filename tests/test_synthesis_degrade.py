@@ -180,13 +180,13 @@ def test_a_cast_goes_where_a_grey_card_goes(seed: int) -> None:
 
 
 @pytest.mark.parametrize("key", IN_PLANE)
-def test_a_place_is_as_far_from_the_centre_as_the_defect_is_severe(photo: NDArray[np.uint8], key: str) -> None:
+def test_a_point_is_as_far_from_the_centre_as_the_defect_is_severe(photo: NDArray[np.uint8], key: str) -> None:
     rng = np.random.default_rng(0)
     for severity in (0.0, 0.3, 0.8):
         degraded = degrade(photo, {key: severity}, rng)
-        assert set(degraded.places) == set(IN_PLANE)
-        assert math.hypot(*degraded.places[key]) == pytest.approx(degraded.severities[key], abs=1e-6)
-        assert all(degraded.places[other] == (0.0, 0.0) for other in IN_PLANE if other != key)
+        assert set(degraded.points) == set(IN_PLANE)
+        assert math.hypot(*degraded.points[key]) == pytest.approx(degraded.severities[key], abs=1e-6)
+        assert all(degraded.points[other] == (0.0, 0.0) for other in IN_PLANE if other != key)
 
 
 def test_exposure_lies_where_light_lacks_or_is_too_much(photo: NDArray[np.uint8]) -> None:
@@ -194,7 +194,7 @@ def test_exposure_lies_where_light_lacks_or_is_too_much(photo: NDArray[np.uint8]
     seen = set()
     for seed in range(12):
         degraded = degrade(photo, {"bad_exposure": 0.7}, np.random.default_rng(seed), camera=False)
-        light, both = degraded.places["bad_exposure"]
+        light, both = degraded.points["bad_exposure"]
         if both:
             assert (light, both) == (0.0, pytest.approx(0.7))
         else:
@@ -203,8 +203,8 @@ def test_exposure_lies_where_light_lacks_or_is_too_much(photo: NDArray[np.uint8]
     assert {-1, 1} <= seen
 
 
-def test_a_cast_without_colour_has_no_place(photo: NDArray[np.uint8]) -> None:
+def test_a_cast_without_colour_has_no_point(photo: NDArray[np.uint8]) -> None:
     rng = np.random.default_rng(0)
     colourless = degrade(photo, {"bad_white_balance": 0.8, "bad_saturation": -1.0}, rng)
     assert math.isnan(colourless.severities["bad_white_balance"])
-    assert all(math.isnan(part) for part in colourless.places["bad_white_balance"])
+    assert all(math.isnan(part) for part in colourless.points["bad_white_balance"])

@@ -274,10 +274,10 @@ def test_the_parts_of_a_batch_are_the_whole_batch_and_a_photo_is_always_in_the_s
         streams = [batches.from_step(2) for batches in (whole, *parts)]
         for _ in range(6):
             step, *shares = (next(stream) for stream in streams)
-            assert torch.equal(torch.cat([share.places for share in shares]).sort().values, step.places)
+            assert torch.equal(torch.cat([share.numbers for share in shares]).sort().values, step.numbers)
             for home, share in enumerate(shares):
-                for place, pixels, row in zip(share.places, share.inputs, share.severities, strict=True):
-                    (at,) = torch.nonzero(step.places == place).flatten().tolist()
+                for number, pixels, row in zip(share.numbers, share.inputs, share.severities, strict=True):
+                    (at,) = torch.nonzero(step.numbers == number).flatten().tolist()
                     assert torch.equal(pixels, step.inputs[at])
                     assert torch.equal(row.nan_to_num(-9), step.severities[at].nan_to_num(-9))
                     homes.setdefault(float(row.nan_to_num(0).sum()), set()).add(home)

@@ -60,9 +60,9 @@ def samples_of(network: MultiColumnNetwork, count: int = 24) -> TuningSamples:
         maps = maps_of(network, rgb).half()
     severities = np.zeros((count, len(DEFECTS)), np.float32)
     severities[: count // 2] = 0.8
-    places = np.zeros((count, len(IN_PLANE), 2), np.float32)
-    places[: count // 2, :, 0] = -0.8
-    return TuningSamples(maps, descriptors_of(network, rgb).half(), severities, places, np.arange(count))
+    points = np.zeros((count, len(IN_PLANE), 2), np.float32)
+    points[: count // 2, :, 0] = -0.8
+    return TuningSamples(maps, descriptors_of(network, rgb).half(), severities, points, np.arange(count))
 
 
 def changed_blocks(before: dict[str, Tensor], network: MultiColumnNetwork) -> set[str]:

@@ -20,7 +20,7 @@ from photodefect.cli.work import Work, diagnosing
 from photodefect.core.patches import DEFAULT_PATCHES
 
 if TYPE_CHECKING:
-    from photodefect.evaluation.benchmark import BenchmarkResult
+    from photodefect.evaluation.benchmark_result import BenchmarkResult
     from photodefect.evaluation.predictions import Predictions
     from photodefect.evaluation.report import Evaluation
 
@@ -124,7 +124,8 @@ def evaluate(
 
     from photodefect.distributed.results import is_results  # noqa: PLC0415
     from photodefect.errors import DataError  # noqa: PLC0415
-    from photodefect.evaluation.benchmark import read_manifest, run_benchmark  # noqa: PLC0415
+    from photodefect.evaluation.benchmark import run_benchmark  # noqa: PLC0415
+    from photodefect.evaluation.benchmark_manifest import read_manifest  # noqa: PLC0415
     from photodefect.evaluation.predictions import match, read_predictions  # noqa: PLC0415
     from photodefect.evaluation.report import evaluate as judge  # noqa: PLC0415
     from photodefect.labels.table import read_labels  # noqa: PLC0415

@@ -182,7 +182,8 @@ def train(
     from photodefect.errors import ToldElsewhereError  # noqa: PLC0415
     from photodefect.training.listener import Listeners  # noqa: PLC0415
     from photodefect.training.progress import TrainingProgress  # noqa: PLC0415
-    from photodefect.training.run import WORK_FOLDER, train_model  # noqa: PLC0415
+    from photodefect.training.run import train_model  # noqa: PLC0415
+    from photodefect.training.run_folder import WORK_FOLDER  # noqa: PLC0415
     from photodefect.training.settings import RECIPES, SettingError, Settings  # noqa: PLC0415
     from photodefect.training.team import joined_team, started_together  # noqa: PLC0415
 

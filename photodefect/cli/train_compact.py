@@ -53,7 +53,8 @@ def train_compact_recipe(
     from photodefect._version import __version__  # noqa: PLC0415
     from photodefect.cli.photo_list import list_photos  # noqa: PLC0415
     from photodefect.diagnosis.diagnoser import available_cores  # noqa: PLC0415
-    from photodefect.training.compact_recipe import CompactSettings, train_compact  # noqa: PLC0415
+    from photodefect.training.compact_recipe import train_compact  # noqa: PLC0415
+    from photodefect.training.compact_settings import CompactSettings  # noqa: PLC0415
     from photodefect.training.features import shard_files  # noqa: PLC0415
     from photodefect.training.imagenet import imagenet_weights_file  # noqa: PLC0415
     from photodefect.training.samples import LeftOut  # noqa: PLC0415
@@ -109,7 +110,7 @@ def refuse_to_replace(output: Path) -> None:
         DataError: there is a model or another recipe's run, or it is a file.
     """
     from photodefect.errors import DataError  # noqa: PLC0415
-    from photodefect.training.run import MODEL_FILES, held_by  # noqa: PLC0415
+    from photodefect.training.run_folder import MODEL_FILES, held_by  # noqa: PLC0415
 
     held = held_by(output)
     if held == "run":

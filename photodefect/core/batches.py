@@ -1,4 +1,4 @@
-"""What a loss is given: a batch of samples, the severities and votes behind them, and which loss it is."""
+"""A batch of samples as a loss takes it, the severities and votes behind it, and the names of the losses."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Batch(NamedTuple):
     Attributes:
         inputs: (N, 3, 224, 224) uint8 RGB.
         severities: (N, 7) float32 in the order of ``KEYS``; nan where a sample doesn't count for a defect.
-        places: (N,) int64, ascending: the number of each sample in the whole batch of the step.
+        numbers: (N,) int64, ascending: the number of each sample in the whole batch of the step.
         planned: (N, 7) float32, the severities that the photos were sampled by; nan where not known. Synthesis may end
             at others, which are learnt; a sample weighs as the class does that it was drawn for.
     """
 
     inputs: Tensor
     severities: Tensor
-    places: Tensor
+    numbers: Tensor
     planned: Tensor
 
 

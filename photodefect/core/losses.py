@@ -1,4 +1,4 @@
-"""What a network is told about each defect: the infogain loss of section 4.2, or the Euclidean one beside it."""
+"""The losses of a batch: the infogain loss of section 4.2 for each defect, or the Euclidean one beside it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Devices by name: a processor, or a GPU of which torch knows."""
+"""Devices by name: a processor, or a GPU that torch knows."""
 
 from __future__ import annotations
 

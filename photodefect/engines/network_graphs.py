@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 from torch import nn
 
 from photodefect.core.network import compact, googlenet
-from photodefect.core.network.direction_planes import PLACES, SPREAD
+from photodefect.core.network.direction_planes import GRID_POINTS, SPREAD
 from photodefect.core.network.lite0 import Block
 from photodefect.core.network.multicolumn import INPUT_SIDE, Column, MultiColumnNetwork
 from photodefect.defects import Defect
@@ -126,12 +126,12 @@ def _compact_logits(graph: Graph, column: compact.CompactColumn, descriptors: Va
     standardized = graph("Div", centred, graph.weight(column.deviation))
     clipped = graph("Clip", standardized, graph.constant(-compact.EXTREME), graph.constant(compact.EXTREME))
     outputs = convolution(graph, column.classes, graph("Relu", convolution(graph, column.hidden, clipped)))
-    return _place_class_logits(graph, column.defect, outputs) if column.in_plane else outputs
+    return _plane_class_logits(graph, column.defect, outputs) if column.in_plane else outputs
 
 
-def _place_class_logits(graph: Graph, defect: Defect, logits: Value) -> Value:
-    """See :func:`photodefect.core.network.direction_planes.place_class_logits`: (N, P, 1, 1) -> (N, K)."""
-    means = graph("MatMul", graph("Softmax", graph("Flatten", logits), axis=1), graph.constant(PLACES))
+def _plane_class_logits(graph: Graph, defect: Defect, logits: Value) -> Value:
+    """See :func:`photodefect.core.network.direction_planes.class_logits`: (N, P, 1, 1) -> (N, K)."""
+    means = graph("MatMul", graph("Softmax", graph("Flatten", logits), axis=1), graph.constant(GRID_POINTS))
     distances = graph("ReduceL2", means, axes=[1], keepdims=1)
     away = graph("Sub", distances, graph.constant([defect.class_centres]))
     return graph("Mul", graph("Mul", away, away), graph.constant(-1 / (2 * SPREAD**2)))

@@ -1,4 +1,4 @@
-"""ONNX Runtime on a processor: half of torch's time, and no second spent on importing torch."""
+"""The engine of ONNX Runtime, on a processor: half of torch's time, and no second spent on importing torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reference: networks as torch computes them, on a processor or a GPU."""
+"""The engine of torch, the reference: networks as torch computes them, on a processor or a GPU."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from photodefect._version import __version__
 from photodefect.defects import BY_KEY, DEFECTS
-from photodefect.evaluation.benchmark import BenchmarkResult
+from photodefect.evaluation.benchmark_result import BenchmarkResult
 from photodefect.evaluation.report import Evaluation
 from photodefect.printable import printable
 from photodefect.reports.table import short_title

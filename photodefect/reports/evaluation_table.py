@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from photodefect.defects import BY_KEY, DEFECTS
-from photodefect.evaluation.benchmark import BenchmarkResult
+from photodefect.evaluation.benchmark_result import BenchmarkResult
 from photodefect.evaluation.report import Evaluation
 from photodefect.evaluation.spearman import CrossClass, Estimate
 from photodefect.printable import printable

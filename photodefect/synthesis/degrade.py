@@ -45,13 +45,13 @@ class Degraded:
     Attributes:
         pixels: (H', W', 3) uint8 sRGB, not larger than the source.
         severities: the labels that hold for it, by defect key; NaN where none can be given.
-        places: in the plane of each defect of ``IN_PLANE``, by key: as far from the centre as the defect is severe,
-            NaN where that can't be given.
+        points: in the direction plane of each defect of ``IN_PLANE``, by key: as far from the centre as the defect is
+            severe, NaN where that can't be given.
     """
 
     pixels: Pixels
     severities: dict[str, float]
-    places: dict[str, tuple[float, float]]
+    points: dict[str, tuple[float, float]]
 
 
 def degrade(pixels: Pixels, severities: dict[str, float], rng: np.random.Generator, *, camera: bool = True) -> Degraded:
@@ -128,8 +128,8 @@ def degrade(pixels: Pixels, severities: dict[str, float], rng: np.random.Generat
     _settle(result, labels)
     if monochrome:
         labels["bad_white_balance"] = math.nan
-    places = {key: (x * labels[key], y * labels[key]) for key, (x, y) in directions.items()}
-    return Degraded(result, labels, places)
+    points = {key: (x * labels[key], y * labels[key]) for key, (x, y) in directions.items()}
+    return Degraded(result, labels, points)
 
 
 def _checked(pixels: Pixels, severities: dict[str, float]) -> dict[str, float]:

@@ -58,7 +58,7 @@ class Exposure:
 
     @property
     def direction(self) -> tuple[float, float]:
-        """Where it lies in the plane of exposure, 1 from the centre: too little light, too much, or both in parts."""
+        """The direction in exposure's direction plane, of length 1: too little light, too much, or both in parts."""
         return {"under": (-1.0, 0.0), "over": (1.0, 0.0)}.get(self.mode, (0.0, 1.0))
 
 

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from photodefect.core.infogain import class_weights, modelled_vote_distributions, vote_matrix
 from photodefect.core.network.compact import CompactColumn
-from photodefect.core.network.direction_planes import place_targets
+from photodefect.core.network.direction_planes import grid_targets
 from photodefect.core.network.multicolumn import MultiColumnNetwork
 from photodefect.defects import IN_PLANE, KEYS, Defect
 
@@ -86,7 +86,7 @@ def fit_columns(
     recipe: ColumnRecipe,
     on_epoch: Callable[[int, dict[str, float]], None] | None = None,
     *,
-    places: NDArray[np.float32] | None = None,
+    points: NDArray[np.float32] | None = None,
     blind: Mapping[str, Tensor] = MappingProxyType({}),
     emphasis: Mapping[str, NDArray[np.float32]] = MappingProxyType({}),
 ) -> None:
@@ -98,15 +98,15 @@ def fit_columns(
         severities: (M, 7) in the order of ``KEYS``, NaN where unknown.
         recipe: see there.
         on_epoch: called with the number of the epoch and the mean loss by defect.
-        places: (M, 2, 2), where each sample lies in the plane of each of ``IN_PLANE``, NaN where unknown. Without them
-            these defects are learnt from severities alone, as all others are.
+        points: (M, 2, 2), of each sample in the direction plane of each of ``IN_PLANE``, NaN where unknown. Without
+            them these defects are learnt from severities alone, as all others are.
         blind: by defect key, the descriptors (boolean, (D,)) that its column shall make nothing of.
         emphasis: by defect key, how much each sample (M,) counts for its column, beside its class.
     """
     torch.manual_seed(recipe.seed)
     columns = {defect: compact_column(network, defect.key) for defect in network.defects}
     aims = aims_of(
-        columns, descriptors, severities, recipe.largest_weight, places=places, blind=blind, emphasis=emphasis
+        columns, descriptors, severities, recipe.largest_weight, points=points, blind=blind, emphasis=emphasis
     )
     passes = {defect: recipe.other_epochs.get(defect.key, recipe.epochs) for defect in columns}
     network.columns.train()
@@ -125,14 +125,14 @@ class Aim(NamedTuple):
     """What a column is trained towards.
 
     Attributes:
-        targets: (M, K), shares of the classes, or of the places in a plane; a row of zeros where unknown.
+        targets: (M, K), shares of the classes, or of the grid's points in a direction plane; zeros where unknown.
         weights: (M,), how much each sample counts; mean 1.
-        in_places: the column's own outputs are compared with the targets, not the classes that follow from them.
+        on_grid: the column's own outputs are compared with the targets, not the classes that follow from them.
     """
 
     targets: Tensor
     weights: Tensor
-    in_places: bool
+    on_grid: bool
 
 
 def aims_of(
@@ -141,7 +141,7 @@ def aims_of(
     severities: NDArray[np.float32],
     largest_weight: float,
     *,
-    places: NDArray[np.float32] | None = None,
+    points: NDArray[np.float32] | None = None,
     blind: Mapping[str, Tensor] = MappingProxyType({}),
     emphasis: Mapping[str, NDArray[np.float32]] = MappingProxyType({}),
 ) -> dict[Defect, Aim]:
@@ -155,16 +155,16 @@ def aims_of(
         column.centre.copy_(centre)
         column.deviation.copy_(deviation)
         own = severities[:, KEYS.index(defect.key)]
-        if places is not None and column.in_plane:
-            targets = place_targets(torch.from_numpy(places[:, IN_PLANE.index(defect.key)]))
+        if points is not None and column.in_plane:
+            targets = grid_targets(torch.from_numpy(points[:, IN_PLANE.index(defect.key)]))
         else:
             targets = soft_targets(defect, torch.from_numpy(own))
         count = sample_weights(defect, own, largest_weight)
         if defect.key in emphasis:
             count *= emphasis[defect.key]
             count /= count[~np.isnan(own)].mean()
-        # Without places all columns are compared by class.
-        aims[defect] = Aim(targets, torch.from_numpy(count), places is not None)
+        # Without points all columns are compared by class.
+        aims[defect] = Aim(targets, torch.from_numpy(count), points is not None)
         if defect.key in blind:
             _blind(column, blind[defect.key])
     return aims
@@ -183,9 +183,9 @@ def column_losses(
     """
     found = {}
     for defect, column in columns.items():
-        targets, weights, in_places = aims[defect]
-        look = column.outputs if in_places else column.classify_descriptors
-        logits = look(descriptors[:, :, None, None]).flatten(1)
+        targets, weights, on_grid = aims[defect]
+        outputs_of = column.outputs if on_grid else column.classify_descriptors
+        logits = outputs_of(descriptors[:, :, None, None]).flatten(1)
         cross_entropy = -(targets[rows] * functional.log_softmax(logits, 1)).sum(1)
         found[defect.key] = (cross_entropy * weights[rows]).mean()
     return found

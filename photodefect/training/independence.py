@@ -1,4 +1,4 @@
-"""Weights under which photos have a defect whatever else they have.
+"""Weights of samples under which a defect is independent of the others.
 
 People's photos are noisy where they are dark, blurred where they are noisy, and a blurred one is badly composed as
 well; variants drawn as people saw them are so, too. A column that learns from them as they come takes one defect for a

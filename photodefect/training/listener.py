@@ -1,4 +1,4 @@
-"""What a training run tells while it goes on, whoever listens."""
+"""The listener of a training run: it is told what happens while the run goes on."""
 
 from __future__ import annotations
 

@@ -56,9 +56,9 @@ class Cuts(NamedTuple):
 
 
 class _Wanted(NamedTuple):
-    """A sample of a batch that is being made, and the cuts that it is one of."""
+    """A sample of a batch that is being made: its number in the whole batch, and the cuts that it is one of."""
 
-    place: int
+    number: int
     key: str
     sample: Sample
     cuts: Future[Cuts]
@@ -115,9 +115,9 @@ def shuffled(source: SampleSource, seed: int, epoch: int, window: int) -> NDArra
     """
     rng = np.random.default_rng([seed, KEYS.index(source.defect.key), epoch])
     photos = np.unique(source.photos)
-    place = np.empty(int(photos.max(initial=-1)) + 1, dtype=np.int64)
-    place[photos] = rng.permutation(len(photos))
-    windows = np.repeat(place[source.photos] // window, 2 * source.numbers)
+    shuffled_to = np.empty(int(photos.max(initial=-1)) + 1, dtype=np.int64)
+    shuffled_to[photos] = rng.permutation(len(photos))
+    windows = np.repeat(shuffled_to[source.photos] // window, 2 * source.numbers)
     order = rng.permutation(len(windows))
     return order[np.argsort(windows[order], kind="stable")]
 
@@ -303,10 +303,10 @@ class Batches:
 
     def _begin(self, step: int) -> list[_Wanted]:
         wanted = []
-        for number, (key, source) in enumerate(self.plan.items()):
+        for column, (key, source) in enumerate(self.plan.items()):
             for position in range(step * self._batch, (step + 1) * self._batch):
-                epoch, place = divmod(position, len(source))
-                sample = source[int(self._order(key, epoch)[place])]
+                epoch, turn = divmod(position, len(source))
+                sample = source[int(self._order(key, epoch)[turn])]
                 photo = int(self._members[sample.photo])
                 if photo % self._parts != self._part:
                     continue
@@ -314,8 +314,8 @@ class Batches:
                     cuts = self._reader.whole(photo)
                 else:
                     cuts = self._reader.crops(photo, sample.kind, self._cuts_of(source, sample), key, epoch)
-                place = number * self._batch + position % self._batch
-                wanted.append(_Wanted(place, key, sample, cuts))
+                number = column * self._batch + position % self._batch
+                wanted.append(_Wanted(number, key, sample, cuts))
         return wanted
 
     def _order(self, key: str, epoch: int) -> NDArray[np.int64]:
@@ -329,8 +329,8 @@ class Batches:
         return next(int(source.numbers[entry]) for entry in entries if source.kinds[entry] is sample.kind)
 
     def _finish(self, wanted: Sequence[_Wanted]) -> Batch:
-        inputs, severities, places, planned = [], [], [], []
-        for place, key, sample, future in wanted:
+        inputs, severities, numbers, planned = [], [], [], []
+        for number, key, sample, future in wanted:
             cuts = future.result()
             if not len(cuts.inputs):
                 continue
@@ -342,13 +342,13 @@ class Batches:
             if not np.isnan(row).all():
                 inputs.append(cut[:, ::-1] if sample.flipped else cut)
                 severities.append(row)
-                places.append(place)
+                numbers.append(number)
                 planned.append(self._reader.photos.severities[self._members[sample.photo]])
         if not inputs and self._parts == 1:
             raise self._reader.left_out.error()
         return Batch(
             torch.from_numpy(np.array(inputs, np.uint8).reshape(-1, SIDE, SIDE, 3)).permute(0, 3, 1, 2),
             torch.from_numpy(np.array(severities, np.float32).reshape(-1, len(KEYS))),
-            torch.tensor(places, dtype=torch.int64),
+            torch.tensor(numbers, dtype=torch.int64),
             torch.from_numpy(np.array(planned, np.float32).reshape(-1, len(KEYS))),
         )

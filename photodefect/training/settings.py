@@ -1,4 +1,4 @@
-"""What a training run is told: the named recipes and the settings around them, checked, as typed dataclasses."""
+"""The settings of a training run: named recipes and what goes around them, checked, as typed dataclasses."""
 
 from __future__ import annotations
 

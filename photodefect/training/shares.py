@@ -1,4 +1,4 @@
-"""What makes many processes compute what one would: shares of a batch, batch norms and dropout over all of it.
+"""Training in many processes as in one: shares of a batch, and batch norms and dropout over all of it.
 
 Every photo belongs to one process, which decodes it and keeps its samples; a step's samples are those of one process
 with the same settings, each computed where its photo is. Three things must not notice that:
@@ -52,17 +52,17 @@ def share_of(team: Team, batch: Batch, most: int) -> Share:
         most: samples of a step, at most.
     """
     notes = torch.full((most, 1 + len(KEYS)), torch.nan, dtype=torch.float64)
-    notes[: len(batch.places), 0] = batch.places
-    notes[: len(batch.places), 1:] = batch.severities
+    notes[: len(batch.numbers), 0] = batch.numbers
+    notes[: len(batch.numbers), 1:] = batch.severities
     every = team.stack(notes)
     rows, counted = {}, {}
     for column, key in enumerate(KEYS, start=1):
-        places = [part[~part[:, column].isnan(), 0] for part in every]
-        order = torch.cat(places).argsort()
+        numbers = [part[~part[:, column].isnan(), 0] for part in every]
+        order = torch.cat(numbers).argsort()
         ranks = torch.empty_like(order)
         ranks[order] = torch.arange(len(order))
-        before = sum(len(part) for part in places[: team.rank])
-        rows[key] = ranks[before : before + len(places[team.rank])]
+        before = sum(len(part) for part in numbers[: team.rank])
+        rows[key] = ranks[before : before + len(numbers[team.rank])]
         counted[key] = len(order)
     return Share(rows, counted)
 

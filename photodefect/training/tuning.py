@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
@@ -41,19 +41,20 @@ class TuningRecipe:
         epochs: passes over the samples; 0 leaves the trunk as it is.
         batch: samples a step.
         learning_rate: of the trunk; it rises over ``warm_up`` and then falls to zero along a cosine.
-        column_learning_rate: of the columns that are trained along with it, from the start, and then thrown away.
         weight_decay: of AdamW.
         warm_up: steps.
         seed: of the columns' initial weights, the order, the dropout and which samples are mirrored.
+        columns: recipe of the columns that are trained along with it and then thrown away, of which the learning rate
+            (from the start, under the same schedule) and the largest weight count.
     """
 
     epochs: int = 3
     batch: int = 128
     learning_rate: float = 4e-4
-    column_learning_rate: float = 1e-3
     weight_decay: float = 0.02
     warm_up: int = 100
     seed: int = 0
+    columns: ColumnRecipe = field(default_factory=ColumnRecipe)
 
 
 @dataclass(frozen=True)
@@ -64,14 +65,14 @@ class TuningSamples:
         maps: (N, c, h, w), what the stage before carries on; float16 is enough.
         descriptors: (N, 2T + S), of the same samples; those that come from the last stage are computed anew.
         severities: (N, 7), NaN where unknown.
-        places: (N, 2, 2), in the plane of each of ``IN_PLANE``, NaN where unknown.
+        points: (N, 2, 2), in the direction plane of each of ``IN_PLANE``, NaN where unknown.
         chosen: (M,), the samples to learn from.
     """
 
     maps: Tensor
     descriptors: Tensor
     severities: NDArray[np.float32]
-    places: NDArray[np.float32]
+    points: NDArray[np.float32]
     chosen: NDArray[np.int64]
 
 
@@ -109,15 +110,15 @@ def tune_trunk(
         columns,
         samples.descriptors[own],
         samples.severities[samples.chosen],
-        ColumnRecipe().largest_weight,
-        places=samples.places[samples.chosen],
+        recipe.columns.largest_weight,
+        points=samples.points[samples.chosen],
         blind=blind,
         emphasis=emphasis,
     )
     tuned = [parameter for block in trunk.lite0.blocks[STAGES[-1][0] :] for parameter in block.parameters()]
     optimizer = torch.optim.AdamW(
         [
-            {"params": [p for one in columns.values() for p in one.parameters()], "lr": recipe.column_learning_rate},
+            {"params": [p for one in columns.values() for p in one.parameters()], "lr": recipe.columns.learning_rate},
             {"params": tuned, "lr": recipe.learning_rate},
         ],
         weight_decay=recipe.weight_decay,

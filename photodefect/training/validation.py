@@ -1,4 +1,4 @@
-"""What a network says about photos that it wasn't trained on."""
+"""Validation: losses and predictions on photos that a network wasn't trained on."""
 
 from __future__ import annotations
 

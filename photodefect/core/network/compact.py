@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from photodefect.core.network.direction_planes import PLACES, place_class_logits
+from photodefect.core.network.direction_planes import GRID_POINTS, class_logits
 from photodefect.core.network.lite0 import Lite0
 from photodefect.core.network.multicolumn import Column
 from photodefect.core.network.registry import Kind
@@ -122,7 +122,7 @@ def describe(pooled: Tensor, tapped: int) -> Tensor:
 
 
 class CompactColumn(Column):
-    """Descriptors of the window, standardized; one hidden layer; classes, or places in a plane.
+    """Descriptors of the window, standardized; one hidden layer; classes, or points of a direction plane.
 
     Args:
         defect: what the column predicts.
@@ -144,7 +144,7 @@ class CompactColumn(Column):
         self.hidden = nn.Conv2d(inputs, HIDDEN * members, 1)
         self.dropout = nn.Dropout(0.5)
         self.descriptor_dropout = nn.Dropout(0.5)
-        self.classes = nn.Conv2d(HIDDEN * members, len(PLACES) if self.in_plane else defect.class_count, 1)
+        self.classes = nn.Conv2d(HIDDEN * members, len(GRID_POINTS) if self.in_plane else defect.class_count, 1)
 
     def local(self, features: Tensor) -> Tensor:
         """The trunk's cells as they are."""
@@ -157,10 +157,10 @@ class CompactColumn(Column):
     def classify_descriptors(self, descriptors: Tensor) -> Tensor:
         """(N, 2T + S, h, w), from :func:`describe` -> class logits (N, K, h, w)."""
         outputs = self.outputs(descriptors)
-        return place_class_logits(self.defect, outputs) if self.in_plane else outputs
+        return class_logits(self.defect, outputs) if self.in_plane else outputs
 
     def outputs(self, descriptors: Tensor) -> Tensor:
-        """Descriptors (N, 2T + S, h, w) -> logits of the classes, or of places: (N, K or P, h, w)."""
+        """Descriptors (N, 2T + S, h, w) -> logits of the classes, or of a grid's points: (N, K or P, h, w)."""
         standardized = ((descriptors - self.centre) / self.deviation).clamp(-EXTREME, EXTREME)
         hidden = functional.relu(self.hidden(self.dropout_inputs(standardized)))
         result: Tensor = self.classes(self.dropout(hidden))

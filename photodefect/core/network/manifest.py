@@ -7,14 +7,15 @@ import json
 import math
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Final, cast
 
+from photodefect.core.network.json_fields import Field
 from photodefect.core.network.registry import KINDS, NETWORKS, Kind
-from photodefect.defects import BY_KEY, DEFECTS, Defect
+from photodefect.defects import DEFECTS, Defect
 from photodefect.errors import ModelError
 from photodefect.records import ModelIdentity
 
@@ -26,8 +27,6 @@ SCHEMA_VERSION: Final = 1
 MANIFEST_FILE: Final = "manifest.json"
 QUANTILES: Final = 101
 """Length of a reference distribution: the quantiles 0, 1 ... 100 %."""
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -230,7 +229,7 @@ class Manifest:
             document = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise ModelError(f"{file}: not a manifest: {error}") from error
-        root = _Node(document, "", str(file))
+        root = Field(document, "", str(file))
         version = root.item("schema_version")
         if version.value != SCHEMA_VERSION:
             raise version.wrong(
@@ -256,97 +255,26 @@ class Manifest:
         )
 
 
-class _Node:
-    """A value inside the document, and where it is, for errors that name the field."""
-
-    def __init__(self, value: object, name: str, file: str) -> None:
-        self.value = value
-        self.name = name
-        self.file = file
-
-    def wrong(self, what: str) -> ModelError:
-        return ModelError(f"{self.file}: {self.name or 'the document'} {what}")
-
-    def mapping(self) -> dict[str, Any]:
-        if not isinstance(self.value, dict):
-            raise self.wrong("is not an object")
-        return self.value
-
-    def only(self, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> None:
-        """Check that all ``required`` items are there and none but those and ``optional``."""
-        for name in required:
-            self.item(name)
-        for name in self.mapping():
-            if name not in required and name not in optional:
-                raise self.wrong(f"has an unknown field {name!r}")
-
-    def child(self, name: str | int, value: object) -> _Node:
-        step = f"[{name}]" if isinstance(name, int) else f".{name}" if self.name else name
-        return _Node(value, self.name + step, self.file)
-
-    def item(self, name: str) -> _Node:
-        mapping = self.mapping()
-        if name not in mapping:
-            raise self.child(name, None).wrong("is missing")
-        return self.child(name, mapping[name])
-
-    def items(self) -> list[_Node]:
-        if not isinstance(self.value, list):
-            raise self.wrong("is not a list")
-        return [self.child(index, value) for index, value in enumerate(self.value)]
-
-    def text(self) -> str:
-        if not isinstance(self.value, str) or not self.value.strip():
-            raise self.wrong("is not a text")
-        return self.value
-
-    def choice(self, choices: tuple[str, ...]) -> str:
-        if self.value not in choices:
-            raise self.wrong(f"is {self.value!r}, not one of {', '.join(choices)}")
-        return str(self.value)
-
-    def number(self, lowest: float = -math.inf, highest: float = math.inf) -> float:
-        value = self.value
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise self.wrong("is not a number")
-        if not lowest <= value <= highest:
-            raise self.wrong(f"is {value}, outside {lowest:g}..{highest:g}")
-        return float(value)
-
-    def numbers(self, lowest: float = -math.inf, highest: float = math.inf) -> tuple[float, ...]:
-        return tuple(item.number(lowest, highest) for item in self.items())
-
-    def by_defect(self, name: str, read: Callable[[_Node, Defect], _T]) -> dict[str, _T]:
-        """An optional object whose items are named by defect keys, in the order of the defects."""
-        if name not in self.mapping():
-            return {}
-        node = self.item(name)
-        for key in node.mapping():
-            if key not in BY_KEY:
-                raise node.child(key, None).wrong("is not a defect")
-        return {defect.key: read(node.item(defect.key), defect) for defect in DEFECTS if defect.key in node.mapping()}
-
-
-def _normalization(node: _Node) -> Normalization:
-    node.only(("channels", "mean", "scale"))
-    mean = node.item("mean").numbers(0, 255)
+def _normalization(field: Field) -> Normalization:
+    field.only(("channels", "mean", "scale"))
+    mean = field.item("mean").numbers(0, 255)
     if len(mean) != 3:
-        raise node.item("mean").wrong(f"has {len(mean)} numbers, not 3")
-    scale = node.item("scale").number()
+        raise field.item("mean").wrong(f"has {len(mean)} numbers, not 3")
+    scale = field.item("scale").number()
     if scale <= 0:
-        raise node.item("scale").wrong(f"is {scale}, not above 0")
-    return Normalization(node.item("channels").choice(("rgb", "bgr")), mean, scale)
+        raise field.item("scale").wrong(f"is {scale}, not above 0")
+    return Normalization(field.item("channels").choice(("rgb", "bgr")), mean, scale)
 
 
-def _check_defects(node: _Node) -> None:
+def _check_defects(field: Field) -> None:
     """The columns of the weights mean what our table says, or the scores would be of something else."""
-    items = node.items()
+    items = field.items()
     for item in items:
         item.only(("key", "class_centres"))
     keys = [item.item("key").text() for item in items]
     wanted = [defect.key for defect in DEFECTS]
     if keys != wanted:
-        raise node.wrong(f"are {', '.join(keys)}; this version of photodefect knows {', '.join(wanted)}")
+        raise field.wrong(f"are {', '.join(keys)}; this version of photodefect knows {', '.join(wanted)}")
     for item, defect in zip(items, DEFECTS, strict=True):
         centres = item.item("class_centres")
         values = centres.numbers()
@@ -358,11 +286,11 @@ def _check_defects(node: _Node) -> None:
             )
 
 
-def _networks(node: _Node) -> dict[Kind, WeightsFile]:
-    node.only(KINDS)
+def _networks(field: Field) -> dict[Kind, WeightsFile]:
+    field.only(KINDS)
     files: dict[Kind, WeightsFile] = {}
     for kind in KINDS:
-        item = node.item(kind)
+        item = field.item(kind)
         item.only(("file", "sha256"))
         name = item.item("file").text()
         # A manifest may come from anyone: it reads nothing outside its own folder.
@@ -375,37 +303,37 @@ def _networks(node: _Node) -> dict[Kind, WeightsFile]:
     return files
 
 
-def _weighting(node: _Node, defect: Defect) -> Weighting:
-    node.only(("holistic",), optional=("patches", "lowest"))
-    holistic = node.item("holistic").number(0)
-    patches = node.item("patches").number(0) if "patches" in node.mapping() else 0.0
-    lowest = node.item("lowest").number(0, 1) if "lowest" in node.mapping() else 1.0
+def _weighting(field: Field, defect: Defect) -> Weighting:
+    field.only(("holistic",), optional=("patches", "lowest"))
+    holistic = field.item("holistic").number(0)
+    patches = field.item("patches").number(0) if "patches" in field.mapping() else 0.0
+    lowest = field.item("lowest").number(0, 1) if "lowest" in field.mapping() else 1.0
     if holistic + patches <= 0:
-        raise node.wrong("gives no network any weight")
+        raise field.wrong("gives no network any weight")
     if patches > 0 and not defect.in_patches:
-        raise node.item("patches").wrong(f"is {patches:g}, but patches can't tell {defect.key}")
+        raise field.item("patches").wrong(f"is {patches:g}, but patches can't tell {defect.key}")
     if lowest == 0 or (lowest < 1 and defect.signed):
-        raise node.item("lowest").wrong(f"is {lowest:g}; it is above 0 to 1, and 1 for a defect with a sign")
+        raise field.item("lowest").wrong(f"is {lowest:g}; it is above 0 to 1, and 1 for a defect with a sign")
     return Weighting(holistic, patches, lowest)
 
 
-def _calibration(node: _Node, defect: Defect) -> Calibration:
-    node.only(("raw", "severity"))
-    raw = node.item("raw").numbers(defect.lowest, 1)
-    severity = node.item("severity").numbers(defect.lowest, 1)
+def _calibration(field: Field, defect: Defect) -> Calibration:
+    field.only(("raw", "severity"))
+    raw = field.item("raw").numbers(defect.lowest, 1)
+    severity = field.item("severity").numbers(defect.lowest, 1)
     if len(raw) < 2 or len(raw) != len(severity):
-        raise node.wrong(f"needs two knots or more, and as many raw ({len(raw)}) as severity ({len(severity)})")
+        raise field.wrong(f"needs two knots or more, and as many raw ({len(raw)}) as severity ({len(severity)})")
     if any(later <= earlier for earlier, later in pairwise(raw)):
-        raise node.item("raw").wrong("does not ascend")
+        raise field.item("raw").wrong("does not ascend")
     if any(later < earlier for earlier, later in pairwise(severity)):
-        raise node.item("severity").wrong("descends")
+        raise field.item("severity").wrong("descends")
     return Calibration(raw, severity)
 
 
-def _reference(node: _Node, _defect: Defect) -> tuple[float, ...]:
-    quantiles = node.numbers(0, 1)
+def _reference(field: Field, _defect: Defect) -> tuple[float, ...]:
+    quantiles = field.numbers(0, 1)
     if len(quantiles) != QUANTILES:
-        raise node.wrong(f"has {len(quantiles)} numbers, not {QUANTILES} (the quantiles 0 to 100 %)")
+        raise field.wrong(f"has {len(quantiles)} numbers, not {QUANTILES} (the quantiles 0 to 100 %)")
     if any(later < earlier for earlier, later in pairwise(quantiles)):
-        raise node.wrong("descends")
+        raise field.wrong("descends")
     return quantiles

@@ -1,4 +1,4 @@
-"""How far the positions of a layer's output see, reckoned from kernels, strides and paddings."""
+"""How far the positions of a layer's output see, computed from kernels, strides and paddings."""
 
 from __future__ import annotations
 
