@@ -56,7 +56,8 @@ def run(cache: Path, model: str, report: str, *paths: Path) -> float:
 def fill(cache: Path, folder: Path) -> None:
     """Give every photo what the first one got, as if all had been diagnosed."""
     sys.path.insert(0, str(ROOT))
-    from photodefect.diagnosis.cache import Cache, Stamp, content_key  # noqa: PLC0415
+    from photodefect.diagnosis.cache import Cache  # noqa: PLC0415
+    from photodefect.diagnosis.content import Stamp, content_key  # noqa: PLC0415
 
     known = Cache(cache)
     ((_, kind, value),) = list(known.values())

@@ -30,7 +30,7 @@ from speed import make_photos, processor
 from photodefect.core.inputs import content_seed, patch_inputs
 from photodefect.core.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
 from photodefect.core.warp import warp
-from photodefect.diagnosis.cache import content_key
+from photodefect.diagnosis.content import content_key
 from photodefect.diagnosis.scoring import make_inputs, score
 from photodefect.engines import choose_engine
 from photodefect.photos.decode import Memory, decode_bytes

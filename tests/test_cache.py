@@ -14,7 +14,9 @@ import pytest
 
 import photodefect
 from photodefect.diagnosis import cache as cache_module
-from photodefect.diagnosis.cache import Cache, CacheReader, Stamp, content_key
+from photodefect.diagnosis.cache import Cache
+from photodefect.diagnosis.cache_file import CacheReader
+from photodefect.diagnosis.content import Stamp, content_key
 from photodefect.errors import DataError
 
 ROOT = Path(photodefect.__file__).parents[1]
@@ -102,7 +104,8 @@ def test_runs_side_by_side_lose_nothing(file: Path) -> None:
     script = """
 import sys
 from pathlib import Path
-from photodefect.diagnosis.cache import Cache, content_key
+from photodefect.diagnosis.cache import Cache
+from photodefect.diagnosis.content import content_key
 cache = Cache(Path(sys.argv[1]), warn=sys.exit)
 for number in range(200):
     content = content_key(f"{sys.argv[2]}-{number}".encode())

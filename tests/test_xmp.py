@@ -15,7 +15,9 @@ from lxml import etree
 
 from photodefect.errors import SidecarError
 from photodefect.sidecars.marks import Marks
-from photodefect.sidecars.xmp import MAX_BYTES, NAMESPACES, XmpDocument
+from photodefect.sidecars.properties import NAMESPACES
+from photodefect.sidecars.xml_tree import MAX_BYTES
+from photodefect.sidecars.xmp import XmpDocument
 
 XMP = Path(__file__).parent / "xmp"
 PROGRAMS = ("lightroom", "darktable", "digikam")

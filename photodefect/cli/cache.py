@@ -107,7 +107,7 @@ def _kind(description: str) -> Any:  # noqa: ANN401  what JSON holds
 
 
 def _verify(cache: Cache, *, as_json: bool) -> None:
-    from photodefect.diagnosis.cache import Stamp  # noqa: PLC0415
+    from photodefect.diagnosis.content import Stamp  # noqa: PLC0415
     from photodefect.diagnosis.findings import Finding  # noqa: PLC0415
 
     damage = cache.check()

@@ -24,8 +24,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from photodefect.diagnosis.cache_file import connect, drop_orphans, file_damage, files_of, inode_of, transaction
+from photodefect.diagnosis.content import Stamp
 from photodefect.errors import DataError
-from photodefect.photos.formats import HEAD_BYTES, RAW_SUFFIXES, sniff
 
 MAX_BYTES: Final = 1024**3
 """Size of the file above which the results that were not used for longest go: enough for half a million photos."""
@@ -36,58 +37,10 @@ COMMIT_EVERY: Final = 64
 COMMIT_AFTER_S: Final = 1.0
 """How long a result waits for others before it is committed."""
 
-UNSETTLED_NS: Final = 2_000_000_000
-"""A file changed this recently may change again without its times showing it: file systems' clocks are coarse."""
-
-_APPLICATION_ID: Final = 0x70644361
-_SCHEMA_VERSION: Final = 1
-_MAGIC: Final = b"SQLite format 3\0"
-_DATABASE_SUFFIXES: Final = (".sqlite", ".sqlite3", ".db")
-_BUSY_S: Final = 10.0
 _LEAVING_MS: Final = 700
 _DAY_S: Final = 86400
-_INT_MASK: Final = 2**63 - 1
-
-_SCHEMA: Final = """
-CREATE TABLE kinds (id INTEGER PRIMARY KEY, description TEXT NOT NULL UNIQUE);
-CREATE TABLE files (
-    path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
-    inode INTEGER NOT NULL, content BLOB NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE results (
-    content BLOB NOT NULL, kind INTEGER NOT NULL REFERENCES kinds, value TEXT NOT NULL, used INTEGER NOT NULL,
-    UNIQUE (content, kind)
-);
-"""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Stamp:
-    """What of a file changes with its content.
-
-    Attributes:
-        size: in bytes.
-        mtime_ns: when its content was changed last, in nanoseconds; programs can set it.
-        ctime_ns: when anything about it was changed last; programs can't set it.
-        inode: number within its file system.
-    """
-
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    inode: int
-
-    @classmethod
-    def of(cls, status: os.stat_result) -> Stamp:
-        """The stamp in a file's status."""
-        # SQLite's integers have a sign.
-        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino & _INT_MASK)
-
-    def settled(self) -> bool:
-        """Whether the file would show it if its content changed from now on."""
-        return time.time_ns() - max(self.mtime_ns, self.ctime_ns) > UNSETTLED_NS
 
 
 @dataclass(frozen=True)
@@ -109,21 +62,6 @@ class CacheInfo:
     photos: int
     kinds: Mapping[str, int]
     oldest: int | None
-
-
-def content_key(data: bytes, suffix: str = "") -> bytes:
-    """What tells the content of a photo's file from others: 16 bytes.
-
-    Args:
-        data: the whole file.
-        suffix: the ending of its name, which decides how a TIFF is read.
-    """
-    import xxhash  # noqa: PLC0415  only where files are read
-
-    digest = xxhash.xxh3_128(data)
-    if suffix.lower() in RAW_SUFFIXES:
-        digest.update(b"raw")
-    return digest.digest()
 
 
 def default_file() -> Path:
@@ -244,10 +182,10 @@ class Cache:
         """
         with self._lock:
             connection = self._there()
-            with _transaction(connection):
+            with transaction(connection):
                 limit = _today() - older_than_days
                 gone = connection.execute("DELETE FROM results WHERE used <= ?", (limit,)).rowcount
-                _drop_orphans(connection)
+                drop_orphans(connection)
             connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             return gone
@@ -265,7 +203,7 @@ class Cache:
             kinds = connection.execute(
                 "SELECT description, count(*) FROM results JOIN kinds ON kinds.id = kind GROUP BY kind ORDER BY kind"
             )
-            size = sum(part.stat().st_size for part in _parts(self.file) if part.exists())
+            size = sum(part.stat().st_size for part in files_of(self.file) if part.exists())
             by_kind = dict(kinds.fetchall())
             return CacheInfo(self.file, size, files, photos, by_kind, None if oldest is None else oldest * _DAY_S)
 
@@ -300,9 +238,9 @@ class Cache:
                 self._connection = None
             aside = self.file.with_name(f"{self.file.name}.damaged")
             # Another run may have set it aside already, and what is there now is whole.
-            if not self._inode or _inode(self.file) == self._inode:
+            if not self._inode or inode_of(self.file) == self._inode:
                 self.file.replace(aside)
-                for part in _parts(self.file)[1:]:
+                for part in files_of(self.file)[1:]:
                     part.unlink(missing_ok=True)
             self._kinds.clear()
             self._connection = self._connect()
@@ -317,7 +255,8 @@ class Cache:
         """Open the file, or do without."""
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            damage = self._look()
+            damage = file_damage(self.file, named=self._named)
+            self._inode = inode_of(self.file)
             if damage:
                 self._rebuild(damage)
             else:
@@ -325,42 +264,9 @@ class Cache:
         except (sqlite3.Error, OSError) as error:
             self._meet(error)
 
-    def _look(self) -> str:
-        """What is wrong with the file by its first bytes; nothing if it seems to be a cache or isn't there.
-
-        Raises:
-            DataError: it is something else, which must be left alone.
-        """
-        try:
-            with self.file.open("rb") as stream:
-                head = stream.read(max(100, HEAD_BYTES))
-        except FileNotFoundError:
-            return ""
-        self._inode = _inode(self.file)
-        if not head:
-            return ""
-        if head.startswith(_MAGIC):
-            application, tables_made = (int.from_bytes(head[at : at + 4], "big") for at in (68, 40))
-            # One that a run had no time to make anything in is nobody's yet. A database without an application's mark
-            # that has tables is somebody's, e.g. a catalogue of photos.
-            if application == _APPLICATION_ID or (application == 0 and tables_made == 0):
-                return ""
-            raise DataError(f"{self.file} is another program's database; name another file by --cache")
-        if self._named and (sniff(head) is not None or self.file.suffix.lower() not in _DATABASE_SUFFIXES):
-            raise DataError(f"{self.file} is not a cache of photodefect; name another file by --cache")
-        return "it is not a database"
-
     def _connect(self) -> sqlite3.Connection:
-        # Paths of photos are nobody else's business.
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(self.file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        self._inode = _inode(self.file)
-        connection = sqlite3.connect(self.file, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
-        try:
-            _prepare(connection)
-        except BaseException:
-            connection.close()
-            raise
+        connection = connect(self.file)
+        self._inode = inode_of(self.file)
         return connection
 
     def _results(self, source: str, where: str, values: tuple[object, ...], kinds: Sequence[str]) -> dict[str, str]:
@@ -393,7 +299,7 @@ class Cache:
         return self._kinds[description]
 
     def _write(self, connection: sqlite3.Connection) -> None:
-        with _transaction(connection):
+        with transaction(connection):
             kinds = {kind for _, kind, *_ in self._waiting_results}
             connection.executemany("INSERT OR IGNORE INTO kinds (description) VALUES (?)", [(kind,) for kind in kinds])
             connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", self._waiting_files)
@@ -416,13 +322,13 @@ class Cache:
             return
         # A quarter of the room is made free, so that the next photo doesn't bring the next pruning.
         excess = 1 - 0.75 * MAX_BYTES / (pages * page)
-        with _transaction(connection):
+        with transaction(connection):
             connection.execute(
                 "DELETE FROM results WHERE rowid IN (SELECT rowid FROM results ORDER BY used, rowid "
                 "LIMIT (SELECT CAST(count(*) * ? AS INTEGER) + 1 FROM results))",
                 (excess,),
             )
-            _drop_orphans(connection)
+            drop_orphans(connection)
         connection.execute("PRAGMA incremental_vacuum").fetchall()
 
     def _guarded(self, action: Callable[[sqlite3.Connection], None]) -> None:
@@ -459,103 +365,8 @@ class Cache:
         self._warn(f"{message}; going on without")
 
 
-class CacheReader:
-    """Looks contents up for a process that writes nothing.
-
-    Args:
-        file: the cache's.
-    """
-
-    def __init__(self, file: Path) -> None:
-        self._connection: sqlite3.Connection | None = None
-        with contextlib.suppress(sqlite3.Error):
-            self._connection = sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=_BUSY_S)
-
-    def find_content(self, content: bytes, kinds: Sequence[str]) -> dict[str, str]:
-        """As :meth:`Cache.find_content`; nothing if the file can't be read."""
-        if self._connection is None or not kinds:
-            return {}
-        query = (
-            "SELECT description, value FROM results JOIN kinds ON kinds.id = kind "
-            f"WHERE content = ? AND description IN ({', '.join('?' * len(kinds))})"
-        )
-        try:
-            return dict(self._connection.execute(query, (content, *kinds)).fetchall())
-        except sqlite3.Error as error:
-            _log.debug("the cache can't be read: %s", error)
-            return {}
-
-
-def _prepare(connection: sqlite3.Connection) -> None:
-    """Make a new file a cache, and check that an old one is.
-
-    Raises:
-        sqlite3.Error: it can't be, or isn't.
-    """
-    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-    _when_free(lambda: connection.execute("PRAGMA journal_mode = WAL").fetchone())
-    connection.execute("PRAGMA synchronous = NORMAL")
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version == 0:
-        with _transaction(connection):
-            # Another run may have been quicker.
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                for statement in filter(str.strip, _SCHEMA.split(";")):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-                connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
-                version = _SCHEMA_VERSION
-    if version != _SCHEMA_VERSION:
-        raise sqlite3.DatabaseError("it is of another version of photodefect")
-    connection.execute("SELECT count(*) FROM kinds").fetchone()
-
-
-def _when_free(action: Callable[[], object]) -> None:
-    """Do what SQLite refuses at once, instead of waiting, while another process opens the same file."""
-    deadline = time.monotonic() + _BUSY_S
-    while True:
-        try:
-            action()
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
-        else:
-            return
-
-
-@contextlib.contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        with contextlib.suppress(sqlite3.Error):
-            connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
-
-
-def _drop_orphans(connection: sqlite3.Connection) -> None:
-    """Forget files that nothing is known of. Kinds stay: another run may know one by its number."""
-    connection.execute("DELETE FROM files WHERE content NOT IN (SELECT content FROM results)")
-
-
 def _path_key(path: str) -> bytes:
     return os.fsencode(os.path.abspath(path))  # noqa: PTH100  keeps links as they are, and is quick
-
-
-def _parts(file: Path) -> list[Path]:
-    """The file, and what SQLite keeps beside it."""
-    return [file, *(file.with_name(file.name + ending) for ending in ("-wal", "-shm"))]
-
-
-def _inode(file: Path) -> int:
-    try:
-        return file.stat().st_ino
-    except OSError:
-        return 0
 
 
 def _today() -> int:

@@ -14,17 +14,16 @@ import logging
 import os
 from collections import deque
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from photodefect.core.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
 from photodefect.diagnosis.cache import Cache
-from photodefect.diagnosis.findings import Finding, known_finding
+from photodefect.diagnosis.findings import known_finding
 from photodefect.diagnosis.settings import Settings
+from photodefect.diagnosis.waiting import WaitingPhoto, ready_batch
 from photodefect.diagnosis.workers.limits import available_cores, default_workers, time_limit
 from photodefect.diagnosis.workers.limits import memory_limit as worker_memory_limit
 from photodefect.diagnosis.workers.pool import ProcessWorkers, ThreadWorkers, Workers
@@ -53,21 +52,6 @@ GPU_BATCH: Final = 16
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass
-class _Waiting:
-    """A photo whose turn hasn't come yet."""
-
-    path: str
-    known: Mapping[str, str]
-    finding: Finding | None = None
-    work: Future[Outcome] | None = None
-
-    @property
-    def done(self) -> bool:
-        """Whether its turn could come at once."""
-        return self.work is None or self.work.done()
 
 
 class Diagnoser:
@@ -284,7 +268,7 @@ class Diagnoser:
     def _run(
         self, paths: Iterable[str | os.PathLike[str]], job: PixelJob[Any] | None
     ) -> Generator[tuple[Diagnosis, Any], None, None]:
-        pending: deque[_Waiting] = deque()
+        pending: deque[WaitingPhoto] = deque()
         room = self._count + READ_AHEAD + (0 if self._settings.score else GPU_BATCH)
         try:
             for path in paths:
@@ -300,11 +284,11 @@ class Diagnoser:
             if self._cache is not None:
                 self._cache.commit()
 
-    def _is_ready(self, photo: _Waiting) -> bool:
+    def _is_ready(self, photo: WaitingPhoto) -> bool:
         """Whether a photo's record is there for the taking; one that waits for a GPU had better wait for others."""
         return photo.done if self._settings.score else photo.work is None
 
-    def _begin(self, path: str, job: PixelJob[Any] | None) -> _Waiting:
+    def _begin(self, path: str, job: PixelJob[Any] | None) -> WaitingPhoto:
         """Look a photo up, and hand it to the workers if anything isn't known."""
         settings = self._settings
         kinds = [self._kind] + ([job.kind] if job is not None and job.kind else [])
@@ -312,7 +296,7 @@ class Diagnoser:
         finding = known_finding(known.get(self._kind), settings.max_pixels)
         wants_job = job is not None and job.kind not in known
         if finding is not None and not wants_job:
-            return _Waiting(path, known, finding)
+            return WaitingPhoto(path, known, finding)
         if self._workers is None:
             self._workers = self._start()
         task = Task(
@@ -324,9 +308,9 @@ class Diagnoser:
             job_s=job.seconds if job is not None and wants_job and self._time_limit is None else 0.0,
             remedy=TIME_LIMIT_OPTION,
         )
-        return _Waiting(path, known, finding, self._workers.submit(task))
+        return WaitingPhoto(path, known, finding, self._workers.submit(task))
 
-    def _next(self, pending: deque[_Waiting], job: PixelJob[Any] | None) -> tuple[Diagnosis, Any]:
+    def _next(self, pending: deque[WaitingPhoto], job: PixelJob[Any] | None) -> tuple[Diagnosis, Any]:
         """The record of the photo whose turn it is, once the work on it is done."""
         photo = pending.popleft()
         if photo.work is None:
@@ -343,38 +327,33 @@ class Diagnoser:
             return Diagnosis(photo.path, model=self._identity, error=failure), None
         return self._known(self._kept(photo, outcome, job), job, outcome.made)
 
-    def _known(self, photo: _Waiting, job: PixelJob[Any] | None, made: object = None) -> tuple[Diagnosis, Any]:
+    def _known(self, photo: WaitingPhoto, job: PixelJob[Any] | None, made: object = None) -> tuple[Diagnosis, Any]:
         if photo.finding is None:
             raise RuntimeError(f"nothing was found of {photo.path}, and no error")
         if made is None and job is not None and job.kind in photo.known:
             made = job.decode(photo.known[job.kind])
         return photo.finding.diagnosis(photo.path, self.thresholds, self._identity), made
 
-    def _kept(self, photo: _Waiting, outcome: Outcome, job: PixelJob[Any] | None) -> _Waiting:
+    def _kept(self, photo: WaitingPhoto, outcome: Outcome, job: PixelJob[Any] | None) -> WaitingPhoto:
         """The photo with all that is known now, which the cache is told."""
         kind = self._kind
         known = {**photo.known, **outcome.known}
         finding = photo.finding or outcome.finding or known_finding(known.get(kind), self._settings.max_pixels)
         if self._cache is None or not outcome.content:
-            return _Waiting(photo.path, known, finding)
+            return WaitingPhoto(photo.path, known, finding)
         new = {}
         if finding is not None and kind not in known:
             new[kind] = finding.to_json()
         if job is not None and job.kind and job.kind not in known and outcome.made is not None:
             new[job.kind] = job.encode(outcome.made)
         self._cache.store(photo.path, outcome.stamp, outcome.content, new)
-        return _Waiting(photo.path, known, finding)
+        return WaitingPhoto(photo.path, known, finding)
 
-    def _score(self, photo: _Waiting, pending: Iterable[_Waiting]) -> PhotoFailure | None:
+    def _score(self, photo: WaitingPhoto, pending: Iterable[WaitingPhoto]) -> PhotoFailure | None:
         """Compute a photo's finding here, and in the same batch those that wait behind it and are ready."""
         from photodefect.diagnosis.scoring import score  # noqa: PLC0415
 
-        batch = [photo]
-        for other in pending:
-            if len(batch) == GPU_BATCH or not other.done:
-                break
-            if other.work is not None and other.finding is None and other.work.result().inputs is not None:
-                batch.append(other)
+        batch = ready_batch(photo, pending, GPU_BATCH)
         while True:
             inputs = [it.work.result().inputs for it in batch if it.work is not None]
             try:

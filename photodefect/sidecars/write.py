@@ -23,7 +23,8 @@ from photodefect.files.transfer import part_path
 from photodefect.photos.files import open_regular
 from photodefect.printable import printable
 from photodefect.sidecars.marks import Marks
-from photodefect.sidecars.xmp import MAX_BYTES, Merge, XmpDocument
+from photodefect.sidecars.xml_tree import MAX_BYTES
+from photodefect.sidecars.xmp import Merge, XmpDocument
 
 _ATTEMPTS: Final = 3
 """How often a sidecar that another program changes meanwhile is read again."""

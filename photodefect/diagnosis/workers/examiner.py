@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from photodefect.diagnosis.cache import CacheReader, Stamp, content_key
+from photodefect.diagnosis.cache_file import CacheReader
+from photodefect.diagnosis.content import Stamp, content_key
 from photodefect.diagnosis.findings import known_finding
 from photodefect.diagnosis.settings import Decoding, Settings
 from photodefect.diagnosis.workers.tasks import NeedsPreparation, Outcome, Task

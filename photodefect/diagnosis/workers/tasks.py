@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from photodefect.diagnosis.cache import Stamp
+    from photodefect.diagnosis.content import Stamp
     from photodefect.diagnosis.scoring import Inputs
     from photodefect.errors import PhotodefectError
 

@@ -29,7 +29,17 @@ from photodefect.reports.table import short_title
 from photodefect.verdicts import DEFAULT_THRESHOLDS, VERDICTS, Threshold, grades
 
 DATA: Final = "data.js"
-ASSETS: Final = ("report.css", "report.js", "theme.js")
+ASSETS: Final = ("report.css", "theme.js")
+SCRIPT: Final = "report.js"
+SCRIPT_PARTS: Final = ("photos", "order", "histograms", "grid", "filters", "viewer")
+"""The parts of the page's script, which share their names; modules of their own don't load from disk."""
+
+_AROUND_PARTS: Final = (
+    "// The grid of photos, its orders and filters, and the viewer of one photo. "
+    "Text from files only ever becomes text.\n"
+    '"use strict";\n(() => {\n',
+    "})();\n",
+)
 
 _PACKAGE: Final = "photodefect.reports.html"
 _TEMPLATES: Final = "templates"
@@ -111,7 +121,8 @@ class HtmlReport:
         }
         (self._folder.files / DATA).write_text(_script(data), encoding="ascii")
         for name in ASSETS:
-            (self._folder.files / name).write_bytes((resources.files(_PACKAGE) / _TEMPLATES / name).read_bytes())
+            (self._folder.files / name).write_bytes(_template(name))
+        (self._folder.files / SCRIPT).write_bytes(_page_script())
         page = self._templates.get_template("index.html").render(
             generator=f"{GENERATOR} {__version__}",
             title=self._title,
@@ -225,6 +236,16 @@ def _script(data: Mapping[str, Any]) -> str:
     text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     escaped = text.replace("<", "\\u003c")
     return f"window.{_VARIABLE} = {escaped};\n"
+
+
+def _template(name: str) -> bytes:
+    return (resources.files(_PACKAGE) / _TEMPLATES / name).read_bytes()
+
+
+def _page_script() -> bytes:
+    """The script of the page: its parts in one scope of their own."""
+    before, after = (text.encode() for text in _AROUND_PARTS)
+    return before + b"".join(_template(f"report/{part}.js") for part in SCRIPT_PARTS) + after
 
 
 def _shutter(seconds: float) -> str:

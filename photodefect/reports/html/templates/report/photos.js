@@ -1,0 +1,49 @@
+  const { defects, notes, photos } = window.photodefectReport;
+  const files = document.documentElement.dataset.files;
+  const VERDICTS = ["good", "mild", "severe"];
+  const BINS = 20;
+  const THUMBNAIL_SIDE = 360;
+  const SPARE_ROWS = 2;
+
+  const find = (id) => document.getElementById(id);
+  const grid = find("grid");
+  const viewer = find("viewer");
+  const tiles = [...document.querySelectorAll(".tile")];
+  const chips = [...document.querySelectorAll(".chip")];
+
+  // What the person has chosen. `order` is the place of a defect, or -1 for the verdict over all of them; `shown` are
+  // the photos that match, in order; `active` is the place among them that the keyboard is at.
+  const state = { order: -1, sort: "worst", grades: new Set(), query: "", size: 260, shown: [], active: 0, map: -1, open: -1 };
+
+  const picture = (kind, photo, ending) => `${files}/${kind}/${String(photo + 1).padStart(5, "0")}${ending}`;
+  const thumbnail = (photo) => picture("thumbnails", photo, ".jpg");
+  const preview = (photo) => picture("previews", photo, ".jpg");
+  const heatMap = (photo, defect) => picture("maps", photo, `-${defects[defect].key}.png`);
+  const hasMap = (photo, defect) => photos[photo].maps != null && photos[photo].maps[defect] != null;
+
+  const number = (defect, value) => {
+    const size = Math.abs(value).toFixed(2);
+    if (!defects[defect].signed || size === "0.00") return size;
+    return (value < 0 ? "−" : "+") + size;
+  };
+  const direction = (defect, value) =>
+    !defects[defect].signed || Math.abs(value) < 0.005 ? "" : value < 0 ? "too little" : "too much";
+  const finding = (defect, value) =>
+    [defects[defect].title, number(defect, value), direction(defect, value)].filter(Boolean).join(" ");
+  // A colour defect of a monochrome photo doesn't count.
+  const grade = (photo, order) => (order < 0 ? VERDICTS.indexOf(photos[photo].verdict) : photos[photo].grades[order] ?? 0);
+  const counts = (photo, order) => order < 0 || photos[photo].grades[order] != null;
+  const sizeOf = (photo, order) => {
+    if (order >= 0) return counts(photo, order) ? Math.abs(photos[photo].severity[order]) : -1;
+    const { worst, severity } = photos[photo];
+    return grade(photo, -1) + (worst == null ? 0 : Math.abs(severity[worst]) / 2);
+  };
+
+  // Sorting thousands of names by a language's rules takes a while, so it is done once.
+  const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
+  const byName = photos.map((_, index) => index).sort((a, b) => collator.compare(photos[a].path, photos[b].path) || a - b);
+  const nameRank = new Uint32Array(photos.length);
+  byName.forEach((photo, rank) => { nameRank[photo] = rank; });
+  const haystack = photos.map(({ path, facts }) =>
+    [path, ...facts.filter(([label]) => label === "Camera" || label === "Lens").map(([, text]) => text)].join("\n").toLowerCase());
+
