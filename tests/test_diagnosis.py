@@ -194,6 +194,17 @@ def test_bad_files_get_a_record_with_an_error_and_the_others_are_diagnosed(
         assert record.error is None or (record.error.message and record.severity is record.verdict is None)
 
 
+def test_a_photo_with_more_pixels_than_the_limit_is_a_record_with_an_error(
+    random_model: Path, photos: list[Path]
+) -> None:
+    with Image.open(photos[0]) as image:
+        pixels = image.width * image.height
+    with Diagnoser(random_model, patches=1, workers=1, max_pixels=pixels - 1) as strict:
+        (record,) = strict.diagnose(photos[:1])
+    assert record.error is not None
+    assert record.error.type == "TooLargeError"
+
+
 def test_a_file_that_vanishes_while_the_run_goes_on_is_one_error(
     diagnoser: Diagnoser, photos: list[Path], tmp_path: Path
 ) -> None:
