@@ -138,13 +138,13 @@ def write_sidecars(
         TransferError: the disk is full or the journal can't be written; the message says how much is done.
         typer.Exit: interrupted; the person was told how much is done.
     """
-    from photodefect.files import DryFiles, Files, Journal, default_journal_path, undo_command  # noqa: PLC0415
+    from photodefect.files import DryRunOperations, FileOperations, Journal, default_journal_path, undo_command  # noqa: PLC0415
     from photodefect.sidecars import write  # noqa: PLC0415
-    from photodefect.sidecars.locations import SidecarPlaces  # noqa: PLC0415
+    from photodefect.sidecars.locations import SidecarLocator  # noqa: PLC0415
     from photodefect.sidecars.marks import marks_of  # noqa: PLC0415
 
     diagnosed = [photo for photo in photos if photo.error is None]
-    places = SidecarPlaces((photo.path for photo in diagnosed), wish.style)
+    locator = SidecarLocator((photo.path for photo in diagnosed), wish.style)
     name = (wish.journal or default_journal_path("xmp")) if apply else None
     done: list[Written] = []
     with (
@@ -159,7 +159,7 @@ def write_sidecars(
         def wanted() -> Iterator[tuple[Path, Marks]]:
             for photo in diagnosed:
                 try:
-                    place = places.place(photo.path)
+                    place = locator.locate(photo.path)
                 except SidecarError as error:
                     left_out(photo.path, str(error))
                 else:
@@ -176,7 +176,7 @@ def write_sidecars(
             outcome = write.write_sidecars(
                 wanted(),
                 journal,
-                files=Files() if apply else DryFiles(),
+                files=FileOperations() if apply else DryRunOperations(),
                 overwrite=wish.overwrite,
                 on_written=tell,
                 whole=held_interrupts,
@@ -205,7 +205,7 @@ def exiftool_writer(
     """The writer of what exiftool is to write: to the photos, or with ``--xmp-style`` to their sidecars."""
     from photodefect.reports.exiftool_csv import ExiftoolCsvWriter  # noqa: PLC0415
     from photodefect.sidecars.embedded import embedded_xmp  # noqa: PLC0415
-    from photodefect.sidecars.locations import SidecarPlaces  # noqa: PLC0415
+    from photodefect.sidecars.locations import SidecarLocator  # noqa: PLC0415
     from photodefect.sidecars.marks import marks_of  # noqa: PLC0415
     from photodefect.sidecars.write import read_sidecar  # noqa: PLC0415
 
@@ -220,10 +220,10 @@ def exiftool_writer(
 
     else:
         diagnosed = (photo.path for photo in photos if photo.error is None)
-        places = SidecarPlaces(diagnosed, wish.style)
+        locator = SidecarLocator(diagnosed, wish.style)
 
         def target(photo: str) -> tuple[str, bytes | None] | None:
-            place = places.place(photo)
+            place = locator.locate(photo)
             return None if place is None else (str(place), read_sidecar(place))
 
     return ExiftoolCsvWriter(stream, lambda photo: marks_of(photo, profile), target, refused, overwrite=wish.overwrite)
