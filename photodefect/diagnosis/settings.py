@@ -33,7 +33,7 @@ class Decoding:
 
 @dataclass(frozen=True)
 class Settings(Decoding):
-    """How photos are looked at.
+    """How photos are decoded and scored.
 
     Attributes:
         choice: the model and what computes it.

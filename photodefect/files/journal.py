@@ -28,7 +28,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from io import FileIO
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 import platformdirs
@@ -158,9 +157,7 @@ class Journal:
     def __enter__(self) -> Journal:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     @property

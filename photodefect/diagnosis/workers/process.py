@@ -23,7 +23,7 @@ from photodefect.diagnosis.workers.examiner import Examiner
 from photodefect.diagnosis.workers.tasks import Task
 
 PARENT_CHECK_S: Final = 0.5
-"""How often a worker looks whether its parent is still there."""
+"""Seconds between two checks whether the parent is still there."""
 
 GRACE_S: Final = 15
 """How much longer than its limit a worker lets itself run; the parent, if it is there, ends it earlier."""
@@ -37,7 +37,7 @@ class Setup:
     """What a worker is told once.
 
     Attributes:
-        settings: how photos are looked at, or only decoded.
+        settings: how photos are decoded and scored, or only decoded.
         parent: the parent's process id.
         memory_bytes: data that a worker may hold at once, where the system can limit it; 0 for no limit.
     """
