@@ -11,7 +11,8 @@ import typer
 
 from photodefect.cli.console import note
 from photodefect.cli.exit_codes import ExitCode
-from photodefect.cli.options import DiagnosisOptions, FailOn
+from photodefect.cli.fail_on import FailOn
+from photodefect.cli.options import DiagnosisOptions
 from photodefect.cli.run import end, take_all
 from photodefect.errors import DataError
 from photodefect.verdicts import Threshold

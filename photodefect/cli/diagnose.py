@@ -10,6 +10,7 @@ import typer
 
 from photodefect.cli.cluster import diagnose_on_cluster
 from photodefect.cli.console import log_to_stderr, note
+from photodefect.cli.fail_on import fail_on, fail_on_option
 from photodefect.cli.option_groups import grouped
 from photodefect.cli.options import (
     Detail,
@@ -21,8 +22,6 @@ from photodefect.cli.options import (
     ReplaceOutput,
     ReportFormat,
     Verbose,
-    fail_on,
-    fail_on_option,
 )
 from photodefect.cli.output import check_output, open_output
 from photodefect.cli.run import end, end_interrupted, take_all

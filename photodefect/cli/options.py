@@ -12,7 +12,7 @@ import typer
 
 from photodefect.core.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT, Placement
 from photodefect.defects import KEYS
-from photodefect.verdicts import DEFAULT_THRESHOLDS, Threshold, Verdict
+from photodefect.verdicts import DEFAULT_THRESHOLDS, Threshold
 
 WORK_OPTION: Final = partial(typer.Option, rich_help_panel="Work")
 """An option about processes, limits and the cache."""
@@ -31,9 +31,6 @@ Photos: TypeAlias = Annotated[
 FilesFrom: TypeAlias = Annotated[
     str | None,
     typer.Option("--files-from", metavar="FILE|-", help="Read more paths from a file or stdin, one a line."),
-]
-Null: TypeAlias = Annotated[
-    bool, typer.Option("--null", "-0", help="Paths of --files-from end in a null byte, as from find -print0.")
 ]
 Detail: TypeAlias = Annotated[
     bool, typer.Option("--detail", help="Add both networks' own scores; to the table, the percentiles too.")
@@ -58,7 +55,12 @@ TimeLimit: TypeAlias = Annotated[
 ]
 
 
-def replace_output_option(panel: str | None = None) -> Any:  # noqa: ANN401  as typer has it
+def null_option(*short: str) -> Any:  # noqa: ANN401  as typer has it
+    """``--null``, with the short names that are free in the command."""
+    return typer.Option("--null", *short, help="Paths of --files-from end in a null byte, as from find -print0.")
+
+
+def replace_output_option(panel: str | None = None) -> Any:  # noqa: ANN401
     """``--force`` of a command with ``--output FILE``, in a panel of its help."""
     return typer.Option("--force", help="Replace the --output file if it is there already.", rich_help_panel=panel)
 
@@ -73,11 +75,7 @@ def threshold_option(panel: str | None = None) -> Any:  # noqa: ANN401
     )
 
 
-def fail_on_option(text: str) -> Any:  # noqa: ANN401
-    """``--fail-on``, which each command words for itself."""
-    return typer.Option("--fail-on", metavar="mild|severe|DEFECT[=VALUE]", help=text)
-
-
+Null: TypeAlias = Annotated[bool, null_option("-0")]
 ReplaceOutput: TypeAlias = Annotated[bool, replace_output_option()]
 ThresholdTexts: TypeAlias = Annotated[list[str] | None, threshold_option()]
 
@@ -161,9 +159,9 @@ def thresholds(values: Iterable[str]) -> dict[str, Threshold]:
         name, equals, numbers = value.rpartition("=")
         keys = [defect_key(name)] if equals else list(KEYS)
         mild_text, colon, severe_text = numbers.rpartition(":")
-        severe = _number(severe_text, value)
+        severe = number_above_0(severe_text, value)
         for key in keys:
-            mild = _number(mild_text, value) if colon else min(DEFAULT_THRESHOLDS[key].mild, severe)
+            mild = number_above_0(mild_text, value) if colon else min(DEFAULT_THRESHOLDS[key].mild, severe)
             try:
                 result[key] = Threshold(mild, severe)
             except ValueError as error:
@@ -171,35 +169,16 @@ def thresholds(values: Iterable[str]) -> dict[str, Threshold]:
     return result
 
 
-@dataclass(frozen=True)
-class FailOn:
-    """What a photo must not have, by ``--fail-on``.
+def number_above_0(text: str, whole: str) -> float:
+    """Read a severity above 0.
 
-    Attributes:
-        verdict: ``mild`` or ``severe``: the photo must not be that bad; None if it is about one defect.
-        defect: key of the defect that must not reach ``limit``.
-        limit: absolute severity; None for the defect's threshold of severe.
-    """
-
-    verdict: Verdict | None = None
-    defect: str = ""
-    limit: float | None = None
-
-
-def fail_on(value: str) -> FailOn:
-    """Read ``mild``, ``severe``, ``DEFECT`` or ``DEFECT=VALUE``.
+    Args:
+        text: the number.
+        whole: the value of the option that it is in, for messages.
 
     Raises:
-        typer.BadParameter: it is none of these.
+        typer.BadParameter: it is no number, or not above 0 and up to 1.
     """
-    verdicts: dict[str, Verdict] = {"mild": "mild", "severe": "severe"}
-    if value in verdicts:
-        return FailOn(verdict=verdicts[value])
-    name, equals, number = value.partition("=")
-    return FailOn(defect=defect_key(name), limit=_number(number, value) if equals else None)
-
-
-def _number(text: str, whole: str) -> float:
     try:
         number = float(text)
     except ValueError:

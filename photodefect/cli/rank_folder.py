@@ -12,7 +12,7 @@ import typer
 from photodefect.cli.console import log_to_stderr, note
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.option_groups import grouped
-from photodefect.cli.options import ModelOptions, Quiet, Verbose
+from photodefect.cli.options import ModelOptions, Quiet, Verbose, null_option
 from photodefect.cli.output import check_output
 from photodefect.cli.rank_choice import Choice, tell_left_out
 from photodefect.cli.rank_judging import Judging
@@ -49,9 +49,7 @@ def rank_folder(
         str | None,
         typer.Option("--files-from", metavar="FILE|-", help="Rank the paths in a file or stdin, one a line."),
     ] = None,
-    null: Annotated[
-        bool, typer.Option("--null", help="Paths of --files-from end in a null byte, as from find -print0.")
-    ] = False,
+    null: Annotated[bool, null_option()] = False,
     model: ModelOptions,
     deeds: TransferOptions,
     marks: SidecarOptions,

@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
@@ -16,6 +16,7 @@ import typer
 from photodefect.cli.console import note, stderr_console
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.interrupts import interrupts_are_ignored
+from photodefect.cli.option_groups import grouped
 from photodefect.cli.options import Device, Quiet
 
 if TYPE_CHECKING:
@@ -37,6 +38,32 @@ NetworkName: TypeAlias = Literal["lite0", "googlenet"]
 """What ``--network`` takes."""
 
 
+@dataclass(frozen=True)
+class RecipeChanges:
+    """What is different from the recipe; None for what the recipe says."""
+
+    loss: Annotated[
+        Literal["infogain", "euclidean"] | None, typer.Option("--loss", help="Instead of the recipe's.")
+    ] = None
+    steps: Annotated[int | None, typer.Option("--steps", metavar="N", help="At most so many, for each network.")] = None
+    batch: Annotated[
+        int | None, typer.Option("--batch", metavar="N", help="Samples of each defect's source in a step.")
+    ] = None
+    learning_rate: Annotated[
+        float | None, typer.Option("--learning-rate", metavar="X", help="Of the shared trunk, at the start.")
+    ] = None
+    column_factor: Annotated[
+        float | None, typer.Option("--column-factor", metavar="X", help="The columns learn so many times faster.")
+    ] = None
+    momentum: Annotated[float | None, typer.Option("--momentum", metavar="X", help="Of SGD.")] = None
+    weight_decay: Annotated[float | None, typer.Option("--weight-decay", metavar="X")] = None
+
+    def given(self) -> dict[str, Any]:
+        """The changes that were asked for, by the recipe's names."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+
+@grouped
 def train(
     context: typer.Context,
     labels: Annotated[
@@ -76,23 +103,7 @@ def train(
             help="What to begin from: imagenet for lite0, random for googlenet.",
         ),
     ] = None,
-    loss: Annotated[
-        Literal["infogain", "euclidean"] | None, typer.Option("--loss", help="Instead of the recipe's.")
-    ] = None,
-    steps: Annotated[
-        int | None, typer.Option("--steps", metavar="N", help="At most so many, for each network.")
-    ] = None,
-    batch: Annotated[
-        int | None, typer.Option("--batch", metavar="N", help="Samples of each defect's source in a step.")
-    ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option("--learning-rate", metavar="X", help="Of the shared trunk, at the start.")
-    ] = None,
-    column_factor: Annotated[
-        float | None, typer.Option("--column-factor", metavar="X", help="The columns learn so many times faster.")
-    ] = None,
-    momentum: Annotated[float | None, typer.Option("--momentum", metavar="X", help="Of SGD.")] = None,
-    weight_decay: Annotated[float | None, typer.Option("--weight-decay", metavar="X")] = None,
+    changes: RecipeChanges,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of everything that is drawn.")] = 0,
     validation: Annotated[
         float,
@@ -165,15 +176,6 @@ def train(
 
     if (labels is None) == (synthesize is None):
         raise typer.BadParameter("name a CSV of labels, or a folder of clean photos by --synthesize, and not both")
-    changed: dict[str, Any] = {
-        "loss": loss,
-        "steps": steps,
-        "batch": batch,
-        "learning_rate": learning_rate,
-        "column_factor": column_factor,
-        "momentum": momentum,
-        "weight_decay": weight_decay,
-    }
     if recipe == "compact":
         if started_together():
             raise typer.BadParameter("--recipe compact trains in one process; start it without torchrun")
@@ -206,9 +208,7 @@ def train(
             with team.together():
                 settings = Settings(
                     network=network,
-                    recipe=replace(
-                        RECIPES[recipe], **{key: value for key, value in changed.items() if value is not None}
-                    ),
+                    recipe=replace(RECIPES[recipe], **changes.given()),
                     recipe_name=recipe,
                     inputs=inputs,
                     init=init if init is not None else "imagenet" if network == "lite0" else "random",

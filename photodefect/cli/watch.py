@@ -6,24 +6,17 @@ import sys
 import time
 from collections.abc import Generator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from photodefect.cli.console import complain, log_to_stderr, note
 from photodefect.cli.exit_codes import ExitCode
+from photodefect.cli.fail_on import fail_on, fail_on_option
 from photodefect.cli.option_groups import grouped
-from photodefect.cli.options import (
-    Detail,
-    DiagnosisOptions,
-    Quiet,
-    ReplaceOutput,
-    ReportFormat,
-    Verbose,
-    fail_on,
-    fail_on_option,
-)
+from photodefect.cli.options import Detail, DiagnosisOptions, Quiet, ReplaceOutput, ReportFormat, Verbose
 from photodefect.cli.output import check_output, open_growing
 from photodefect.cli.run import take_all, tell_summary
 from photodefect.cli.work import Work, diagnosing
@@ -34,6 +27,8 @@ if TYPE_CHECKING:
     from photodefect.watching.arrivals import Arrivals
     from photodefect.watching.folder import FolderWatch
 
+_SECONDS: Final = partial(typer.Option, metavar="SECONDS")
+
 
 @grouped
 def watch(
@@ -42,25 +37,18 @@ def watch(
     existing: Annotated[bool, typer.Option("--existing", help="Begin with the photos that are in it already.")] = False,
     stop_after: Annotated[
         float | None,
-        typer.Option("--stop-after", min=0.0, metavar="SECONDS", help="End when nothing arrived for so long."),
+        _SECONDS("--stop-after", min=0.0, help="End when nothing arrived for so long."),
     ] = None,
     settle: Annotated[
         float,
-        typer.Option(
-            "--settle",
-            min=0.1,
-            max=3600.0,
-            metavar="SECONDS",
-            help="A photo is complete when it hasn't changed for so long.",
-        ),
+        _SECONDS("--settle", min=0.1, max=3600.0, help="A photo is complete when it hasn't changed for so long."),
     ] = 2.0,
     look_every: Annotated[
         float,
-        typer.Option(
+        _SECONDS(
             "--look-every",
             min=1.0,
             max=86400.0,
-            metavar="SECONDS",
             help="Look through the folder even if the system tells of no changes, as on network mounts.",
         ),
     ] = 30.0,
