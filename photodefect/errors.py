@@ -1,4 +1,4 @@
-"""Every error that photodefect raises on purpose.
+"""All errors that photodefect raises on purpose.
 
 ::
 

@@ -1,4 +1,4 @@
-"""The Diagnoser: photos in, records out.
+"""The Diagnoser, which takes photos and gives their records.
 
 Photos are decoded, cut into network inputs and, on a processor, scored by a few worker processes, one photo each: that
 keeps all cores busy whatever decoding and computing cost, and a broken photo can't break more than its own worker. On

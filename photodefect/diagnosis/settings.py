@@ -1,4 +1,4 @@
-"""How a run decodes and scores photos: what its workers, its cache and its maps all have to know."""
+"""The settings of a run: how photos are decoded and scored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Photos whose turn hasn't come yet, and those of them that a GPU scores together."""
+"""Photos that wait for their turn, and those of them that a GPU scores together."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class WaitingPhoto:
-    """A photo whose turn hasn't come yet.
+    """A photo that waits for its turn.
 
     Attributes:
         path: of the photo.

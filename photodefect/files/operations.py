@@ -1,4 +1,4 @@
-"""What is done to files, each step safe against races and crashes, and the dry run that only says what would be there.
+"""What is done to files, each step safe against races and crashes, and the dry run that only says what would be done.
 
 No name is ever taken from another file: what is new is made under a hidden name of its own and then given its name by
 a hard link, which fails if the name is taken. File systems without hard links (memory cards) get an empty file made

@@ -177,12 +177,12 @@ def _make_folders(folder: Path, journal: Journal, files: FileOperations, entries
 def _changed(action: Action) -> str | None:
     """What is wrong with a source that was fine when the plan was made."""
     try:
-        look = fingerprint(action.source)
+        current = fingerprint(action.source)
     except OSError as error:
         return f"it is out of reach: {error.strerror or error}"
-    if look is None:
+    if current is None:
         return "it is gone since the plan was made"
-    if look != action.fingerprint:
+    if current != action.fingerprint:
         return "it was changed since the plan was made; run again"
     if action.mode == "move" and action.source.is_symlink():
         return "it became a symbolic link since the plan was made"

@@ -1,4 +1,4 @@
-"""Taking back what a journal says, as far as it can be done without losing anything.
+"""Undoing what a journal says, as far as it can be done without losing anything.
 
 Moved files go back where they came from. Copies, links and sidecars that we made are removed, and changed sidecars
 restored, if they still are what we made of them; a copy also only while its original is there. Folders that we made
@@ -169,14 +169,14 @@ def _undo_move(entry: Entry, files: FileOperations) -> Iterator[str]:
         return  # it never went, or came back already
     if not there:
         raise RefusalError(f"{source}: it is gone from there and from {target}")
-    look = fingerprint(target)
-    if entry.state == "begin" and look != entry.fingerprint:
+    current = fingerprint(target)
+    if entry.state == "begin" and current != entry.fingerprint:
         raise RefusalError(f"{target} stays: it is not the file that was {source}, which is gone")
     missing = _missing_folders(source.parent, files)
     for folder in missing:
         files.make_folder(folder)
     files.move(target, source, part, lambda _sha256: None)
-    changed = look != entry.fingerprint
+    changed = current != entry.fingerprint
     yield f"move back {target} -> {source}" + (" (changed since)" if changed else "")
 
 
@@ -209,8 +209,8 @@ def _undo_write(entry: Entry, files: FileOperations) -> Iterator[str]:
         files.remove_own(target)
         yield f"remove sidecar {target}"
     else:
-        look = fingerprint(target)
-        files.write(target, entry.before, _part_beside(target, entry), replaces=look)
+        current = fingerprint(target)
+        files.write(target, entry.before, _part_beside(target, entry), replaces=current)
         yield f"restore sidecar {target}"
 
 
@@ -232,8 +232,8 @@ def _source(entry: Entry) -> Path:
 def _is_original(entry: Entry) -> bool:
     """Whether the original of a copy is there, so that the copy isn't the last one."""
     source = _source(entry)
-    look: Fingerprint | None = fingerprint(source)
-    if look is None or look.size != entry.size:
+    current: Fingerprint | None = fingerprint(source)
+    if current is None or current.size != entry.size:
         return False
     # A file of the same size and time may still be another; that it is the copied one costs a reading.
     return sha256_of(source.resolve()) == entry.sha256

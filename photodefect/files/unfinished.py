@@ -1,4 +1,4 @@
-"""Unfinished files, each beside what it will be: what they are called, and what killed runs have left of them."""
+"""Unfinished files, each beside what it will be: what they are called, and removing what killed runs have left."""
 
 from __future__ import annotations
 

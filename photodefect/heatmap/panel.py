@@ -1,4 +1,4 @@
-"""One picture of a photo, its heat maps and its scores, as in the paper's figure 1."""
+"""The panel: one picture of a photo, its heat maps and its scores, as in the paper's figure 1."""
 
 from __future__ import annotations
 
@@ -34,11 +34,19 @@ class _Sizes:
     """Where things go: sizes in pixels."""
 
     map: tuple[int, int]
-    cell_width: int
     photo: tuple[int, int]
-    photo_width: int
     columns: int
     rows: int
+
+    @property
+    def cell_width(self) -> int:
+        """Of a map with its caption."""
+        return max(self.map[0], LEAST_WIDTH)
+
+    @property
+    def photo_width(self) -> int:
+        """Of the photo with its scores."""
+        return max(self.photo[0], round(LEAST_WIDTH * PHOTO_SHARE))
 
     @property
     def grid_height(self) -> int:
@@ -117,9 +125,7 @@ def _sizes(made: HeatMaps) -> _Sizes:
     columns = min(COLUMNS, len(made.maps))
     return _Sizes(
         map=map_size,
-        cell_width=max(map_size[0], LEAST_WIDTH),
         photo=photo,
-        photo_width=max(photo[0], round(LEAST_WIDTH * PHOTO_SHARE)),
         columns=columns,
         rows=-(-len(made.maps) // columns),
     )

@@ -1,4 +1,4 @@
-"""Work shared out to threads, each of which computes with one core.
+"""Threads that share the parts of one photo's map, each computing with one core.
 
 One operator spread over several cores waits for the slowest of them, again and again; on a busy machine that costs
 more than it gains. Tiles don't wait for each other.

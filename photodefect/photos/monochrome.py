@@ -1,4 +1,4 @@
-"""Tell black-and-white and toned photographs from colour photographs with little colour.
+"""Telling black-and-white and toned photographs from colour photographs with little colour.
 
 A black-and-white photograph has no chroma, a sepia or otherwise toned one has one colour for each lightness: in CIE Lab
 its pixels lie on one thin curve over L*. A photograph is monochrome when hardly any chroma is left after the mean

@@ -1,4 +1,4 @@
-"""Bursts: photos of one scene taken in quick succession, of which a person wants the best.
+"""Bursts, brackets and panoramas: photos of one scene taken in quick succession.
 
 Two photos in a row belong together when they lie in one folder, come from one camera, were taken within a few seconds
 (by EXIF time with sub-seconds, photos of the same instant in the order of their files) and look alike. Photos without

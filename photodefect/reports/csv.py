@@ -1,4 +1,4 @@
-"""CSV: the flat form of a record, ``path`` first and ``error`` last."""
+"""CSV: a record as one row, ``path`` first and ``error`` last."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON: one array of records, written as they come."""
+"""JSON: one array of records, written one by one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Newline-delimited JSON: one record a line, flushed as soon as it is there."""
+"""Newline-delimited JSON: one record a line, flushed at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CSV of a ranking: the columns of a record, with its place in the folder after the path."""
+"""CSV of a ranking: the columns of a record, and after the path those of its place in the folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing sidecars: each read, merged, journalled and replaced.
+"""Writing sidecars: each is read, merged into, noted in the journal and replaced.
 
 A plan is the same with files that only pretend.
 """
@@ -142,13 +142,13 @@ class _Found:
     Attributes:
         path: absolute; the file that a symbolic link points to.
         data: what is in it; None if there is none.
-        look: its fingerprint; None if there is none.
+        fingerprint: of the file; None if there is none.
         protected: nobody may write to it.
     """
 
     path: Path
     data: bytes | None = None
-    look: Fingerprint | None = None
+    fingerprint: Fingerprint | None = None
     protected: bool = False
 
 
@@ -226,7 +226,7 @@ def _replace(found: _Found, data: bytes, journal: Journal, files: FileOperations
     checksum = hashlib.sha256(data).hexdigest()
     entry = journal.begin("write", found.path, part=part, before=found.data, sha256=checksum)
     try:
-        files.write(found.path, data, part, replaces=found.look)
+        files.write(found.path, data, part, replaces=found.fingerprint)
     except (OSError, SourceChangedError) as error:
         # On a full disk the journal may be full, too. It has the beginning: undo finds that nothing came of it.
         with suppress(TransferError):

@@ -1,4 +1,4 @@
-"""The work on one photo, wherever it is done: read, look it up, decode, cut, compute."""
+"""The work on one photo, in whichever process: read it, look it up in the cache, decode, crop and score it."""
 
 from __future__ import annotations
 

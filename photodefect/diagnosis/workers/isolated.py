@@ -1,4 +1,4 @@
-"""Pixels of photos that are decoded in processes of their own."""
+"""A decoder that reads photos in processes of their own, so that a broken one can't take the program along."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workers side by side: in processes of their own, where a broken photo can break nothing else, or in threads."""
+"""Workers side by side: in processes of their own, where a broken photo harms nothing else, or in threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A worker process: takes tasks from its standard input, writes what came of them to its standard output.
+"""A worker process, which reads tasks from its standard input and writes their outcomes to its standard output.
 
 It is started by :mod:`photodefect.diagnosis.workers.pool` as a program of its own, not by forking and not by importing
 the parent's main module, so that it works in scripts without a main guard, in notebooks and beside threads. It ignores

@@ -1,4 +1,4 @@
-"""From a record and what was measured to what an editor could do: which defect, how bad, which way, what to change.
+"""What an editor could do about a photo: its defects, how bad each is, which way it went, and what to change.
 
 The network says how severe a defect is, and of saturation in which direction. The other directions are measured, and
 where pixels and capture data don't tell, the hint says so.

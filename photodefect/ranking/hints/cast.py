@@ -1,4 +1,4 @@
-"""The colour of what should be neutral: which way a bad white balance went.
+"""The colour cast of a photo: which way a bad white balance went.
 
 Two estimates that fail on different pictures: the colour of the brightest pixels that aren't clipped (a Minkowski mean
 of light, "shades of grey", Finlayson and Trezzi 2004), which a coloured lamp or sky misleads, and the colour of the

@@ -1,4 +1,4 @@
-"""What kind of blur: a motion smears one direction, a missed focus all of them alike.
+"""The kind of blur: motion smears one direction, a missed focus all of them alike.
 
 A point that moves by L pixels weakens the spatial frequency f along its way by sinc(f L) and leaves those across it.
 Coarse detail, which hardly suffers, tells how much a scene prefers a direction by itself; fine detail that prefers
