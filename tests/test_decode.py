@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import GifImagePlugin, Image
 from tiff_bytes import bayer_dng, rgb16_tiff
 
 from photodefect.errors import PhotoError, TooLargeError, UnreadableError, UnsupportedError
@@ -220,7 +220,9 @@ def test_an_orientation_that_makes_no_sense_leaves_the_photo_as_it_is(
 
 
 def test_damaged_exif_data_doesnt_cost_the_photo(tmp_path: Path, dog: NDArray[np.uint8]) -> None:
-    for damage in (b"Exif\0\0", b"Exif\0\0MM\0*\xff\xff\xff\xff", b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + b"\x12\x01" * 9):
+    whole = with_orientation(6).tobytes()
+    assert decoded(tmp_path, encoded(dog, "JPEG", exif=whole)).provenance.orientation == 6
+    for damage in (b"Exif\0\0", whole[:14], whole[:20], whole[:14] + b"\0" * len(whole[14:])):
         photo = decoded(tmp_path, encoded(dog, "JPEG", exif=damage))
         assert photo.provenance.orientation == 1
 
@@ -552,6 +554,44 @@ def test_bytes_between_a_jpegs_segments_are_forgiven(tmp_path: Path, samples: Pa
     place = data.index(b"\xff\xc4")
     photo = decoded(tmp_path, data[:place] + b"\0\0\0" + data[place:] + b"trailing")
     assert np.array_equal(photo.pixels, decode(samples / "dog.jpg").pixels)
+
+
+def test_a_photo_with_more_pixels_than_the_limit_is_refused_by_its_header(
+    tmp_path: Path, dog: NDArray[np.uint8]
+) -> None:
+    for form in ("JPEG", "PNG", "GIF", "BMP", "PPM"):
+        data = encoded(dog, form)
+        cut = data[: len(data) // 2]  # the pixels that are missing are not looked for
+        with pytest.raises(TooLargeError, match="megapixels"):
+            decoded(tmp_path, cut, max_pixels=1000)
+        with pytest.raises(UnreadableError):
+            decoded(tmp_path, cut)
+
+
+def test_later_frames_are_counted_and_not_decoded(tmp_path: Path, dog: NDArray[np.uint8]) -> None:
+    data = bytearray(encoded(dog, "GIF", save_all=True, append_images=[Image.fromarray(255 - dog)]))
+    second = data.rindex(b"\x2c\0\0\0\0" + struct.pack("<HH", 144, 96))
+    data[second + 5 : second + 9] = struct.pack("<HH", 300, 200)
+    photo = decoded(tmp_path, bytes(data), max_pixels=144 * 96)
+    assert (photo.width, photo.height) == (144, 96)
+    assert photo.provenance.frames == 2
+
+
+def test_of_three_frames_only_the_first_is_loaded(
+    tmp_path: Path, dog: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = [Image.fromarray(255 - dog), Image.fromarray(dog // 2)]
+    data = encoded(dog, "GIF", save_all=True, append_images=others)
+    loaded = []
+    load = GifImagePlugin.GifImageFile.load
+
+    def watched(image: GifImagePlugin.GifImageFile) -> Any:
+        loaded.append(image.tell())
+        return load(image)
+
+    monkeypatch.setattr(GifImagePlugin.GifImageFile, "load", watched)
+    assert decoded(tmp_path, data).provenance.frames == 3
+    assert set(loaded) == {0}
 
 
 def test_the_pixel_limit_is_exact(tmp_path: Path, dog: NDArray[np.uint8]) -> None:

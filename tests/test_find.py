@@ -183,17 +183,16 @@ def test_names_of_any_bytes_survive_a_null_separated_list(names: list[bytes]) ->
     assert [os.fsencode(path) for path in paths] == names
 
 
-@needs_links
-def test_a_folder_nested_too_deep_for_its_name_is_reported(tmp_path: Path) -> None:
-    deep = os.open(tmp_path, os.O_RDONLY)
-    for _ in range(20):  # by descriptor: its whole name is longer than the system takes
-        os.mkdir("d" * 250, dir_fd=deep)
-        deeper = os.open("d" * 250, os.O_RDONLY, dir_fd=deep)
-        os.close(deep)
-        deep = deeper
-    os.close(os.open("photo.jpg", os.O_CREAT | os.O_WRONLY, dir_fd=deep))
-    os.close(deep)
-    (tmp_path / "z.jpg").touch()
+def test_a_folder_nested_too_deep_for_its_name_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(tmp_path, "a/deep/photo.jpg", "z.jpg")
+    really_stat = Path.stat
+
+    def stat(path: Path, **options: bool) -> os.stat_result:
+        if "deep" in path.parts:
+            raise OSError(errno.ENAMETOOLONG, "File name too long", str(path))
+        return really_stat(path, **options)
+
+    monkeypatch.setattr(Path, "stat", stat)
     problems: list[OSError] = []
     found = list(find_photos([tmp_path], on_problem=lambda _, error: problems.append(error)))
     assert found == [tmp_path / "z.jpg"]

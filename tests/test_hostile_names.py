@@ -76,7 +76,7 @@ def folder(samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
         os.chdir(photos)  # the name of a socket may have a hundred letters at most
         listener.bind("socket.jpg")
         os.chdir(here)
-    (photos / "zero.jpg").symlink_to("/dev/zero")
+    (photos / "null.jpg").symlink_to("/dev/null")
     (photos / "again").symlink_to(photos)
     return photos
 
@@ -114,7 +114,7 @@ def test_paths_for_xargs_are_the_names_themselves(folder: Path, random_model: Pa
 
 
 def test_lists_of_any_names_are_read_and_what_is_no_file_gets_a_record(folder: Path, random_model: Path) -> None:
-    extra = ["pipe.jpg", "socket.jpg", "zero.jpg", "again", "gone\x1b.jpg"]
+    extra = ["pipe.jpg", "socket.jpg", "null.jpg", "again", "gone\x1b.jpg"]
     listed = b"".join(os.fsencode(f"{folder}/{name}") + b"\0" for name in extra[:3] + extra[4:])
     result = CliRunner().invoke(
         app,

@@ -366,6 +366,15 @@ def test_what_is_no_manifest_at_all_is_refused(text: str) -> None:
         Manifest.from_json(text)
 
 
+def test_a_manifest_nested_deeper_than_python_reads_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_deep(_text: str) -> None:
+        raise RecursionError("maximum recursion depth exceeded")
+
+    monkeypatch.setattr("photodefect.core.network.manifest.json.loads", too_deep)
+    with pytest.raises(ModelError, match=r"manifest\.json: not a manifest: maximum recursion depth"):
+        Manifest.from_json("[[[[[]]]]]")
+
+
 @given(
     st.recursive(
         st.none() | st.booleans() | st.floats() | st.text(max_size=5),

@@ -50,8 +50,12 @@ def loop_in_native_code() -> None:
     ctypes.PyDLL(None).pause()  # never returns, nor lets any other thread of Python run
 
 
+MEMORY_LIMIT = 768 * 1024**2
+"""Enough for a photo, and so little that what is beyond it hurts no machine."""
+
+
 def take_memory() -> None:
-    np.ones(6 * 1024**3, np.uint8)
+    np.ones(MEMORY_LIMIT, np.uint8)
 
 
 BAD: dict[str, Callable[[], object]] = {
@@ -77,7 +81,7 @@ def width(photo: Path) -> int:
 
 @pytest.fixture
 def diagnoser(random_model: Path) -> Iterator[Diagnoser]:
-    with Diagnoser(random_model, patches=1, workers=2, time_limit=3) as it:
+    with Diagnoser(random_model, patches=1, workers=2, time_limit=3, memory_limit=MEMORY_LIMIT) as it:
         yield it
 
 
