@@ -1,4 +1,4 @@
-"""The seven defects: the one table that every other module reads.
+"""The table of the seven defects, which every other module reads.
 
 Source: section 3 of Yu et al., *Learning to Detect Multiple Photographic Defects*. Adding, renaming or
 re-ranging a defect is done here and nowhere else.

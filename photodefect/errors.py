@@ -1,4 +1,4 @@
-"""Every error that photodefect raises on purpose.
+"""All errors that photodefect raises on purpose.
 
 ::
 
@@ -43,7 +43,7 @@ class TooLargeError(PhotoError):
 
 
 class TimedOutError(PhotoError):
-    """Reading and looking at the photo took longer than the limit allows."""
+    """Reading and diagnosing the photo took longer than the limit allows."""
 
 
 class DecoderDiedError(PhotoError):

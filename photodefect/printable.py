@@ -1,4 +1,4 @@
-"""Text from outside (file names above all) in a form that a terminal can be given."""
+"""Text from outside, file names above all, made safe for a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The record of one photo: the same object in Python, JSON and NDJSON; CSV is its flat form."""
+"""The record of one photo: the same in Python, JSON and NDJSON, and flat as a row of CSV."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From severities to a verdict: the thresholds, in one place, and the worst defect."""
+"""The thresholds of severities, in one place, and the verdict and worst defect that follow from them."""
 
 from __future__ import annotations
 

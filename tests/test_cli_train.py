@@ -9,6 +9,7 @@ import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
@@ -663,5 +664,5 @@ def test_quiet_says_nothing_when_nothing_is_wrong(labels: Path, tmp_path: Path) 
 
 
 def test_the_options_name_all_networks_and_recipes_of_the_loop() -> None:
-    assert {name.value for name in NetworkName} == set(NETWORKS)
-    assert {name.value for name in RecipeName} >= set(RECIPES)
+    assert set(get_args(NetworkName)) == set(NETWORKS)
+    assert set(get_args(RecipeName)) >= set(RECIPES)

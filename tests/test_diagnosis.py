@@ -194,6 +194,17 @@ def test_bad_files_get_a_record_with_an_error_and_the_others_are_diagnosed(
         assert record.error is None or (record.error.message and record.severity is record.verdict is None)
 
 
+def test_a_photo_with_more_pixels_than_the_limit_is_a_record_with_an_error(
+    random_model: Path, photos: list[Path]
+) -> None:
+    with Image.open(photos[0]) as image:
+        pixels = image.width * image.height
+    with Diagnoser(random_model, patches=1, workers=1, max_pixels=pixels - 1) as strict:
+        (record,) = strict.diagnose(photos[:1])
+    assert record.error is not None
+    assert record.error.type == "TooLargeError"
+
+
 def test_a_file_that_vanishes_while_the_run_goes_on_is_one_error(
     diagnoser: Diagnoser, photos: list[Path], tmp_path: Path
 ) -> None:
@@ -211,7 +222,7 @@ def test_a_file_that_vanishes_while_the_run_goes_on_is_one_error(
 
 @dataclass(frozen=True)
 class Buggy:
-    """A look that meets a photo that nobody foresaw."""
+    """A job that meets a photo that nobody foresaw."""
 
     def __call__(self, pixels: np.ndarray) -> int:
         raise ZeroDivisionError(f"a bug met {pixels.shape[1]} columns")
@@ -303,27 +314,27 @@ assert "torchvision" not in sys.modules
 
 @dataclass(frozen=True)
 class Shape:
-    """A look at the size of a photo, and at the process that sees it."""
+    """Tells the size of a photo, and the process that sees it."""
 
     def __call__(self, pixels: np.ndarray) -> tuple[tuple[int, ...], int]:
         return pixels.shape, os.getpid()
 
 
-def test_whoever_looks_at_the_pixels_gets_what_it_made_beside_each_record(
+def test_a_job_on_the_pixels_gives_what_it_made_beside_each_record(
     diagnoser: Diagnoser, photos: list[Path], diagnoses: list[Diagnosis]
 ) -> None:
-    looked = list(diagnoser.diagnose_with([*photos, "nowhere.jpg"], PixelJob(Shape())))
-    for (diagnosis, seen), expected in zip(looked, diagnoses, strict=False):
+    done = list(diagnoser.diagnose_with([*photos, "nowhere.jpg"], PixelJob(Shape())))
+    for (diagnosis, seen), expected in zip(done, diagnoses, strict=False):
         assert diagnosis == expected
         assert seen is not None
         assert seen[0] == (diagnosis.height, diagnosis.width, 3)
         assert seen[1] != os.getpid()
-    last, nothing = looked[-1]
+    last, nothing = done[-1]
     assert last.error is not None
     assert nothing is None
 
 
-def test_a_look_that_no_other_process_can_have_is_refused(diagnoser: Diagnoser, photos: list[Path]) -> None:
+def test_a_job_that_no_other_process_can_have_is_refused(diagnoser: Diagnoser, photos: list[Path]) -> None:
     with pytest.raises(TypeError, match="can't be sent to another process"):
         next(diagnoser.diagnose_with(photos, PixelJob(lambda pixels: pixels.shape)))
 

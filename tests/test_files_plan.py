@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from photodefect.errors import DataError, TransferError
-from photodefect.files import DryFiles, Journal, Mode, TransferPlan, apply, plan_transfer
+from photodefect.files import DryRunOperations, Journal, Mode, TransferPlan, apply, plan_transfer
 
 
 @pytest.fixture
@@ -215,6 +215,6 @@ def test_no_two_files_ever_meet_and_planning_changes_nothing(
         sources = [action.source for action in plan.actions]
         assert len(set(sources)) == len(sources)
         assert {*photos} <= {*sources, *(skipped.path for skipped in plan.skipped)}
-        outcome = apply(plan, Journal(None), files=DryFiles())
+        outcome = apply(plan, Journal(None), files=DryRunOperations())
         assert outcome.done == plan.actions
         assert tree(root) == before

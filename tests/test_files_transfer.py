@@ -185,14 +185,14 @@ def test_a_disk_that_fills_up_stops_with_whole_groups_only_and_can_be_undone(
 ) -> None:
     before = tree(source)
 
-    def full(self: operations.Files, origin: Path, part: Path, on_verified: Any) -> None:
+    def full(self: operations.FileOperations, origin: Path, part: Path, on_verified: Any) -> None:
         if origin.name == "a.jpg":
             part.write_bytes(b"deve")
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(part))
         whole(self, origin, part, on_verified)
 
-    whole = operations.Files._copy_to_part
-    monkeypatch.setattr(operations.Files, "_copy_to_part", full)
+    whole = operations.FileOperations._copy_to_part
+    monkeypatch.setattr(operations.FileOperations, "_copy_to_part", full)
     plan = plan_transfer([source / "b.jpg", source / "a.cr2"], elsewhere / "out", mode, roots=[source])
     journal = source.parent / "a journal"
     with Journal(journal) as log, pytest.raises(TransferError, match="the disk is full; make room") as raised:

@@ -8,7 +8,7 @@ import pytest
 from file_trees import grow, tree
 
 from photodefect.files import (
-    DryFiles,
+    DryRunOperations,
     Journal,
     Mode,
     UndoOutcome,
@@ -120,7 +120,7 @@ def test_a_dry_undo_says_the_same_and_does_nothing(root: Path, mode: Mode) -> No
     transfer(root, mode)
     after = tree(root.parent)
     record = read_journal(root.parent / "journal")
-    dry = undo(record, Journal(None), files=DryFiles())
+    dry = undo(record, Journal(None), files=DryRunOperations())
     assert tree(root.parent) == after
     real = take_back(root)
     assert [str(step) for step in dry.steps] == [str(step) for step in real.steps]
@@ -132,7 +132,7 @@ def test_a_dry_undo_says_the_same_and_does_nothing(root: Path, mode: Mode) -> No
 def test_a_written_sidecar_gets_its_former_content_back(tmp_path: Path) -> None:
     import hashlib  # noqa: PLC0415
 
-    from photodefect.files import Files  # noqa: PLC0415
+    from photodefect.files import FileOperations  # noqa: PLC0415
     from photodefect.files.fingerprint import fingerprint  # noqa: PLC0415
 
     grow(tmp_path, {"photos/a.xmp": b"before"})
@@ -140,7 +140,7 @@ def test_a_written_sidecar_gets_its_former_content_back(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal") as log:
         for path, former in ((new, None), (changed, b"before")):
             entry = log.begin("write", path, before=former, sha256=hashlib.sha256(b"after").hexdigest())
-            Files().write(path, b"after", path.with_name(".part"), replaces=fingerprint(path))
+            FileOperations().write(path, b"after", path.with_name(".part"), replaces=fingerprint(path))
             log.done(entry)
     assert tree(tmp_path / "photos") == {"a.xmp": b"after", "b.xmp": b"after"}
     assert take_back(tmp_path / "photos").refused == ()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from photodefect.errors import TransferError
-from photodefect.files import DryFiles, Files, Journal, read_journal, undo
+from photodefect.files import DryRunOperations, FileOperations, Journal, read_journal, undo
 from photodefect.files.fingerprint import Fingerprint
 from photodefect.sidecars.marks import Marks
 from photodefect.sidecars.write import SidecarOutcome, write_sidecars
@@ -23,7 +23,7 @@ GOOD = Marks(values={"noise": "0.1", "verdict": "good"})
 
 
 def write(
-    *paths: Path, marks: Marks = SEVERE, journal: Path | None = None, files: Files | None = None
+    *paths: Path, marks: Marks = SEVERE, journal: Path | None = None, files: FileOperations | None = None
 ) -> SidecarOutcome:
     with Journal(journal, "test") as opened:
         return write_sidecars([(path, marks) for path in paths], opened, files=files)
@@ -79,7 +79,7 @@ def test_what_we_said_is_taken_back_when_the_photo_is_good_by_now(sidecar: Path)
 
 def test_a_plan_writes_nothing(sidecar: Path, tmp_path: Path) -> None:
     before = sidecar.read_bytes()
-    outcome = write(sidecar, sidecar.with_name("b.xmp"), files=DryFiles())
+    outcome = write(sidecar, sidecar.with_name("b.xmp"), files=DryRunOperations())
     assert len(outcome.written) == 2
     assert sidecar.read_bytes() == before
     assert names(sidecar.parent) == {sidecar.name}
@@ -147,7 +147,7 @@ def test_a_link_to_a_photo_never_changes_the_photo(samples: Path, tmp_path: Path
     assert photo.read_bytes() == (samples / "dog.jpg").read_bytes()
 
 
-class Busy(Files):
+class Busy(FileOperations):
     """Before it writes, another program does."""
 
     def __init__(self, meddle: Callable[[Path], None], times: int) -> None:
@@ -192,7 +192,7 @@ def test_a_sidecar_that_keeps_changing_is_left_alone(sidecar: Path, tmp_path: Pa
     assert names(sidecar.parent) == {sidecar.name}
 
 
-class Failing(Files):
+class Failing(FileOperations):
     """The system refuses to write."""
 
     def __init__(self, number: int) -> None:
@@ -217,5 +217,5 @@ def test_another_failure_is_of_one_sidecar(number: int, sidecar: Path) -> None:
 def test_a_read_only_folder_is_told_even_in_the_plan(sidecar: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Root may write to a folder without permission: so it is the answer that is made up.
     monkeypatch.setattr(os, "access", lambda path, _mode: Path(path) != sidecar.parent)
-    (refused,) = write(sidecar, files=DryFiles()).refused
+    (refused,) = write(sidecar, files=DryRunOperations()).refused
     assert refused.reason == f"nothing may be written to {sidecar.parent}"

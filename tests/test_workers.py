@@ -31,7 +31,7 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks i
 
 @dataclass(frozen=True)
 class OnPhotosOf:
-    """A look that does something bad to its process at photos of one width."""
+    """A job that does something bad to its process at photos of one width."""
 
     width: int
     what: str
@@ -94,11 +94,11 @@ def diagnoser(random_model: Path) -> Iterator[Diagnoser]:
 def test_a_photo_that_ends_its_worker_is_one_record_and_the_others_are_diagnosed(
     diagnoser: Diagnoser, photos: list[Path], what: str, kind: str, message: str
 ) -> None:
-    looked = list(diagnoser.diagnose_with(photos, PixelJob(OnPhotosOf(width(photos[1]), what))))
-    errors = [record.error for record, _ in looked]
+    done = list(diagnoser.diagnose_with(photos, PixelJob(OnPhotosOf(width(photos[1]), what))))
+    errors = [record.error for record, _ in done]
     assert [error and error.type for error in errors] == [None, kind, None, None]
     assert message in errors[1].message  # type: ignore[union-attr]
-    assert [record.path for record, _ in looked] == [str(photo) for photo in photos]
+    assert [record.path for record, _ in done] == [str(photo) for photo in photos]
 
 
 def test_a_worker_that_died_while_it_had_nothing_to_do_is_replaced(diagnoser: Diagnoser, photos: list[Path]) -> None:

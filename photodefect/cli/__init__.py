@@ -20,6 +20,7 @@ import typer.core
 import typer.main
 
 from photodefect._version import __version__
+from photodefect.cli.empty_values import refuse_empty
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.guard import guarded
 from photodefect.cli.interrupts import endings_as_interrupts
@@ -59,6 +60,7 @@ class _LazyCommand(typer.core.TyperCommand):
         parent: Any = None,  # noqa: ANN401
         **extra: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
+        refuse_empty(args)
         optional = getattr(import_module(_module(self.name or "")), "OPTIONAL_VALUES", {})
         return _load(self.name or "").make_context(info_name, with_values(args, optional), parent=parent, **extra)
 

@@ -7,9 +7,8 @@ import sqlite3
 import sys
 import time
 from contextlib import closing
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -23,17 +22,9 @@ if TYPE_CHECKING:
     from photodefect.diagnosis.cache import Cache, CacheInfo
 
 
-class Action(str, Enum):
-    """What to do with the cache."""
-
-    INFO = "info"
-    CLEAR = "clear"
-    VERIFY = "verify"
-
-
 def cache(
     action: Annotated[
-        Action,
+        Literal["info", "clear", "verify"],
         typer.Argument(help="info: what is kept, and where; clear: forget it; verify: check it."),
     ],
     *,
@@ -56,7 +47,7 @@ def cache(
     from photodefect.diagnosis.cache import Cache, default_file  # noqa: PLC0415
 
     place = file or default_file()
-    if older_than and action is not Action.CLEAR:
+    if older_than and action != "clear":
         raise typer.BadParameter("--older-than goes with clear", param_hint="--older-than")
     if not place.exists():
         if file is not None:
@@ -70,13 +61,13 @@ def cache(
             raise PhotodefectError(damage[0])
         try:
             match action:
-                case Action.INFO:
+                case "info":
                     _tell(opened.info(), as_json=as_json)
-                case Action.CLEAR:
+                case "clear":
                     gone = opened.clear(older_than)
                     if not quiet:
                         note(f"{gone} {'result' if gone == 1 else 'results'} forgotten")
-                case Action.VERIFY:
+                case "verify":
                     _verify(opened, as_json=as_json)
         except sqlite3.Error as error:
             raise PhotodefectError(f"the cache {place} can't be used: {error}") from error

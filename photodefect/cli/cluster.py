@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -12,16 +11,15 @@ import typer
 
 from photodefect.cli.console import note
 from photodefect.cli.exit_codes import ExitCode
-from photodefect.cli.interrupts import held_interrupts
-from photodefect.cli.options import FailOn
-from photodefect.cli.progress import ProgressLine
+from photodefect.cli.fail_on import FailOn
+from photodefect.cli.options import DiagnosisOptions
+from photodefect.cli.run import end, take_all
 from photodefect.errors import DataError
 from photodefect.verdicts import Threshold
 
 if TYPE_CHECKING:
-    from photodefect.cli.tally import Tally
+    from photodefect.cli.work import Work
     from photodefect.distributed.plan import Job, Plan
-    from photodefect.records import Diagnosis
 
 
 def diagnose_on_cluster(
@@ -33,14 +31,8 @@ def diagnose_on_cluster(
     results: str | None,
     force: bool,
     part_size: int,
-    model: str,
-    device: str,
-    patches: int,
-    placement: str,
-    seed: int | None,
-    limits: Mapping[str, Threshold],
-    workers: int | None,
-    time_limit: float | None,
+    diagnosis: DiagnosisOptions,
+    work: Work,
     demands: Sequence[FailOn],
     quiet: bool,
     verbose: bool,
@@ -63,44 +55,31 @@ def diagnose_on_cluster(
         from photodefect.distributed.run import check_cluster, run  # noqa: PLC0415
 
         job = _job(
-            model, device=device, patches=patches, placement=placement, seed=seed, limits=limits, time_limit=time_limit
+            diagnosis.model,
+            device=diagnosis.device,
+            patches=diagnosis.patches,
+            placement=diagnosis.patch_placement,
+            seed=diagnosis.seed,
+            limits=diagnosis.thresholds,
+            time_limit=work.time_limit,
         )
         plan = _plan(results, paths, files_from, job, null_separated=null_separated, force=force, part_size=part_size)
         tally = Tally(demands)
         open_parts = set(plan.open_parts())
         for part in range(plan.parts):
             if part not in open_parts:
-                for diagnosis in from_table(plan.rows(part)):
-                    tally.add(diagnosis)
+                for record in from_table(plan.rows(part)):
+                    tally.add(record)
         if tally.photos and not quiet:
             note(f"going on: {tally.photos} of the {plan.photos} photos listed at {plan.created} are done")
         if open_parts:
             most = check_cluster(job)
-            if _run(run(plan, job, min(workers or most, most)), plan.photos - tally.photos, tally, quiet=quiet):
+            running = run(plan, job, min(work.workers or most, most))
+            if take_all(running, tally.add, plan.photos - tally.photos, quiet=quiet):
                 done = plan.parts - len(plan.open_parts())
                 note(f"interrupted; {done} of {plan.parts} parts are complete, and the same command goes on from there")
                 raise typer.Exit(ExitCode.INTERRUPTED)
-    if not quiet:
-        for line in tally.summary().splitlines():
-            note(line)
-    raise typer.Exit(tally.exit_code())
-
-
-def _run(diagnoses: Generator[Diagnosis, None, None], total: int, tally: Tally, *, quiet: bool) -> bool:
-    """Take the records as they come.
-
-    Returns:
-        Whether the person interrupted the run.
-    """
-    try:
-        with closing(diagnoses), ProgressLine(total, enabled=not quiet) as progress:
-            for diagnosis in diagnoses:
-                with held_interrupts():
-                    tally.add(diagnosis)
-                progress.advance()
-    except KeyboardInterrupt:
-        return True
-    return False
+    end(tally, quiet=quiet)
 
 
 def _job(

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
 from photodefect.cli.console import note
 from photodefect.cli.exit_codes import ExitCode
-from photodefect.cli.options import CacheFile, Device, DeviceName, NoCache, Quiet, Threads, TimeLimit, Workers
+from photodefect.cli.option_groups import grouped
+from photodefect.cli.options import Device, Quiet, ReplaceFiles
 from photodefect.cli.output import STDOUT, check_output, open_output
-from photodefect.cli.progress import ProgressLine
+from photodefect.cli.run import diagnose_all
 from photodefect.cli.work import Work, diagnosing
 from photodefect.core.patches import DEFAULT_PATCHES
 
@@ -28,21 +28,7 @@ NAMED: Final = 5
 """How many photos a list on stderr names."""
 
 
-class EvaluationFormat(str, Enum):
-    """What ``--format`` takes."""
-
-    TABLE = "table"
-    JSON = "json"
-
-
-class ScoreSource(str, Enum):
-    """What ``--score`` takes."""
-
-    COMBINED = "combined"
-    HOLISTIC = "holistic"
-    PATCHES = "patches"
-
-
+@grouped
 def evaluate(
     source: Annotated[
         str,
@@ -77,31 +63,27 @@ def evaluate(
         ),
     ] = None,
     score: Annotated[
-        ScoreSource, typer.Option("--score", help="Whose scores the benchmark judges.")
-    ] = ScoreSource.COMBINED,
+        Literal["combined", "holistic", "patches"], typer.Option("--score", help="Whose scores the benchmark judges.")
+    ] = "combined",
     report_format: Annotated[
-        EvaluationFormat, typer.Option("--format", "-f", help="Table for people, JSON for programs.")
-    ] = EvaluationFormat.TABLE,
+        Literal["table", "json"], typer.Option("--format", "-f", help="Table for people, JSON for programs.")
+    ] = "table",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write here instead of to stdout.")
     ] = None,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write a page with plots as well.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace files that are there already.")] = False,
+    force: ReplaceFiles = False,
     patches: Annotated[
         int, typer.Option("--patches", min=1, max=1000, metavar="N", help="Crops a photo, if a model is evaluated.")
     ] = DEFAULT_PATCHES,
-    device: DeviceName = Device.AUTO,
+    device: Device = "auto",
     seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Of draws and resamples.")] = 0,
     resamples: Annotated[
         int, typer.Option("--bootstrap", min=0, metavar="N", help="Resamples behind a 95 % interval; 0 for none.")
     ] = 1000,
-    workers: Workers = None,
-    threads: Threads = None,
-    time_limit: TimeLimit = None,
-    cache: CacheFile = None,
-    no_cache: NoCache = False,
+    work: Work,
     quiet: Quiet = False,
 ) -> None:
     """Compare predictions with ground truth as the paper does.
@@ -138,8 +120,7 @@ def evaluate(
     if predictions is None:
         wanted = [photo.path for photo in labelled.photos] if labelled is not None else []
         wanted += [entry.path for entry in entries]
-        work = Work(workers, threads, time_limit, cache, no_cache)
-        predictions = _diagnose(source, wanted, work, device=device.value, patches=patches, quiet=quiet)
+        predictions = _diagnose(source, wanted, work, device=device, patches=patches, quiet=quiet)
 
     evaluation = None
     if labelled is not None and labels is not None:
@@ -161,13 +142,13 @@ def evaluate(
             matched,
             manifest=str(benchmark),
             origin=predictions.origin,
-            source=score.value,
+            source=score,
             split=split,
             groups=groups,
             seed=seed,
             resamples=resamples,
         )
-    _write(evaluation, result, output, html, as_json=report_format is EvaluationFormat.JSON, force=force)
+    _write(evaluation, result, output, html, as_json=report_format == "json", force=force)
     unpredicted = dict(evaluation.unpredicted if evaluation is not None else {})
     unpredicted |= result.unpredicted if result is not None else {}
     if unpredicted and not quiet:
@@ -191,12 +172,8 @@ def _diagnose(model: str, paths: Sequence[Path], work: Work, *, device: str, pat
     from photodefect.evaluation.predictions import from_records  # noqa: PLC0415
 
     names = list(dict.fromkeys(str(path) for path in paths))
-    records = []
     with diagnosing(model, work, names, device=device, patches=patches) as diagnoser:
-        with ProgressLine(len(names), enabled=not quiet) as progress:
-            for record in diagnoser.diagnose(names):
-                records.append(record)
-                progress.advance()
+        records = diagnose_all(diagnoser, names, len(names), quiet=quiet)
         return from_records(records, diagnoser.manifest.name)
 
 

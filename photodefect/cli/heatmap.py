@@ -10,9 +10,8 @@ import sys
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
@@ -21,12 +20,12 @@ from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.interrupts import held_interrupts
 from photodefect.cli.options import (
     Device,
-    DeviceName,
     FilesFrom,
     ModelName,
     Null,
     Photos,
     Quiet,
+    ReplaceFiles,
     TimeLimit,
     Verbose,
     defect_key,
@@ -53,13 +52,6 @@ _NO_MORE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _log = logging.getLogger(__name__)
 
 
-class PictureFormat(str, Enum):
-    """What ``--format`` takes."""
-
-    JPEG = "jpeg"
-    PNG = "png"
-
-
 def heatmap(
     paths: Photos = None,
     *,
@@ -70,9 +62,7 @@ def heatmap(
         list[str] | None,
         typer.Option("--defect", metavar="DEFECT", help="Map this defect only. Repeatable. Composition has no map."),
     ] = None,
-    picture_format: Annotated[
-        PictureFormat, typer.Option("--format", "-f", help="Of the pictures.")
-    ] = PictureFormat.JPEG,
+    picture_format: Annotated[Literal["jpeg", "png"], typer.Option("--format", "-f", help="Of the pictures.")] = "jpeg",
     panel: Annotated[
         bool, typer.Option("--panel/--no-panel", help="One picture of the photo, all its maps and its scores.")
     ] = True,
@@ -98,14 +88,14 @@ def heatmap(
         int | None,
         typer.Option("--window", metavar="CELLS", help="Cells of 32 pixels that a value averages along a side; odd."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace files that are there already.")] = False,
+    force: ReplaceFiles = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a record a photo, one a line, instead of the names of the files.")
     ] = False,
     files_from: FilesFrom = None,
     null: Null = False,
     model: ModelName = "compact",
-    device: DeviceName = Device.AUTO,
+    device: Device = "auto",
     time_limit: TimeLimit = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -146,12 +136,12 @@ def heatmap(
     from photodefect.files.unfinished import clear_leftovers  # noqa: PLC0415
     from photodefect.heatmap.outputs import Wanted, base_names  # noqa: PLC0415
 
-    choice = choose_engine(model, device=device.value)
+    choice = choose_engine(model, device=device)
     settings = Settings(choice, DEFAULT_PATCHES, DEFAULT_PLACEMENT, threads=available_cores())
     if verbose:
         log_to_stderr()
         note(f"model {choice.manifest.name} {choice.manifest.version}, {choice.describe()}")
-    wanted = Wanted(keys, overlays, panel, raw, picture_format.value)
+    wanted = Wanted(keys, overlays, panel, raw, picture_format)
     bases = [output / name for name in base_names(photos)]
     clear_leftovers(file for base in bases for file in wanted.files(base).values())
     done, failed = 0, len(listed.problems)

@@ -5,32 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from enum import Enum
-from pathlib import Path
-from typing import Annotated, TypeAlias
+from functools import cached_property, partial
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import typer
 
+from photodefect.core.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT, Placement
 from photodefect.defects import KEYS
-from photodefect.verdicts import DEFAULT_THRESHOLDS, Threshold, Verdict
+from photodefect.verdicts import DEFAULT_THRESHOLDS, Threshold
+
+WORK_OPTION: Final = partial(typer.Option, rich_help_panel="Work")
+"""An option about processes, limits and the cache."""
 
 
-class PatchPlacement(str, Enum):
-    """What ``--patch-placement`` takes."""
+DeviceName: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
+"""What ``--device`` takes."""
 
-    SHARP = "sharp"
-    RANDOM = "random"
-    GRID = "grid"
-
-
-class Device(str, Enum):
-    """What ``--device`` takes."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
-    MPS = "mps"
-
+ReportFormat: TypeAlias = Literal["table", "json", "ndjson", "csv"]
+"""What ``--format`` of a command that diagnoses takes."""
 
 Photos: TypeAlias = Annotated[
     list[str] | None,
@@ -40,93 +32,99 @@ FilesFrom: TypeAlias = Annotated[
     str | None,
     typer.Option("--files-from", metavar="FILE|-", help="Read more paths from a file or stdin, one a line."),
 ]
-Null: TypeAlias = Annotated[
-    bool, typer.Option("--null", "-0", help="Paths of --files-from end in a null byte, as from find -print0.")
-]
-ReplaceOutput: TypeAlias = Annotated[
-    bool, typer.Option("--force", help="Replace the --output file if it is there already.")
-]
 Detail: TypeAlias = Annotated[
     bool, typer.Option("--detail", help="Add both networks' own scores; to the table, the percentiles too.")
 ]
-DeviceName: TypeAlias = Annotated[Device, typer.Option("--device", help="Where to compute.")]
+Device: TypeAlias = Annotated[DeviceName, typer.Option("--device", help="Where to compute.")]
 Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary; errors only.")]
-Patches: TypeAlias = Annotated[
-    int, typer.Option("--patches", min=1, max=1000, metavar="N", help="Crops at original resolution, a photo.")
-]
-Placement: TypeAlias = Annotated[
-    PatchPlacement,
-    typer.Option(
-        "--patch-placement",
-        help="Places drawn from the photo's content, one of them the sharpest of many; random ones alone; or a "
-        "fixed 3x3 grid.",
-    ),
-]
-Seed: TypeAlias = Annotated[
-    int | None, typer.Option("--seed", metavar="N", help="Draw other random patches than by content alone.")
-]
-ThresholdTexts: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--threshold",
-        metavar="[DEFECT=][MILD:]SEVERE",
-        help="From which severity on a defect is severe (0.5) and mild (0.3). Repeatable.",
-    ),
-]
+ReplaceFiles: TypeAlias = Annotated[bool, typer.Option("--force", help="Replace files that are there already.")]
 Verbose: TypeAlias = Annotated[
     bool, typer.Option("--verbose", "-v", help="Say on stderr what is used and how; tracebacks of unexpected errors.")
 ]
 ModelName: TypeAlias = Annotated[
     str, typer.Option("--model", metavar="NAME|DIR", help="A model that comes with photodefect, or a model's folder.")
 ]
-
-_WORK = "Work"
-
-Workers: TypeAlias = Annotated[
-    int | None,
-    typer.Option(
-        "--workers",
-        min=1,
-        max=256,
-        metavar="N",
-        help="Photos worked on at once, each in its own process; if left out, one a core as far as there is memory.",
-        rich_help_panel=_WORK,
-    ),
-]
-Threads: TypeAlias = Annotated[
-    int | None,
-    typer.Option(
-        "--threads",
-        min=1,
-        max=256,
-        metavar="N",
-        help="Threads that compute for each of them; what the workers leave of the cores if left out.",
-        rich_help_panel=_WORK,
-    ),
-]
 TimeLimit: TypeAlias = Annotated[
     float | None,
-    typer.Option(
+    WORK_OPTION(
         "--time-limit",
         min=0.1,
         metavar="SECONDS",
         help="Give a photo up after this long; a minute, and more for large files, if left out.",
-        rich_help_panel=_WORK,
     ),
 ]
-CacheFile: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(
-        "--cache",
-        metavar="FILE",
-        help="Keep results here, and take known ones from here; in your cache folder if left out.",
-        rich_help_panel=_WORK,
-    ),
-]
-NoCache: TypeAlias = Annotated[
-    bool,
-    typer.Option("--no-cache", help="Neither take known results nor keep new ones.", rich_help_panel=_WORK),
-]
+
+
+def null_option(*short: str) -> Any:  # noqa: ANN401  as typer has it
+    """``--null``, with the short names that are free in the command."""
+    return typer.Option("--null", *short, help="Paths of --files-from end in a null byte, as from find -print0.")
+
+
+def replace_output_option(panel: str | None = None) -> Any:  # noqa: ANN401
+    """``--force`` of a command with ``--output FILE``, in a panel of its help."""
+    return typer.Option("--force", help="Replace the --output file if it is there already.", rich_help_panel=panel)
+
+
+def threshold_option(panel: str | None = None) -> Any:  # noqa: ANN401
+    """``--threshold``, in a panel of its help."""
+    return typer.Option(
+        "--threshold",
+        metavar="[DEFECT=][MILD:]SEVERE",
+        help="From which severity on a defect is severe (0.5) and mild (0.3). Repeatable.",
+        rich_help_panel=panel,
+    )
+
+
+Null: TypeAlias = Annotated[bool, null_option("-0")]
+ReplaceOutput: TypeAlias = Annotated[bool, replace_output_option()]
+ThresholdTexts: TypeAlias = Annotated[list[str] | None, threshold_option()]
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """Which model looks at photos, where it computes, and at how many crops it looks."""
+
+    model: ModelName = "compact"
+    device: Device = "auto"
+    patches: Annotated[
+        int, typer.Option("--patches", min=1, max=1000, metavar="N", help="Crops at original resolution, a photo.")
+    ] = DEFAULT_PATCHES
+
+    def settings(self) -> dict[str, Any]:
+        """The same as arguments of the Diagnoser, beside the model."""
+        return {"device": self.device, "patches": self.patches}
+
+
+@dataclass(frozen=True)
+class DiagnosisOptions(ModelOptions):
+    """All that decides a record: the model, where its crops lie, and what is called mild and severe."""
+
+    patch_placement: Annotated[
+        Placement,
+        typer.Option(
+            "--patch-placement",
+            help="Places drawn from the photo's content, one of them the sharpest of many; random ones alone; or a "
+            "fixed 3x3 grid.",
+        ),
+    ] = DEFAULT_PLACEMENT
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", help="Draw other random patches than by content alone.")
+    ] = None
+    threshold: ThresholdTexts = None
+
+    @cached_property
+    def thresholds(self) -> dict[str, Threshold]:
+        """The thresholds that hold.
+
+        Raises:
+            typer.BadParameter: a value of ``--threshold`` can't be read or is out of range.
+        """
+        return thresholds(self.threshold or [])
+
+    def settings(self) -> dict[str, Any]:
+        """The same as arguments of the Diagnoser, beside the model."""
+        own = {"placement": self.patch_placement, "seed": self.seed, "thresholds": self.thresholds}
+        return super().settings() | own
 
 
 def defect_key(text: str) -> str:
@@ -161,9 +159,9 @@ def thresholds(values: Iterable[str]) -> dict[str, Threshold]:
         name, equals, numbers = value.rpartition("=")
         keys = [defect_key(name)] if equals else list(KEYS)
         mild_text, colon, severe_text = numbers.rpartition(":")
-        severe = _number(severe_text, value)
+        severe = number_above_0(severe_text, value)
         for key in keys:
-            mild = _number(mild_text, value) if colon else min(DEFAULT_THRESHOLDS[key].mild, severe)
+            mild = number_above_0(mild_text, value) if colon else min(DEFAULT_THRESHOLDS[key].mild, severe)
             try:
                 result[key] = Threshold(mild, severe)
             except ValueError as error:
@@ -171,35 +169,16 @@ def thresholds(values: Iterable[str]) -> dict[str, Threshold]:
     return result
 
 
-@dataclass(frozen=True)
-class FailOn:
-    """What a photo must not have, by ``--fail-on``.
+def number_above_0(text: str, whole: str) -> float:
+    """Read a severity above 0.
 
-    Attributes:
-        verdict: ``mild`` or ``severe``: the photo must not be that bad; None if it is about one defect.
-        defect: key of the defect that must not reach ``limit``.
-        limit: absolute severity; None for the defect's threshold of severe.
-    """
-
-    verdict: Verdict | None = None
-    defect: str = ""
-    limit: float | None = None
-
-
-def fail_on(value: str) -> FailOn:
-    """Read ``mild``, ``severe``, ``DEFECT`` or ``DEFECT=VALUE``.
+    Args:
+        text: the number.
+        whole: the value of the option that it is in, for messages.
 
     Raises:
-        typer.BadParameter: it is none of these.
+        typer.BadParameter: it is no number, or not above 0 and up to 1.
     """
-    verdicts: dict[str, Verdict] = {"mild": "mild", "severe": "severe"}
-    if value in verdicts:
-        return FailOn(verdict=verdicts[value])
-    name, equals, number = value.partition("=")
-    return FailOn(defect=defect_key(name), limit=_number(number, value) if equals else None)
-
-
-def _number(text: str, whole: str) -> float:
     try:
         number = float(text)
     except ValueError:

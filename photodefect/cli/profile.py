@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,16 +15,10 @@ from photodefect.errors import DataError
 from photodefect.printable import printable
 
 
-class Action(str, Enum):
-    """What ``profile`` does."""
-
-    SHOW = "show"
-    LIST = "list"
-
-
 def profile(
     action: Annotated[
-        Action, typer.Argument(help="show: the profile that holds, as TOML; list: the profiles there are, by name.")
+        Literal["show", "list"],
+        typer.Argument(help="show: the profile that holds, as TOML; list: the profiles there are, by name."),
     ],
     folder: Annotated[
         str, typer.Argument(metavar="FOLDER", help="The folder of photos that it is about.", show_default=False)
@@ -46,7 +39,7 @@ def profile(
     from photodefect.ranking.profiles.locations import gather, named_profiles  # noqa: PLC0415
     from photodefect.ranking.profiles.settings import to_toml  # noqa: PLC0415
 
-    if action is Action.LIST:
+    if action == "list":
         for name, file in named_profiles().items():
             sys.stdout.write(f"{printable(name)}\t{_as_given(os.fspath(file))}\n")
         return

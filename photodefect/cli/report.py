@@ -4,46 +4,36 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator, Sequence
-from contextlib import closing
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from photodefect.cli.console import log_to_stderr, note
-from photodefect.cli.exit_codes import ExitCode
-from photodefect.cli.interrupts import held_interrupts
+from photodefect.cli.option_groups import grouped
 from photodefect.cli.options import (
-    CacheFile,
-    Device,
-    DeviceName,
     FilesFrom,
-    ModelName,
-    NoCache,
+    ModelOptions,
     Null,
-    Patches,
     Photos,
     Quiet,
-    Threads,
     ThresholdTexts,
-    TimeLimit,
     Verbose,
-    Workers,
     thresholds,
 )
-from photodefect.cli.progress import ProgressLine
+from photodefect.cli.run import end, end_interrupted, take_all
 from photodefect.cli.work import Work, diagnosing
-from photodefect.core.patches import DEFAULT_PATCHES
 from photodefect.errors import NothingToDoError
 from photodefect.printable import printable
 
 if TYPE_CHECKING:
-    from photodefect.cli.tally import Tally
     from photodefect.records import Diagnosis
-    from photodefect.reports.html import HtmlReport, Pictures
+    from photodefect.reports.html import Pictures
 
 
+@grouped
 def report(
     paths: Photos = None,
     *,
@@ -61,15 +51,9 @@ def report(
     ] = None,
     files_from: FilesFrom = None,
     null: Null = False,
-    model: ModelName = "compact",
-    device: DeviceName = Device.AUTO,
-    patches: Patches = DEFAULT_PATCHES,
+    model: ModelOptions,
     threshold: ThresholdTexts = None,
-    workers: Workers = None,
-    threads: Threads = None,
-    time_limit: TimeLimit = None,
-    cache: CacheFile = None,
-    no_cache: NoCache = False,
+    work: Work,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -103,23 +87,25 @@ def report(
     tally = Tally()
     replaces = is_report(output)
     # A worker that makes maps takes three times as much, so that there is room for fewer.
-    count = workers or (default_workers(threads, memory=MAPPING_MEMORY, budget=None) if maps else None)
-    work = Work(count, threads, time_limit, cache, no_cache)
-    settings = {"device": device.value, "patches": patches, "thresholds": limits}
-    with diagnosing(model, work, photos, **settings) as diagnoser, ReportFolder(output) as folder:
+    if maps and not work.workers:
+        work = replace(work, workers=default_workers(work.threads, memory=MAPPING_MEMORY, budget=None))
+    settings = model.settings() | {"thresholds": limits}
+    with diagnosing(model.model, work, photos, **settings) as diagnoser, ReportFolder(output) as folder:
         if verbose:
             note(diagnoser.describe())
         page = HtmlReport(folder, title if title is not None else _title(paths or []))
+
+        def take(illustrated: tuple[Diagnosis, Pictures | None]) -> None:
+            page.add(*illustrated)
+            tally.add(illustrated[0])
+
         for record in listed.problems:
-            page.add(record, None)
-            tally.add(record)
-        interrupted = _run(illustrate(diagnoser, photos, maps=maps), len(photos), page, tally, quiet=quiet)
+            take((record, None))
+        interrupted = take_all(illustrate(diagnoser, photos, maps=maps), take, len(photos), quiet=quiet)
         missing = len(photos) + len(listed.problems) - tally.photos
         if interrupted and (replaces or not tally.photos):
             kept = "the earlier report stays as it was" if replaces else "nothing was written"
-            note(f"interrupted after {tally.photos} of {tally.photos + missing} photos; {kept}")
-            work.tell_how_to_go_on()
-            raise typer.Exit(ExitCode.INTERRUPTED)
+            end_interrupted(f"interrupted after {tally.photos} of {tally.photos + missing} photos; {kept}", work)
         place = os.fspath(page.close(missing=missing))
     # Programs get the path as it is.
     if sys.stdout.isatty():
@@ -128,38 +114,9 @@ def report(
         sys.stdout.flush()
         sys.stdout.buffer.write(os.fsencode(place) + b"\n")
     if interrupted:
-        note(f"interrupted after {tally.photos} of {tally.photos + missing} photos; the page shows those")
-        work.tell_how_to_go_on()
-        raise typer.Exit(ExitCode.INTERRUPTED)
-    if not quiet:
-        for line in tally.summary().splitlines():
-            note(line)
-    raise typer.Exit(tally.exit_code())
-
-
-def _run(
-    illustrated: Generator[tuple[Diagnosis, Pictures | None], None, None],
-    total: int,
-    page: HtmlReport,
-    tally: Tally,
-    *,
-    quiet: bool,
-) -> bool:
-    """Add the photos as they come.
-
-    Returns:
-        Whether the person interrupted the run.
-    """
-    try:
-        with closing(illustrated), ProgressLine(total, enabled=not quiet) as progress:
-            for diagnosis, pictures in illustrated:
-                with held_interrupts():
-                    page.add(diagnosis, pictures)
-                    tally.add(diagnosis)
-                progress.advance()
-    except KeyboardInterrupt:
-        return True
-    return False
+        done = f"interrupted after {tally.photos} of {tally.photos + missing} photos"
+        end_interrupted(f"{done}; the page shows those", work)
+    end(tally, quiet=quiet)
 
 
 def _title(paths: Sequence[str]) -> str:

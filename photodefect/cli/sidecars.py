@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import Enum
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, Final, Literal, TextIO, TypeAlias
 
 import typer
 
@@ -25,49 +25,10 @@ if TYPE_CHECKING:
     from photodefect.sidecars.marks import Marks
     from photodefect.sidecars.write import Written
 
-_PANEL = "Sidecars"
+_SIDECARS: Final = partial(typer.Option, rich_help_panel="Sidecars")
 
-
-class RejectAs(str, Enum):
-    """What ``--reject-as`` takes."""
-
-    RATING = "rating"
-    LABEL = "label"
-    KEYWORD = "keyword"
-
-
-Xmp = Annotated[
-    bool,
-    typer.Option(
-        "--xmp",
-        help="Rating, label, keywords and severities to XMP sidecars, merged with what is there. Only the plan, "
-        "unless --apply.",
-        rich_help_panel=_PANEL,
-    ),
-]
-XmpStyle = Annotated[
-    SidecarStyle | None,
-    typer.Option(
-        "--xmp-style",
-        help="IMG.xmp (Lightroom, Capture One) or IMG.CR2.xmp (darktable, digiKam); as those that are there, or else "
-        "stem.",
-        show_default=False,
-        rich_help_panel=_PANEL,
-    ),
-]
-RejectAsOption = Annotated[
-    RejectAs | None,
-    typer.Option(
-        "--reject-as",
-        help="How a sidecar says that a photo is rejected; by rating -1 unless the profile says otherwise.",
-        show_default=False,
-        rich_help_panel=_PANEL,
-    ),
-]
-OverwriteRatings = Annotated[
-    bool,
-    typer.Option("--overwrite-ratings", help="Replace your own ratings and labels too.", rich_help_panel=_PANEL),
-]
+RejectAs: TypeAlias = Literal["rating", "label", "keyword"]
+"""What ``--reject-as`` takes."""
 
 
 @dataclass
@@ -89,37 +50,62 @@ class SidecarWish:
     refused: bool = False
 
 
-def wanted_sidecars(
-    xmp: bool,
-    style: SidecarStyle | None,
-    reject_as: RejectAs | None,
-    *,
-    overwrite: bool,
-    exiftool: bool,
-    journal: Path | None,
-) -> SidecarWish:
-    """What options ask for.
+@dataclass(frozen=True)
+class SidecarOptions:
+    """What ``rank-folder`` shall say about photos in their sidecars."""
 
-    Args:
-        xmp: ``--xmp``.
-        style: ``--xmp-style``.
-        reject_as: ``--reject-as``.
-        overwrite: ``--overwrite-ratings``.
-        exiftool: the format is exiftool's, which says the same.
-        journal: ``--journal``.
+    xmp: Annotated[
+        bool,
+        _SIDECARS(
+            "--xmp",
+            help="Rating, label, keywords and severities to XMP sidecars, merged with what is there. Only the plan, "
+            "unless --apply.",
+        ),
+    ] = False
+    xmp_style: Annotated[
+        SidecarStyle | None,
+        _SIDECARS(
+            "--xmp-style",
+            help="IMG.xmp (Lightroom, Capture One) or IMG.CR2.xmp (darktable, digiKam); as those that are there, or "
+            "else stem.",
+            show_default=False,
+        ),
+    ] = None
+    reject_as: Annotated[
+        RejectAs | None,
+        _SIDECARS(
+            "--reject-as",
+            help="How a sidecar says that a photo is rejected; by rating -1 unless the profile says otherwise.",
+            show_default=False,
+        ),
+    ] = None
+    overwrite_ratings: Annotated[
+        bool, _SIDECARS("--overwrite-ratings", help="Replace your own ratings and labels too.")
+    ] = False
 
-    Raises:
-        typer.BadParameter: an option has no meaning without a sidecar.
-        DataError: the journal is there already.
-    """
-    if not xmp and not exiftool:
-        given = {"--xmp-style": style, "--reject-as": reject_as, "--overwrite-ratings": overwrite or None}
-        for option, value in given.items():
-            if value is not None:
-                raise typer.BadParameter(f"{option} is about --xmp or --format exiftool-csv")
-    if xmp and journal is not None and os.path.lexists(journal):
-        raise DataError(f"{journal} is there already; a journal is never written over")
-    return SidecarWish(xmp, journal if xmp else None, style, overwrite)
+    def wanted(self, *, exiftool: bool, journal: Path | None) -> SidecarWish:
+        """What options ask for.
+
+        Args:
+            exiftool: the format is exiftool's, which says the same.
+            journal: ``--journal``.
+
+        Raises:
+            typer.BadParameter: an option has no meaning without a sidecar.
+            DataError: the journal is there already.
+        """
+        if not self.xmp and not exiftool:
+            given = {
+                "--xmp-style": self.xmp_style,
+                "--reject-as": self.reject_as,
+                "--overwrite-ratings": self.overwrite_ratings or None,
+            }
+            for option, value in given.items():
+                if value is not None:
+                    raise typer.BadParameter(f"{option} is about --xmp or --format exiftool-csv")
+        if self.xmp and journal is not None and os.path.lexists(journal):
+            raise DataError(f"{journal} is there already; a journal is never written over")
+        return SidecarWish(self.xmp, journal if self.xmp else None, self.xmp_style, self.overwrite_ratings)
 
 
 def write_sidecars(
@@ -138,13 +124,13 @@ def write_sidecars(
         TransferError: the disk is full or the journal can't be written; the message says how much is done.
         typer.Exit: interrupted; the person was told how much is done.
     """
-    from photodefect.files import DryFiles, Files, Journal, default_journal_path, undo_command  # noqa: PLC0415
+    from photodefect.files import DryRunOperations, FileOperations, Journal, default_journal_path, undo_command  # noqa: PLC0415
     from photodefect.sidecars import write  # noqa: PLC0415
-    from photodefect.sidecars.locations import SidecarPlaces  # noqa: PLC0415
+    from photodefect.sidecars.locations import SidecarLocator  # noqa: PLC0415
     from photodefect.sidecars.marks import marks_of  # noqa: PLC0415
 
     diagnosed = [photo for photo in photos if photo.error is None]
-    places = SidecarPlaces((photo.path for photo in diagnosed), wish.style)
+    locator = SidecarLocator((photo.path for photo in diagnosed), wish.style)
     name = (wish.journal or default_journal_path("xmp")) if apply else None
     done: list[Written] = []
     with (
@@ -159,7 +145,7 @@ def write_sidecars(
         def wanted() -> Iterator[tuple[Path, Marks]]:
             for photo in diagnosed:
                 try:
-                    place = places.place(photo.path)
+                    place = locator.locate(photo.path)
                 except SidecarError as error:
                     left_out(photo.path, str(error))
                 else:
@@ -176,7 +162,7 @@ def write_sidecars(
             outcome = write.write_sidecars(
                 wanted(),
                 journal,
-                files=Files() if apply else DryFiles(),
+                files=FileOperations() if apply else DryRunOperations(),
                 overwrite=wish.overwrite,
                 on_written=tell,
                 whole=held_interrupts,
@@ -205,7 +191,7 @@ def exiftool_writer(
     """The writer of what exiftool is to write: to the photos, or with ``--xmp-style`` to their sidecars."""
     from photodefect.reports.exiftool_csv import ExiftoolCsvWriter  # noqa: PLC0415
     from photodefect.sidecars.embedded import embedded_xmp  # noqa: PLC0415
-    from photodefect.sidecars.locations import SidecarPlaces  # noqa: PLC0415
+    from photodefect.sidecars.locations import SidecarLocator  # noqa: PLC0415
     from photodefect.sidecars.marks import marks_of  # noqa: PLC0415
     from photodefect.sidecars.write import read_sidecar  # noqa: PLC0415
 
@@ -220,10 +206,10 @@ def exiftool_writer(
 
     else:
         diagnosed = (photo.path for photo in photos if photo.error is None)
-        places = SidecarPlaces(diagnosed, wish.style)
+        locator = SidecarLocator(diagnosed, wish.style)
 
         def target(photo: str) -> tuple[str, bytes | None] | None:
-            place = places.place(photo)
+            place = locator.locate(photo)
             return None if place is None else (str(place), read_sidecar(place))
 
     return ExiftoolCsvWriter(stream, lambda photo: marks_of(photo, profile), target, refused, overwrite=wish.overwrite)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from photodefect.cli.exit_codes import ExitCode
-from photodefect.cli.options import FailOn
+from photodefect.cli.fail_on import FailOn
 from photodefect.defects import DEFECTS
 from photodefect.printable import printable
 from photodefect.records import Diagnosis

@@ -6,18 +6,18 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from enum import Enum
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 
 from photodefect.cli.console import note, stderr_console
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.interrupts import interrupts_are_ignored
-from photodefect.cli.options import Device, DeviceName, Quiet
+from photodefect.cli.option_groups import grouped
+from photodefect.cli.options import Device, Quiet
 
 if TYPE_CHECKING:
     from photodefect.training.listener import Listener
@@ -31,36 +31,39 @@ NAMED = 10
 """How many photos a list on stderr names."""
 
 
-class RecipeName(str, Enum):
-    """What ``--recipe`` takes."""
+RecipeName: TypeAlias = Literal["paper", "finetune", "compact"]
+"""What ``--recipe`` takes."""
 
-    PAPER = "paper"
-    FINETUNE = "finetune"
-    COMPACT = "compact"
-
-
-class NetworkName(str, Enum):
-    """What ``--network`` takes."""
-
-    LITE0 = "lite0"
-    GOOGLENET = "googlenet"
+NetworkName: TypeAlias = Literal["lite0", "googlenet"]
+"""What ``--network`` takes."""
 
 
-class TrainedInputs(str, Enum):
-    """What ``--inputs`` takes."""
+@dataclass(frozen=True)
+class RecipeChanges:
+    """What is different from the recipe; None for what the recipe says."""
 
-    HOLISTIC = "holistic"
-    PATCHES = "patches"
-    BOTH = "both"
+    loss: Annotated[
+        Literal["infogain", "euclidean"] | None, typer.Option("--loss", help="Instead of the recipe's.")
+    ] = None
+    steps: Annotated[int | None, typer.Option("--steps", metavar="N", help="At most so many, for each network.")] = None
+    batch: Annotated[
+        int | None, typer.Option("--batch", metavar="N", help="Samples of each defect's source in a step.")
+    ] = None
+    learning_rate: Annotated[
+        float | None, typer.Option("--learning-rate", metavar="X", help="Of the shared trunk, at the start.")
+    ] = None
+    column_factor: Annotated[
+        float | None, typer.Option("--column-factor", metavar="X", help="The columns learn so many times faster.")
+    ] = None
+    momentum: Annotated[float | None, typer.Option("--momentum", metavar="X", help="Of SGD.")] = None
+    weight_decay: Annotated[float | None, typer.Option("--weight-decay", metavar="X")] = None
+
+    def given(self) -> dict[str, Any]:
+        """The changes that were asked for, by the recipe's names."""
+        return {name: value for name, value in vars(self).items() if value is not None}
 
 
-class LossName(str, Enum):
-    """What ``--loss`` takes."""
-
-    INFOGAIN = "infogain"
-    EUCLIDEAN = "euclidean"
-
-
+@grouped
 def train(
     context: typer.Context,
     labels: Annotated[
@@ -83,16 +86,15 @@ def train(
     any_source: Annotated[
         bool, typer.Option("--any-source", help="Degrade photos that don't look clean, too.")
     ] = False,
-    network: Annotated[
-        NetworkName, typer.Option("--network", help="The compact network, or the paper's.")
-    ] = NetworkName.LITE0,
+    network: Annotated[NetworkName, typer.Option("--network", help="The compact network, or the paper's.")] = "lite0",
     recipe: Annotated[
         RecipeName,
         typer.Option("--recipe", help="As the paper trains; gently from good weights; or as the shipped weights."),
-    ] = RecipeName.PAPER,
+    ] = "paper",
     inputs: Annotated[
-        TrainedInputs, typer.Option("--inputs", help="What the network sees; a model needs both.")
-    ] = TrainedInputs.BOTH,
+        Literal["holistic", "patches", "both"],
+        typer.Option("--inputs", help="What the network sees; a model needs both."),
+    ] = "both",
     init: Annotated[
         str | None,
         typer.Option(
@@ -101,21 +103,7 @@ def train(
             help="What to begin from: imagenet for lite0, random for googlenet.",
         ),
     ] = None,
-    loss: Annotated[LossName | None, typer.Option("--loss", help="Instead of the recipe's.")] = None,
-    steps: Annotated[
-        int | None, typer.Option("--steps", metavar="N", help="At most so many, for each network.")
-    ] = None,
-    batch: Annotated[
-        int | None, typer.Option("--batch", metavar="N", help="Samples of each defect's source in a step.")
-    ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option("--learning-rate", metavar="X", help="Of the shared trunk, at the start.")
-    ] = None,
-    column_factor: Annotated[
-        float | None, typer.Option("--column-factor", metavar="X", help="The columns learn so many times faster.")
-    ] = None,
-    momentum: Annotated[float | None, typer.Option("--momentum", metavar="X", help="Of SGD.")] = None,
-    weight_decay: Annotated[float | None, typer.Option("--weight-decay", metavar="X")] = None,
+    changes: RecipeChanges,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of everything that is drawn.")] = 0,
     validation: Annotated[
         float,
@@ -158,7 +146,7 @@ def train(
     workers: Annotated[
         int, typer.Option("--workers", metavar="N", help="Threads that decode and degrade; 0: by the number of cores.")
     ] = 0,
-    device: DeviceName = Device.AUTO,
+    device: Device = "auto",
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="What the model is called; else as its folder.")
     ] = None,
@@ -189,16 +177,7 @@ def train(
 
     if (labels is None) == (synthesize is None):
         raise typer.BadParameter("name a CSV of labels, or a folder of clean photos by --synthesize, and not both")
-    changed: dict[str, Any] = {
-        "loss": None if loss is None else loss.value,
-        "steps": steps,
-        "batch": batch,
-        "learning_rate": learning_rate,
-        "column_factor": column_factor,
-        "momentum": momentum,
-        "weight_decay": weight_decay,
-    }
-    if recipe is RecipeName.COMPACT:
+    if recipe == "compact":
         if started_together():
             raise typer.BadParameter("--recipe compact trains in one process; start it without torchrun")
         from photodefect.cli.train_compact import (  # noqa: PLC0415
@@ -229,13 +208,11 @@ def train(
         with joined_team() as team:
             with team.together():
                 settings = Settings(
-                    network=network.value,
-                    recipe=replace(
-                        RECIPES[recipe.value], **{key: value for key, value in changed.items() if value is not None}
-                    ),
-                    recipe_name=recipe.value,
-                    inputs=inputs.value,
-                    init=init if init is not None else "imagenet" if network is NetworkName.LITE0 else "random",
+                    network=network,
+                    recipe=replace(RECIPES[recipe], **changes.given()),
+                    recipe_name=recipe,
+                    inputs=inputs,
+                    init=init if init is not None else "imagenet" if network == "lite0" else "random",
                     seed=seed,
                     validation=validation,
                     validate_every=validate_every,
@@ -248,7 +225,7 @@ def train(
                     window=window,
                     cache_mb=cache_mb,
                     workers=workers,
-                    device=device.value,
+                    device=device,
                 )
                 listeners: list[Listener] = [TrainingProgress(stderr_console())] if team.leads and not quiet else []
                 if tensorboard and team.leads:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -153,11 +152,10 @@ def refuse_options(context: typer.Context) -> None:
         if name in FOLLOWED or source is None or source.name == "DEFAULT":
             continue
         value = context.params[name]
-        plain = value.value if isinstance(value, Enum) else value
         if name not in MEANT:
             refused.append(parameter.opts[0])
-        elif plain not in MEANT[name]:
-            refused.append(f"{parameter.opts[0]} {plain}")
+        elif value not in MEANT[name]:
+            refused.append(f"{parameter.opts[0]} {value}")
     if refused:
         verb = "doesn't" if len(refused) == 1 else "don't"
         raise typer.BadParameter(f"{', '.join(refused)} {verb} go with --recipe compact")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -19,6 +20,8 @@ from photodefect.errors import DataError
 
 if TYPE_CHECKING:
     from photodefect.files.plan import Mode
+
+_DEEDS: Final = partial(typer.Option, rich_help_panel="Copying, linking, moving")
 
 _DONE: Final[Mapping[Mode, str]] = MappingProxyType({"copy": "copied", "link": "linked", "move": "moved"})
 
@@ -40,33 +43,48 @@ class Transfer:
     journal: Path | None = None
 
 
-def wanted_transfer(
-    copy_to: Path | None,
-    link_to: Path | None,
-    move_to: Path | None,
-    *,
-    keep_folders: bool = False,
-    journal: Path | None = None,
-) -> Transfer | None:
-    """The transfer that options ask for, or None.
+@dataclass(frozen=True)
+class TransferOptions:
+    """What ``rank-folder`` shall do to the chosen photos, and whether it is to do it or to show the plan."""
 
-    Raises:
-        typer.BadParameter: they ask for two, or an option has no meaning without one.
-        DataError: the journal is there already.
-    """
-    places: dict[Mode, Path | None] = {"copy": copy_to, "link": link_to, "move": move_to}
-    asked = [(mode, folder) for mode, folder in places.items() if folder is not None]
-    if len(asked) > 1:
-        raise typer.BadParameter(f"--{asked[0][0]}-to and --{asked[1][0]}-to both say where to; give one of them")
-    if not asked:
-        if keep_folders:
-            raise typer.BadParameter("--keep-folders is about --copy-to, --link-to or --move-to")
-        if journal is not None:
-            raise typer.BadParameter("--journal is about --copy-to, --link-to, --move-to or --xmp")
-        return None
-    if journal is not None and os.path.lexists(journal):
-        raise DataError(f"{journal} is there already; a journal is never written over")
-    return Transfer(*asked[0], keep_folders, journal)
+    copy_to: Annotated[
+        Path | None, _DEEDS("--copy-to", metavar="DIR", help="Copy the chosen photos, with sidecars and twins.")
+    ] = None
+    link_to: Annotated[Path | None, _DEEDS("--link-to", metavar="DIR", help="Make symbolic links to them.")] = None
+    move_to: Annotated[Path | None, _DEEDS("--move-to", metavar="DIR", help="Move them.")] = None
+    keep_folders: Annotated[bool, _DEEDS("--keep-folders", help="Keep sub-folders there, instead of one folder.")] = (
+        False
+    )
+    apply: Annotated[bool, _DEEDS("--apply", help="Do it, and --xmp; otherwise the plan is shown on stderr.")] = False
+    journal: Annotated[
+        Path | None,
+        _DEEDS("--journal", metavar="FILE", help="Keep the journal for undo here, not in its usual place."),
+    ] = None
+
+    def wanted(self, *, xmp: bool) -> Transfer | None:
+        """The transfer that options ask for, or None.
+
+        Args:
+            xmp: sidecars are wanted; the journal is theirs.
+
+        Raises:
+            typer.BadParameter: they ask for two, or an option has no meaning without one.
+            DataError: the journal is there already.
+        """
+        journal = None if xmp else self.journal
+        places: dict[Mode, Path | None] = {"copy": self.copy_to, "link": self.link_to, "move": self.move_to}
+        asked = [(mode, folder) for mode, folder in places.items() if folder is not None]
+        if len(asked) > 1:
+            raise typer.BadParameter(f"--{asked[0][0]}-to and --{asked[1][0]}-to both say where to; give one of them")
+        if not asked:
+            if self.keep_folders:
+                raise typer.BadParameter("--keep-folders is about --copy-to, --link-to or --move-to")
+            if journal is not None:
+                raise typer.BadParameter("--journal is about --copy-to, --link-to, --move-to or --xmp")
+            return None
+        if journal is not None and os.path.lexists(journal):
+            raise DataError(f"{journal} is there already; a journal is never written over")
+        return Transfer(*asked[0], self.keep_folders, journal)
 
 
 def check_transfer(transfer: Transfer, roots: Sequence[Path], photos: Sequence[str]) -> None:

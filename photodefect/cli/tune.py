@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,28 +9,18 @@ import typer
 
 from photodefect.cli.console import note
 from photodefect.cli.exit_codes import ExitCode
-from photodefect.cli.options import (
-    CacheFile,
-    Device,
-    DeviceName,
-    ModelName,
-    NoCache,
-    Patches,
-    Quiet,
-    Threads,
-    TimeLimit,
-    Workers,
-)
+from photodefect.cli.option_groups import grouped
+from photodefect.cli.options import ModelOptions, Quiet
 from photodefect.cli.output import check_output, open_output
-from photodefect.cli.progress import ProgressLine
+from photodefect.cli.run import diagnose_all
 from photodefect.cli.work import Work, diagnosing
-from photodefect.core.patches import DEFAULT_PATCHES
 from photodefect.errors import DataError, NothingToDoError
 
 if TYPE_CHECKING:
     from photodefect.ranking.tune import Taste
 
 
+@grouped
 def tune(
     ratings: Annotated[
         Path,
@@ -56,14 +45,8 @@ def tune(
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Fit fewer than 30 ratings too, which can't be trusted.")
     ] = False,
-    model: ModelName = "compact",
-    device: DeviceName = Device.AUTO,
-    patches: Patches = DEFAULT_PATCHES,
-    workers: Workers = None,
-    threads: Threads = None,
-    time_limit: TimeLimit = None,
-    cache: CacheFile = None,
-    no_cache: NoCache = False,
+    model: ModelOptions,
+    work: Work,
     quiet: Quiet = False,
 ) -> None:
     """Fit a profile to your own ratings.
@@ -88,14 +71,9 @@ def tune(
     folder = images if images is not None else ratings.parent
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder. Name the folder that the paths of {ratings} start from.")
-    work = Work(workers, threads, time_limit, cache, no_cache)
-    diagnoses = {}
-    with diagnosing(model, work, device=device.value, patches=patches) as diagnoser:
-        running = diagnoser.diagnose(folder / it.path for it in rated)
-        with closing(running), ProgressLine(len(rated), enabled=not quiet) as progress:
-            for rating, diagnosis in zip(rated, running, strict=True):
-                diagnoses[rating.path] = diagnosis
-                progress.advance()
+    with diagnosing(model.model, work, **model.settings()) as diagnoser:
+        records = diagnose_all(diagnoser, (folder / it.path for it in rated), len(rated), quiet=quiet)
+    diagnoses = {rating.path: record for rating, record in zip(rated, records, strict=True)}
     failed = [it for it in diagnoses.values() if it.error is not None]
     if len(failed) == len(diagnoses):
         raise NothingToDoError(

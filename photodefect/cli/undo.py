@@ -40,7 +40,7 @@ def undo(
             raise typer.BadParameter("name the journal; photodefect undo alone lists those there are")
         _list_journals()
         return
-    from photodefect.files import DryFiles, Files, Journal, read_journal  # noqa: PLC0415
+    from photodefect.files import DryRunOperations, FileOperations, Journal, read_journal  # noqa: PLC0415
     from photodefect.files import undo as take_back  # noqa: PLC0415
 
     record = read_journal(journal)
@@ -48,7 +48,7 @@ def undo(
         outcome = take_back(
             record,
             log,
-            files=Files() if apply else DryFiles(),
+            files=FileOperations() if apply else DryRunOperations(),
             on_step=None if quiet and apply else lambda step: note(str(step)),
             whole=held_interrupts,
         )

@@ -4,74 +4,51 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Generator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from photodefect.cli.console import complain, log_to_stderr, note
-from photodefect.cli.diagnose import ReportFormat
 from photodefect.cli.exit_codes import ExitCode
-from photodefect.cli.interrupts import held_interrupts
-from photodefect.cli.options import (
-    CacheFile,
-    Detail,
-    Device,
-    DeviceName,
-    ModelName,
-    NoCache,
-    Patches,
-    PatchPlacement,
-    Placement,
-    Quiet,
-    ReplaceOutput,
-    Seed,
-    Threads,
-    ThresholdTexts,
-    TimeLimit,
-    Verbose,
-    Workers,
-    fail_on,
-    thresholds,
-)
+from photodefect.cli.fail_on import fail_on, fail_on_option
+from photodefect.cli.option_groups import grouped
+from photodefect.cli.options import Detail, DiagnosisOptions, Quiet, ReplaceOutput, ReportFormat, Verbose
 from photodefect.cli.output import check_output, open_growing
+from photodefect.cli.run import take_all, tell_summary
 from photodefect.cli.work import Work, diagnosing
-from photodefect.core.patches import DEFAULT_PATCHES
 
 if TYPE_CHECKING:
-    from photodefect.cli.tally import Tally
     from photodefect.diagnosis.diagnoser import Diagnoser
-    from photodefect.reports import ReportWriter
+    from photodefect.records import Diagnosis
     from photodefect.watching.arrivals import Arrivals
     from photodefect.watching.folder import FolderWatch
 
+_SECONDS: Final = partial(typer.Option, metavar="SECONDS")
 
+
+@grouped
 def watch(
     folder: Annotated[str, typer.Argument(metavar="FOLDER", help="The folder to watch, with all folders in it.")],
     *,
     existing: Annotated[bool, typer.Option("--existing", help="Begin with the photos that are in it already.")] = False,
     stop_after: Annotated[
         float | None,
-        typer.Option("--stop-after", min=0.0, metavar="SECONDS", help="End when nothing arrived for so long."),
+        _SECONDS("--stop-after", min=0.0, help="End when nothing arrived for so long."),
     ] = None,
     settle: Annotated[
         float,
-        typer.Option(
-            "--settle",
-            min=0.1,
-            max=3600.0,
-            metavar="SECONDS",
-            help="A photo is complete when it hasn't changed for so long.",
-        ),
+        _SECONDS("--settle", min=0.1, max=3600.0, help="A photo is complete when it hasn't changed for so long."),
     ] = 2.0,
     look_every: Annotated[
         float,
-        typer.Option(
+        _SECONDS(
             "--look-every",
             min=1.0,
             max=86400.0,
-            metavar="SECONDS",
             help="Look through the folder even if the system tells of no changes, as on network mounts.",
         ),
     ] = 30.0,
@@ -85,25 +62,14 @@ def watch(
     ] = None,
     force: ReplaceOutput = False,
     detail: Detail = False,
-    model: ModelName = "compact",
-    device: DeviceName = Device.AUTO,
-    patches: Patches = DEFAULT_PATCHES,
-    patch_placement: Placement = PatchPlacement.SHARP,
-    seed: Seed = None,
-    threshold: ThresholdTexts = None,
+    diagnosis: DiagnosisOptions,
     fail_on_: Annotated[
         list[str] | None,
-        typer.Option(
-            "--fail-on",
-            metavar="mild|severe|DEFECT[=VALUE]",
-            help="End with code 10, after --stop-after, if a photo was that bad, or had that defect. Repeatable.",
+        fail_on_option(
+            "End with code 10, after --stop-after, if a photo was that bad, or had that defect. Repeatable."
         ),
     ] = None,
-    workers: Workers = None,
-    threads: Threads = None,
-    time_limit: TimeLimit = None,
-    cache: CacheFile = None,
-    no_cache: NoCache = False,
+    work: Work,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -117,7 +83,7 @@ def watch(
     usage; 4 the model can't be used; 10 --fail-on found something;
     130 interrupted.
     """
-    limits = thresholds(threshold or [])
+    _ = diagnosis.thresholds  # wrong ones are told before any work is done
     demands = [fail_on(value) for value in fail_on_ or []]
     if verbose:
         log_to_stderr()
@@ -137,30 +103,25 @@ def watch(
 
     tally = Tally(demands)
     if report_format is None:
-        report_format = ReportFormat.TABLE if output is None and sys.stdout.isatty() else ReportFormat.NDJSON
-    chosen = FORMATS[report_format.value]
-    encoding = sys.stdout.encoding if report_format is ReportFormat.TABLE else "utf-8"
-    work = Work(workers, threads, time_limit, cache, no_cache)
-    with diagnosing(
-        model,
-        work,
-        there,
-        device=device.value,
-        patches=patches,
-        placement=patch_placement.value,
-        seed=seed,
-        thresholds=limits,
-    ) as diagnoser:
+        report_format = "table" if output is None and sys.stdout.isatty() else "ndjson"
+    chosen = FORMATS[report_format]
+    encoding = sys.stdout.encoding if report_format == "table" else "utf-8"
+    with diagnosing(diagnosis.model, work, there, **diagnosis.settings()) as diagnoser:
         if verbose:
             note(diagnoser.describe())
         if not quiet:
             note(f"watching {folder}; Ctrl-C ends it")
         with open_growing(output, force=force, errors=chosen.encoding_errors, encoding=encoding) as stream:
             writer = chosen.writer(stream, detail)
-            interrupted = _run(watched, arrivals, diagnoser, writer, tally, stop_after=stop_after)
-    if not quiet:
-        for line in tally.summary().splitlines():
-            note(line)
+
+            def take(record: Diagnosis) -> None:
+                if arrivals.accept(record):
+                    writer.write(record)
+                    tally.add(record)
+
+            interrupted = take_all(_arriving(watched, arrivals, diagnoser, stop_after), take, None)
+            writer.close()
+    tell_summary(tally, quiet=quiet)
     if interrupted:
         left = f"; {len(arrivals)} more had arrived, but were not complete or not looked at yet" if arrivals else ""
         note(f"interrupted after {tally.photos} photos{left}")
@@ -168,36 +129,16 @@ def watch(
     raise typer.Exit(tally.exit_code())
 
 
-def _run(
-    watched: FolderWatch,
-    arrivals: Arrivals,
-    diagnoser: Diagnoser,
-    writer: ReportWriter,
-    tally: Tally,
-    *,
-    stop_after: float | None,
-) -> bool:
-    """Write the records as photos arrive.
-
-    Returns:
-        Whether the person ended the run. The document is complete even then.
-    """
-    interrupted = False
+def _arriving(
+    watched: FolderWatch, arrivals: Arrivals, diagnoser: Diagnoser, stop_after: float | None
+) -> Generator[Diagnosis, None, None]:
+    """The records of photos as they arrive, until none arrived for ``stop_after`` seconds."""
     last_arrival = time.monotonic()
-    try:
-        for photos in watched.batches():
-            with closing(diagnoser.diagnose(photos)) as diagnoses:
-                for diagnosis in diagnoses:
-                    with held_interrupts():
-                        if arrivals.accept(diagnosis):
-                            writer.write(diagnosis)
-                            tally.add(diagnosis)
-            now = time.monotonic()
-            if photos or arrivals:
-                last_arrival = now
-            elif stop_after is not None and now - last_arrival >= stop_after:
-                break
-    except KeyboardInterrupt:
-        interrupted = True
-    writer.close()
-    return interrupted
+    for photos in watched.batches():
+        with closing(diagnoser.diagnose(photos)) as diagnoses:
+            yield from diagnoses
+        now = time.monotonic()
+        if photos or arrivals:
+            last_arrival = now
+        elif stop_after is not None and now - last_arrival >= stop_after:
+            return

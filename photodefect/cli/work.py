@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from photodefect.cli.console import note
+from photodefect.cli.options import WORK_OPTION, TimeLimit
 from photodefect.errors import DataError
 
 if TYPE_CHECKING:
@@ -20,18 +21,39 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Work:
-    """What a person said about the work; the options of these names in :mod:`photodefect.cli.options`."""
+    """What a person said about the work: the options that every command that diagnoses has."""
 
-    workers: int | None = None
-    threads: int | None = None
-    time_limit: float | None = None
-    cache: Path | None = None
-    no_cache: bool = False
-
-    def tell_how_to_go_on(self) -> None:
-        """Tell the person who interrupted a run how to go on with it."""
-        if not self.no_cache:
-            note("the same command goes on from there: results so far are in the cache")
+    workers: Annotated[
+        int | None,
+        WORK_OPTION(
+            "--workers",
+            min=1,
+            max=256,
+            metavar="N",
+            help="Photos worked on at once, each in its own process; if left out, one a core as far as there is "
+            "memory.",
+        ),
+    ] = None
+    threads: Annotated[
+        int | None,
+        WORK_OPTION(
+            "--threads",
+            min=1,
+            max=256,
+            metavar="N",
+            help="Threads that compute for each of them; what the workers leave of the cores if left out.",
+        ),
+    ] = None
+    time_limit: TimeLimit = None
+    cache: Annotated[
+        Path | None,
+        WORK_OPTION(
+            "--cache",
+            metavar="FILE",
+            help="Keep results here, and take known ones from here; in your cache folder if left out.",
+        ),
+    ] = None
+    no_cache: Annotated[bool, WORK_OPTION("--no-cache", help="Neither take known results nor keep new ones.")] = False
 
 
 @contextmanager

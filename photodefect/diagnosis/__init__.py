@@ -1,1 +1,1 @@
-"""From photos to records: scoring, worker processes, the cache and the Diagnoser that ties them together."""
+"""Diagnosing photos: scoring, worker processes, the cache of results, and the Diagnoser that ties them together."""

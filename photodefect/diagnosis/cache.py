@@ -1,4 +1,4 @@
-"""Results that are known already: one SQLite file, by content of the photo and by what was asked.
+"""The cache of results: what is known already of a photo's content, kept in one SQLite file.
 
 A photo is told by its content. To find the content without reading the file, the cache remembers which file had which
 content when it had that size, those times and that inode; when one of these changes, the content is hashed again, so

@@ -1,4 +1,4 @@
-"""The Diagnoser: photos in, records out.
+"""The Diagnoser, which takes photos and gives their records.
 
 Photos are decoded, cut into network inputs and, on a processor, scored by a few worker processes, one photo each: that
 keeps all cores busy whatever decoding and computing cost, and a broken photo can't break more than its own worker. On
@@ -16,21 +16,20 @@ from collections import deque
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from photodefect.core.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
 from photodefect.diagnosis.cache import Cache
 from photodefect.diagnosis.findings import known_finding
 from photodefect.diagnosis.settings import Settings
-from photodefect.diagnosis.waiting import WaitingPhoto, ready_batch
+from photodefect.diagnosis.waiting import GPU_BATCH, WaitingPhoto, score_together
 from photodefect.diagnosis.workers.limits import available_cores, default_workers, time_limit
 from photodefect.diagnosis.workers.limits import memory_limit as worker_memory_limit
 from photodefect.diagnosis.workers.pool import ProcessWorkers, ThreadWorkers, Workers
 from photodefect.diagnosis.workers.tasks import TIME_LIMIT_OPTION, Outcome, PixelJob, Task
 from photodefect.engines import DEVICES, Engine, EngineChoice, choose_engine
 from photodefect.photos.facts import DEFAULT_MAX_PIXELS
-from photodefect.records import Diagnosis, PhotoFailure
+from photodefect.records import Diagnosis
 from photodefect.verdicts import DEFAULT_THRESHOLDS, Threshold
 
 if TYPE_CHECKING:
@@ -45,9 +44,6 @@ __all__ = ["DEVICES", "Diagnoser", "available_cores"]
 
 READ_AHEAD: Final = 2
 """Photos that are done and wait for their turn, beside those being worked on."""
-
-GPU_BATCH: Final = 16
-"""Photos that a GPU computes at once, at most."""
 
 T = TypeVar("T")
 
@@ -68,7 +64,7 @@ class Diagnoser:
         device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``mps``.
         engine: what computes, one of :data:`photodefect.engines.ENGINES`.
         precision: of the arithmetic, one of :data:`photodefect.engines.PRECISIONS`.
-        patches: how many crops at original resolution are looked at; a grid always has nine.
+        patches: how many crops at original resolution are scored; a grid always has nine.
         placement: ``sharp``: random places and the sharpest of many; ``random`` ones alone (the paper), or a fixed
             3x3 ``grid`` (the authors' released script).
         seed: draws other patches than the photo's content alone does.
@@ -151,9 +147,7 @@ class Diagnoser:
     def __enter__(self) -> Diagnoser:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -322,7 +316,7 @@ class Diagnoser:
             _log.debug("unexpected error at %s\n%s", photo.path, outcome.traceback)
         failure = outcome.failure
         if outcome.inputs is not None and photo.finding is None:
-            failure = self._score(photo, pending)
+            failure = score_together(photo, pending, self._own_engine, self.manifest, self.device)
         if failure is not None:
             return Diagnosis(photo.path, model=self._identity, error=failure), None
         return self._known(self._kept(photo, outcome, job), job, outcome.made)
@@ -348,26 +342,6 @@ class Diagnoser:
             new[job.kind] = job.encode(outcome.made)
         self._cache.store(photo.path, outcome.stamp, outcome.content, new)
         return WaitingPhoto(photo.path, known, finding)
-
-    def _score(self, photo: WaitingPhoto, pending: Iterable[WaitingPhoto]) -> PhotoFailure | None:
-        """Compute a photo's finding here, and in the same batch those that wait behind it and are ready."""
-        from photodefect.diagnosis.scoring import score  # noqa: PLC0415
-
-        batch = ready_batch(photo, pending, GPU_BATCH)
-        while True:
-            inputs = [it.work.result().inputs for it in batch if it.work is not None]
-            try:
-                findings = score(self._own_engine(), self.manifest, [it for it in inputs if it is not None])
-            except RuntimeError as error:
-                if len(batch) == 1:
-                    return PhotoFailure("InternalError", f"the {self.device} device failed: {error}")
-                # Too little memory for so many: the photo alone, then.
-                _log.debug("a batch of %d photos failed", len(batch), exc_info=True)
-                batch = [photo]
-            else:
-                for it, finding in zip(batch, findings, strict=True):
-                    it.finding = finding
-                return None
 
     def _own_engine(self) -> Engine:
         """The engine of this process."""

@@ -1,4 +1,4 @@
-"""What is found in a photo before anyone judges it: the part of a record that thresholds and names don't change."""
+"""What is found in a photo before anyone judges it: the part of its record that doesn't depend on thresholds."""
 
 from __future__ import annotations
 

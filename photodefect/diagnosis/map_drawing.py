@@ -1,4 +1,4 @@
-"""All that becomes of one photo in ``photodefect heatmap``: its maps and its pictures, made where it is decoded."""
+"""The work of ``photodefect heatmap`` on one photo: its maps and pictures, made in the process that decodes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One photo's pixels to what is found in it, by the networks of a model."""
+"""From the pixels of a photo to its scores, by the networks of a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a run decodes and scores photos: what its workers, its cache and its maps all have to know."""
+"""The settings of a run: how photos are decoded and scored."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Decoding:
 
 @dataclass(frozen=True)
 class Settings(Decoding):
-    """How photos are looked at.
+    """How photos are decoded and scored.
 
     Attributes:
         choice: the model and what computes it.

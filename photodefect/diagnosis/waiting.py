@@ -1,24 +1,36 @@
-"""Photos whose turn hasn't come yet, and which of them a GPU can compute together."""
+"""Photos that wait for their turn, and those of them that a GPU scores together."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from photodefect.diagnosis.findings import Finding
 from photodefect.diagnosis.workers.tasks import Outcome
+from photodefect.records import PhotoFailure
+
+if TYPE_CHECKING:
+    from photodefect.core.network.manifest import Manifest
+    from photodefect.engines import Engine
+
+GPU_BATCH: Final = 16
+"""Photos that a GPU computes at once, at most."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass
 class WaitingPhoto:
-    """A photo whose turn hasn't come yet.
+    """A photo that waits for its turn.
 
     Attributes:
-        path: as it was given.
-        known: results that the cache had, by kind.
-        finding: what was found in it, once that is known.
-        work: that a worker does on it; None if nothing is left to do.
+        path: of the photo.
+        known: results that the cache has of it, by kind.
+        finding: what was found in it, if that is known.
+        work: what the workers make of it; None if nothing is left to do.
     """
 
     path: str
@@ -32,18 +44,44 @@ class WaitingPhoto:
         return self.work is None or self.work.done()
 
 
-def ready_batch(first: WaitingPhoto, behind: Iterable[WaitingPhoto], most: int) -> list[WaitingPhoto]:
-    """A photo, and those right behind it whose inputs are there and whose findings aren't.
+def score_together(
+    photo: WaitingPhoto,
+    pending: Iterable[WaitingPhoto],
+    engine: Callable[[], Engine],
+    manifest: Manifest,
+    device: str,
+) -> PhotoFailure | None:
+    """Compute a photo's finding, and in the same batch those of photos that wait behind it and are ready.
 
     Args:
-        first: its inputs are there.
-        behind: the photos after it, in order; the first one that a worker still works on ends the batch.
-        most: photos together.
+        photo: whose turn it is; its inputs are there.
+        pending: those behind it, in order.
+        engine: gives what computes the model's networks; it may have to be loaded first.
+        manifest: the model's.
+        device: that computes, for messages.
+
+    Returns:
+        Why the photo has no finding, or None if it has one now.
     """
-    batch = [first]
-    for other in behind:
-        if len(batch) == most or not other.done:
+    from photodefect.diagnosis.scoring import score  # noqa: PLC0415
+
+    batch = [photo]
+    for other in pending:
+        if len(batch) == GPU_BATCH or not other.done:
             break
         if other.work is not None and other.finding is None and other.work.result().inputs is not None:
             batch.append(other)
-    return batch
+    while True:
+        inputs = [it.work.result().inputs for it in batch if it.work is not None]
+        try:
+            findings = score(engine(), manifest, [it for it in inputs if it is not None])
+        except RuntimeError as error:
+            if len(batch) == 1:
+                return PhotoFailure("InternalError", f"the {device} device failed: {error}")
+            # Too little memory for so many: the photo alone, then.
+            _log.debug("a batch of %d photos failed", len(batch), exc_info=True)
+            batch = [photo]
+        else:
+            for it, finding in zip(batch, findings, strict=True):
+                it.finding = finding
+            return None

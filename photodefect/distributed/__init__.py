@@ -1,4 +1,4 @@
-"""Diagnosing on a Ray cluster: photos on shared or object storage in, Parquet out, resumable by part.
+"""Diagnosing on a Ray cluster: photos on shared or object storage in, Parquet files out, resumable part by part.
 
 The parts of a run: :mod:`~photodefect.distributed.storage` finds and reads photos by path or URL,
 :mod:`~photodefect.distributed.plan` divides them into parts, :mod:`~photodefect.distributed.worker` holds the model on

@@ -1,4 +1,4 @@
-"""The Ray cluster: found, joined, left."""
+"""Finding, joining and leaving the Ray cluster."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The packages that a cluster needs, which come with the extra ``ray``."""
+"""Whether the packages that a cluster needs are installed, which come with the extra ``ray``."""
 
 from __future__ import annotations
 

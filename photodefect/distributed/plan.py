@@ -1,6 +1,6 @@
-"""The plan of a run: which photos, in which parts, judged how. It lies beside the results, so that a run can go on.
+"""The plan of a run on a cluster: which photos, in which parts, and how they are judged.
 
-A results folder holds ::
+It lies beside the results, so that a run can go on. A results folder holds ::
 
     _manifest.json            what the run is, written when the list is complete
     _plan/part-000000.parquet the photos of a part, one column: path, the bytes of the path or URL as given

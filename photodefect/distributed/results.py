@@ -1,4 +1,4 @@
-"""Results of ``diagnose --ray``, read again as records."""
+"""Reading the results of ``diagnose --ray`` as records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A row: the flat form of a record with typed columns, the same that CSV has with ``--detail``."""
+"""A record as a row with typed columns, the same columns that CSV has with ``--detail``."""
 
 from __future__ import annotations
 

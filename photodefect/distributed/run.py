@@ -1,4 +1,4 @@
-"""A run over a plan: Ray Data hands photos out to actors and retries what lost workers had; parts are written here.
+"""A run over a plan: Ray Data hands photos out to actors and retries what lost workers had, and parts are written.
 
 Rows come back to where the run was started, a kilobyte a photo, so that only that machine needs access to the results
 folder and a part is written by nobody else. A photo that takes its worker with it, again and again, becomes a record

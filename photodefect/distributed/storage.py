@@ -15,6 +15,7 @@ from typing import Any, Final
 import fsspec
 
 from photodefect.errors import DataError, UnreadableError
+from photodefect.files.unfinished import part_of
 from photodefect.photos.find import find_photos
 from photodefect.photos.formats import PHOTO_SUFFIXES
 
@@ -196,7 +197,7 @@ class ResultsFolder:
             return
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        part = part_of(target)
         try:
             with part.open("wb") as stream:
                 stream.write(data)

@@ -1,4 +1,4 @@
-"""What runs on a worker: an actor that holds the model."""
+"""The worker of a cluster: an actor that holds the model."""
 
 from __future__ import annotations
 

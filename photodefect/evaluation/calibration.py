@@ -1,4 +1,4 @@
-"""Calibration: does a severity of 0.6 mean 0.6 to people?"""
+"""How far severities can be taken at their word: whether 0.6 means 0.6 to people."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from photodefect.files.companions import CompanionIndex, companions
 from photodefect.files.journal import Journal, JournalRecord, default_journal_path, read_journal, state_folder
-from photodefect.files.operations import DryFiles, Files
+from photodefect.files.operations import DryRunOperations, FileOperations
 from photodefect.files.plan import Action, Mode, Skipped, TransferPlan, plan_transfer, some_files
 from photodefect.files.transfer import TransferOutcome, apply, undo_command
 from photodefect.files.undo import UndoOutcome, undo
@@ -10,8 +10,8 @@ from photodefect.files.undo import UndoOutcome, undo
 __all__ = [
     "Action",
     "CompanionIndex",
-    "DryFiles",
-    "Files",
+    "DryRunOperations",
+    "FileOperations",
     "Journal",
     "JournalRecord",
     "Mode",

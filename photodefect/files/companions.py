@@ -1,4 +1,4 @@
-"""Which files belong to a photo: its sidecars and its twins, raw and developed.
+"""Which files belong to a photo: its sidecars, and the raw or developed file of the same shot.
 
 Names are compared without regard to case (cards write ``IMG_1.CR2`` and ``img_1.xmp``), except where two photos of one
 kind in a folder differ in nothing but case: then they are two shots, and case counts.

@@ -1,4 +1,4 @@
-"""Telling whether a file is still the same."""
+"""Whether a file is still the same, by its size and time or by its SHA-256."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CHUNK: Final = 1024 * 1024
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What a file looks like without being read.
+    """What tells a file's state without reading it.
 
     Attributes:
         size: in bytes.

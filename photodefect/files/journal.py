@@ -1,4 +1,4 @@
-r"""The journal of what is done to files: what is about to be done, then that it is done, each on disk before going on.
+r"""The journal of what is done to files: each step is written to disk before it is taken, and again when it is done.
 
 A journal is a text file with one JSON object a line. The first says what it is; the others are events of an action,
 which is told by its number ``id``:
@@ -28,7 +28,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from io import FileIO
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 import platformdirs
@@ -77,7 +76,7 @@ class Entry:
 
     @property
     def fingerprint(self) -> Fingerprint | None:
-        """What the source looked like."""
+        """The fingerprint of the source before the action."""
         if self.size is None or self.mtime_ns is None:
             return None
         return Fingerprint(self.size, self.mtime_ns)
@@ -158,9 +157,7 @@ class Journal:
     def __enter__(self) -> Journal:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     @property

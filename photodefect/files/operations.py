@@ -1,4 +1,4 @@
-"""The few things that are done to files, each safe against races and crashes, and a twin that only pretends.
+"""What is done to files, each step safe against races and crashes, and the dry run that only says what would be done.
 
 No name is ever taken from another file: what is new is made under a hidden name of its own and then given its name by
 a hard link, which fails if the name is taken. File systems without hard links (memory cards) get an empty file made
@@ -18,9 +18,6 @@ from typing import BinaryIO, Final
 
 from photodefect.files.fingerprint import Fingerprint, chunks, hash_stream
 
-PART_PREFIX: Final = ".photodefect-"
-"""How the names of unfinished files begin."""
-
 _NO_HARD_LINKS: Final = frozenset(
     getattr(errno, name) for name in ("EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EINVAL")
 )
@@ -32,8 +29,11 @@ class SourceChangedError(Exception):
     """A file that was to be copied or moved is not what it was; the message says how."""
 
 
-class Files:
-    """Does it. Every method either does all of it or raises and leaves things as they were."""
+class FileOperations:
+    """Makes, copies, links, moves, writes and removes files.
+
+    Every method either does all of it, or raises and leaves things as they were.
+    """
 
     dry: bool = False
 
@@ -202,8 +202,8 @@ class Files:
             self._move_across(source, target, part, on_verified)
 
 
-class DryFiles(Files):
-    """Does nothing, and remembers what would be there: the same path through the program, for showing a plan."""
+class DryRunOperations(FileOperations):
+    """Does nothing, but remembers what would be there, so that a plan is shown by the code that carries it out."""
 
     dry = True
 

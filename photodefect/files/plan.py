@@ -1,4 +1,4 @@
-"""Planning which file goes where: nothing is changed, and all that can be refused beforehand is refused."""
+"""The plan of a transfer: which file goes where. Nothing is changed, and what can be refused is refused beforehand."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ class _Planner:
         return TransferPlan(self._mode, self._folder, tuple(groups), tuple(self._skipped))
 
     def _units(self, photos: Sequence[Path]) -> list[list[tuple[Path, Fingerprint]]]:
-        """The files that share a stem, with what they look like; photos that can't go are noted as skipped."""
+        """The files that share a stem, with their fingerprints; photos that can't go are noted as skipped."""
         units: dict[tuple[Path, str, int], dict[Path, Fingerprint]] = defaultdict(dict)
         assigned: set[Path] = set()
         namesakes: dict[Path, Path] = {}
@@ -181,10 +181,10 @@ class _Planner:
     def _look(self, path: Path) -> Fingerprint:
         if self._mode == "move" and path.is_symlink():
             raise _UnfitError(f"{path.name} is a symbolic link, which may point nowhere from there; copy or link it")
-        look = fingerprint(path)
-        if look is None:
+        current = fingerprint(path)
+        if current is None:
             raise _UnfitError("it is gone" if not path.exists() else "it is not a file")
-        return look
+        return current
 
     def _group(self, sources: list[tuple[Path, Fingerprint]]) -> tuple[Action, ...]:
         first = sources[0][0]
@@ -193,7 +193,7 @@ class _Planner:
         for number in count(1):
             names = [_numbered(path.name, stem, number) for path, _ in sources]
             group = tuple(
-                self._action(path, folder / name, look) for (path, look), name in zip(sources, names, strict=True)
+                self._action(path, folder / name, current) for (path, current), name in zip(sources, names, strict=True)
             )
             keys = {_key(f"{stem} ({number})" if number > 1 else stem)} | {_key(name) for name in names}
             if not keys & self._taken_in(folder):
@@ -209,8 +209,8 @@ class _Planner:
                 return ()
         raise AssertionError("numbers never end")
 
-    def _action(self, source: Path, target: Path, look: Fingerprint) -> Action:
-        return Action(self._mode, source, target, look, str(source) if self._mode == "link" else None)
+    def _action(self, source: Path, target: Path, current: Fingerprint) -> Action:
+        return Action(self._mode, source, target, current, str(source) if self._mode == "link" else None)
 
     def _target_folder(self, photo: Path) -> Path:
         if self._base is None or not photo.is_relative_to(self._base):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import shlex
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -15,9 +14,10 @@ from typing import Final
 from photodefect.errors import TransferError
 from photodefect.files.fingerprint import fingerprint
 from photodefect.files.journal import Entry, Journal
-from photodefect.files.operations import PART_PREFIX, Files, SourceChangedError
+from photodefect.files.operations import FileOperations, SourceChangedError
 from photodefect.files.plan import Action, Skipped, TransferPlan, some_files
 from photodefect.files.undo import RefusalError, take_back
+from photodefect.files.unfinished import unique_part
 
 OnAction = Callable[[Action], None]
 
@@ -48,7 +48,7 @@ def apply(
     plan: TransferPlan,
     journal: Journal,
     *,
-    files: Files | None = None,
+    files: FileOperations | None = None,
     on_action: OnAction | None = None,
     whole: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> TransferOutcome:
@@ -60,7 +60,7 @@ def apply(
     Args:
         plan: from :func:`~photodefect.files.plan.plan_transfer`.
         journal: where every step is written before it is taken. ``Journal(None)`` writes nothing.
-        files: what does it; :class:`~photodefect.files.operations.DryFiles` only pretends.
+        files: what does it; :class:`~photodefect.files.operations.DryRunOperations` only pretends.
         on_action: called with every file of a group when all of it is done.
         whole: entered around every group, e.g. to hold interrupts back meanwhile.
 
@@ -68,7 +68,7 @@ def apply(
         TransferError: the disk is full, the target is read-only, the journal can't be written or the like. The group
             in work is taken back; the message says how much is done, and where the journal lies that undoes it.
     """
-    files = files or Files()
+    files = files or FileOperations()
     done: list[Action] = []
     skipped = list(plan.skipped)
     for group in plan.groups:
@@ -87,12 +87,7 @@ def apply(
     return TransferOutcome(tuple(done), tuple(skipped), journal.path if journal.begun else None)
 
 
-def part_path(target: Path) -> Path:
-    """A hidden name beside ``target`` for making it."""
-    return target.with_name(f"{PART_PREFIX}{secrets.token_hex(8)}.part")
-
-
-def _transfer_group(group: Sequence[Action], journal: Journal, files: Files) -> Skipped | None:
+def _transfer_group(group: Sequence[Action], journal: Journal, files: FileOperations) -> Skipped | None:
     """Let files go together.
 
     Returns:
@@ -122,7 +117,7 @@ def _transfer_group(group: Sequence[Action], journal: Journal, files: Files) -> 
     return None
 
 
-def _transfer(action: Action, journal: Journal, files: Files, entries: list[Entry]) -> None:
+def _transfer(action: Action, journal: Journal, files: FileOperations, entries: list[Entry]) -> None:
     fields = {
         "source": action.source,
         "size": action.fingerprint.size,
@@ -130,7 +125,7 @@ def _transfer(action: Action, journal: Journal, files: Files, entries: list[Entr
     }
     if files.exists(action.target):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(action.target))
-    part = part_path(action.target)
+    part = unique_part(action.target)
     if action.mode == "link":
         text = action.text or str(action.source)
         entry = journal.begin("link", action.target, text=text, **fields)
@@ -161,7 +156,7 @@ def _done(entry: Entry, journal: Journal, entries: list[Entry]) -> None:
     entries[-1] = journal.done(entry)
 
 
-def _make_folders(folder: Path, journal: Journal, files: Files, entries: list[Entry]) -> None:
+def _make_folders(folder: Path, journal: Journal, files: FileOperations, entries: list[Entry]) -> None:
     missing: list[Path] = []
     while not files.exists(folder):
         missing.append(folder)
@@ -182,19 +177,19 @@ def _make_folders(folder: Path, journal: Journal, files: Files, entries: list[En
 def _changed(action: Action) -> str | None:
     """What is wrong with a source that was fine when the plan was made."""
     try:
-        look = fingerprint(action.source)
+        current = fingerprint(action.source)
     except OSError as error:
         return f"it is out of reach: {error.strerror or error}"
-    if look is None:
+    if current is None:
         return "it is gone since the plan was made"
-    if look != action.fingerprint:
+    if current != action.fingerprint:
         return "it was changed since the plan was made; run again"
     if action.mode == "move" and action.source.is_symlink():
         return "it became a symbolic link since the plan was made"
     return None
 
 
-def _roll_back(entries: Sequence[Entry], journal: Journal, files: Files) -> str:
+def _roll_back(entries: Sequence[Entry], journal: Journal, files: FileOperations) -> str:
     """Take back what was done for a group that can't be completed.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Taking back what a journal says, as far as it can be done without losing anything.
+"""Undoing what a journal says, as far as it can be done without losing anything.
 
 Moved files go back where they came from. Copies, links and sidecars that we made are removed, and changed sidecars
 restored, if they still are what we made of them; a copy also only while its original is there. Folders that we made
@@ -17,7 +17,8 @@ from pathlib import Path
 
 from photodefect.files.fingerprint import Fingerprint, fingerprint, sha256_of
 from photodefect.files.journal import Entry, Journal, JournalRecord
-from photodefect.files.operations import Files, SourceChangedError
+from photodefect.files.operations import FileOperations, SourceChangedError
+from photodefect.files.unfinished import PART_PREFIX
 from photodefect.printable import printable
 
 
@@ -60,7 +61,7 @@ def undo(
     record: JournalRecord,
     journal: Journal,
     *,
-    files: Files | None = None,
+    files: FileOperations | None = None,
     on_step: Callable[[UndoStep], None] | None = None,
     whole: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> UndoOutcome:
@@ -71,14 +72,14 @@ def undo(
     Args:
         record: from :func:`~photodefect.files.journal.read_journal`.
         journal: ``Journal.reopen(record)``, or ``Journal(None)`` to write nothing.
-        files: what does it; :class:`~photodefect.files.operations.DryFiles` only pretends.
+        files: what does it; :class:`~photodefect.files.operations.DryRunOperations` only pretends.
         on_step: called after every step.
         whole: entered around every step, e.g. to hold interrupts back meanwhile.
 
     Raises:
         TransferError: the journal can't be written.
     """
-    files = files or Files()
+    files = files or FileOperations()
     steps: list[UndoStep] = []
     refused: list[str] = []
     notes: list[str] = []
@@ -100,7 +101,7 @@ def undo(
     return UndoOutcome(tuple(steps), tuple(refused), tuple(notes))
 
 
-def take_back(entry: Entry, journal: Journal, files: Files) -> str:
+def take_back(entry: Entry, journal: Journal, files: FileOperations) -> str:
     """Take back one action and note it.
 
     Returns:
@@ -119,7 +120,7 @@ def take_back(entry: Entry, journal: Journal, files: Files) -> str:
     return what
 
 
-def _undo_folder(entry: Entry, files: Files) -> Iterator[str]:
+def _undo_folder(entry: Entry, files: FileOperations) -> Iterator[str]:
     if files.exists(entry.target) and entry.target.is_dir() and not entry.target.is_symlink():
         if not files.is_empty(entry.target):
             raise RefusalError(
@@ -129,7 +130,7 @@ def _undo_folder(entry: Entry, files: Files) -> Iterator[str]:
         yield f"remove folder {entry.target}"
 
 
-def _undo_copy(entry: Entry, files: Files) -> Iterator[str]:
+def _undo_copy(entry: Entry, files: FileOperations) -> Iterator[str]:
     if not files.exists(entry.target) or entry.sha256 is None:  # without a checksum it never got its name
         return
     if sha256_of(entry.target) != entry.sha256:
@@ -144,7 +145,7 @@ def _undo_copy(entry: Entry, files: Files) -> Iterator[str]:
     yield f"remove copy {entry.target}"
 
 
-def _undo_link(entry: Entry, files: Files) -> Iterator[str]:
+def _undo_link(entry: Entry, files: FileOperations) -> Iterator[str]:
     if not files.exists(entry.target):
         return
     if not entry.target.is_symlink() or os.readlink(entry.target) != entry.text:  # noqa: PTH115  text, not a path
@@ -155,7 +156,7 @@ def _undo_link(entry: Entry, files: Files) -> Iterator[str]:
     yield f"remove link {entry.target}"
 
 
-def _undo_move(entry: Entry, files: Files) -> Iterator[str]:
+def _undo_move(entry: Entry, files: FileOperations) -> Iterator[str]:
     target, source = entry.target, _source(entry)
     part = _part_beside(source, entry)
     if files.exists(part):
@@ -168,18 +169,18 @@ def _undo_move(entry: Entry, files: Files) -> Iterator[str]:
         return  # it never went, or came back already
     if not there:
         raise RefusalError(f"{source}: it is gone from there and from {target}")
-    look = fingerprint(target)
-    if entry.state == "begin" and look != entry.fingerprint:
+    current = fingerprint(target)
+    if entry.state == "begin" and current != entry.fingerprint:
         raise RefusalError(f"{target} stays: it is not the file that was {source}, which is gone")
     missing = _missing_folders(source.parent, files)
     for folder in missing:
         files.make_folder(folder)
     files.move(target, source, part, lambda _sha256: None)
-    changed = look != entry.fingerprint
+    changed = current != entry.fingerprint
     yield f"move back {target} -> {source}" + (" (changed since)" if changed else "")
 
 
-def _undo_half_move(entry: Entry, source: Path, files: Files) -> Iterator[str]:
+def _undo_half_move(entry: Entry, source: Path, files: FileOperations) -> Iterator[str]:
     """Both names are taken: by a crash between copying and removing, on the way there or back, or by another file."""
     target = entry.target
     linked = os.path.samestat(source.lstat(), target.lstat())
@@ -194,7 +195,7 @@ def _undo_half_move(entry: Entry, source: Path, files: Files) -> Iterator[str]:
         raise RefusalError(f"{target} is empty: it may be what a crash left; if it isn't yours, remove it")
 
 
-def _undo_write(entry: Entry, files: Files) -> Iterator[str]:
+def _undo_write(entry: Entry, files: FileOperations) -> Iterator[str]:
     target = entry.target
     now = sha256_of(target) if files.exists(target) else None
     before = None if entry.before is None else hashlib.sha256(entry.before).hexdigest()
@@ -208,12 +209,12 @@ def _undo_write(entry: Entry, files: Files) -> Iterator[str]:
         files.remove_own(target)
         yield f"remove sidecar {target}"
     else:
-        look = fingerprint(target)
-        files.write(target, entry.before, _part_beside(target, entry), replaces=look)
+        current = fingerprint(target)
+        files.write(target, entry.before, _part_beside(target, entry), replaces=current)
         yield f"restore sidecar {target}"
 
 
-_STEPS: dict[str, Callable[[Entry, Files], Iterator[str]]] = {
+_STEPS: dict[str, Callable[[Entry, FileOperations], Iterator[str]]] = {
     "folder": _undo_folder,
     "copy": _undo_copy,
     "link": _undo_link,
@@ -231,14 +232,14 @@ def _source(entry: Entry) -> Path:
 def _is_original(entry: Entry) -> bool:
     """Whether the original of a copy is there, so that the copy isn't the last one."""
     source = _source(entry)
-    look: Fingerprint | None = fingerprint(source)
-    if look is None or look.size != entry.size:
+    current: Fingerprint | None = fingerprint(source)
+    if current is None or current.size != entry.size:
         return False
     # A file of the same size and time may still be another; that it is the copied one costs a reading.
     return sha256_of(source.resolve()) == entry.sha256
 
 
-def _missing_folders(folder: Path, files: Files) -> list[Path]:
+def _missing_folders(folder: Path, files: FileOperations) -> list[Path]:
     missing: list[Path] = []
     while not files.exists(folder):
         missing.append(folder)
@@ -248,5 +249,5 @@ def _missing_folders(folder: Path, files: Files) -> list[Path]:
 
 def _part_beside(path: Path, entry: Entry) -> Path:
     # Of a name that a second attempt finds again.
-    name = entry.part.name if entry.part is not None else f".photodefect-undo-{entry.id}.part"
+    name = entry.part.name if entry.part is not None else f"{PART_PREFIX}undo-{entry.id}.part"
     return path.with_name(name)

@@ -1,14 +1,18 @@
-"""Files that are being written, each beside what it will be: their names, and what killed runs left of them."""
+"""Unfinished files, each beside what it will be: what they are called, and removing what killed runs have left."""
 
 from __future__ import annotations
 
 import os
 import re
+import secrets
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Final
+
+PART_PREFIX: Final = ".photodefect-"
+"""How the names begin of files that a journal tells of, unlike those of :func:`part_of`."""
 
 _PART: Final = re.compile(r"\.(.+)\.(\d+)\.part", re.DOTALL)
 
@@ -16,6 +20,11 @@ _PART: Final = re.compile(r"\.(.+)\.(\d+)\.part", re.DOTALL)
 def part_of(target: Path) -> Path:
     """What a file is called while this process, or one that works for it, writes it."""
     return target.with_name(f".{target.name}.{os.getpid()}.part")
+
+
+def unique_part(target: Path) -> Path:
+    """What a file is called while a journal tells of it: a hidden name that no other file has."""
+    return target.with_name(f"{PART_PREFIX}{secrets.token_hex(8)}.part")
 
 
 def lock(stream: IO[Any]) -> bool:

@@ -57,8 +57,8 @@ class HeatMap:
         stride: photo's pixels between two values, along x and y.
         origin: of the first value, x and y.
         window: side of the square that a value averages, in photo's pixels; the network sees beyond it.
-        scale: at which size the photo was looked at: 1.0 is its original resolution.
-        sampled: True if only windows at some distance from each other were looked at.
+        scale: at which size the photo was mapped: 1.0 is its original resolution.
+        sampled: True if only windows at some distance from each other were scored.
     """
 
     key: str
@@ -174,7 +174,7 @@ def heatmaps(
         model: its patch network is used.
         pixels: (H, W, 3) uint8 sRGB, upright.
         defects: keys; None for all that the patch network predicts.
-        scale: look at the whole photo at this size for every defect, in (0, 1]; 1 is the original resolution.
+        scale: map the whole photo at this size for every defect, in (0, 1]; 1 is the original resolution.
         full: map noise and blur at original resolution everywhere, however large the photo.
         window: cells of 32 pixels averaged for a value, odd; None for what suits the network.
         calibrated: on the scale of diagnosed severities: what the model does to its combined scores at last is done

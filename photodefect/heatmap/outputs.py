@@ -1,4 +1,4 @@
-"""The files that heat maps become: their names, and writing them without harm to what is there."""
+"""The files of heat maps: what they are called, and writing them without overwriting what is there."""
 
 from __future__ import annotations
 

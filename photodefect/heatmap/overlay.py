@@ -1,4 +1,4 @@
-"""A heat map laid over its photo: the photo in grey, the defect in colour, the more opaque the severer."""
+"""A heat map laid over its photo: the photo in grey, the defect in a colour that is more opaque where it is severer."""
 
 from __future__ import annotations
 

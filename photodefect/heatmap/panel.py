@@ -1,4 +1,4 @@
-"""One picture of a photo, its heat maps and its scores, as in the paper's figure 1."""
+"""The panel: one picture of a photo, its heat maps and its scores, as in the paper's figure 1."""
 
 from __future__ import annotations
 
@@ -22,26 +22,11 @@ MUTED: Final[Colour] = (158, 162, 170)
 
 MARGIN: Final = 40
 GAP: Final = 28
-COLUMNS: Final = 3
-"""Maps in a row."""
-
-MAP_BOX: Final = (460, 460)
-"""Most that a map takes, width and height."""
-
-LEAST_WIDTH: Final = 300
-"""Of a map with its caption, however narrow the photo."""
-
-CAPTION: Final = 68
-"""Height of the text below a map."""
-
-SCORE_LINE: Final = 38
+# Heights of the text above all, of a score, of the text below a map, and of the legend.
 HEADER: Final = 64
+SCORE_LINE: Final = 38
+CAPTION: Final = 68
 FOOTER: Final = 46
-LEGEND_GREY: Final = 110
-"""Level of the photo that the legend's colours lie over."""
-
-PHOTO_SHARE: Final = 1.5
-"""Size of the photo against that of a map."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +34,19 @@ class _Sizes:
     """Where things go: sizes in pixels."""
 
     map: tuple[int, int]
-    cell_width: int
     photo: tuple[int, int]
-    photo_width: int
     columns: int
     rows: int
+
+    @property
+    def cell_width(self) -> int:
+        """Of a map with its caption."""
+        return max(self.map[0], LEAST_WIDTH)
+
+    @property
+    def photo_width(self) -> int:
+        """Of the photo with its scores."""
+        return max(self.photo[0], round(LEAST_WIDTH * PHOTO_SHARE))
 
     @property
     def grid_height(self) -> int:
@@ -116,6 +109,15 @@ def panel(
     return canvas
 
 
+# Most that a map takes, width and height; the least that it takes with its caption, however narrow the photo.
+MAP_BOX: Final = (460, 460)
+LEAST_WIDTH: Final = 300
+
+# Size of the photo against that of a map; maps in a row.
+PHOTO_SHARE: Final = 1.5
+COLUMNS: Final = 3
+
+
 def _sizes(made: HeatMaps) -> _Sizes:
     scale = min(MAP_BOX[0] / made.width, MAP_BOX[1] / made.height)
     map_size = (max(1, round(made.width * scale)), max(1, round(made.height * scale)))
@@ -123,9 +125,7 @@ def _sizes(made: HeatMaps) -> _Sizes:
     columns = min(COLUMNS, len(made.maps))
     return _Sizes(
         map=map_size,
-        cell_width=max(map_size[0], LEAST_WIDTH),
         photo=photo,
-        photo_width=max(photo[0], round(LEAST_WIDTH * PHOTO_SHARE)),
         columns=columns,
         rows=-(-len(made.maps) // columns),
     )
@@ -180,6 +180,10 @@ def _caption(draw: ImageDraw.ImageDraw, place: tuple[int, int], width: int, heat
     _text(draw, (x, y), heatmap.defect.title, 24, TEXT, room=width - 130)
     _text(draw, (x + width, y), f"up to {heatmap.defect.format(worst)}", 20, TEXT, anchor="ra")
     _text(draw, (x, y + 32), heatmap.describe(), 18, MUTED, room=width)
+
+
+# Level of the photo that the legend's colours lie over.
+LEGEND_GREY: Final = 110
 
 
 def _legend(draw: ImageDraw.ImageDraw, size: tuple[int, int], note: str, *, signed: bool) -> None:

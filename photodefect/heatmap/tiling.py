@@ -1,4 +1,4 @@
-"""Trunk features and severity maps of photos of any size, computed tile by tile.
+"""A network's features and severity maps of photos of any size, computed tile by tile.
 
 The result is that of the whole photo at once: a tile is computed with as much of its surroundings as it sees, so
 that padding happens at the photo's own borders only. Memory is bounded by the tiles and by what lies between the

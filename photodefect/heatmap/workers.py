@@ -1,4 +1,4 @@
-"""Work shared out to threads, each of which computes with one core.
+"""Threads that share the parts of one photo's map, each computing with one core.
 
 One operator spread over several cores waits for the slowest of them, again and again; on a busy machine that costs
 more than it gains. Tiles don't wait for each other.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
 from typing import TypeVar
 
 import torch
@@ -32,9 +31,7 @@ class Workers:
     def __enter__(self) -> Workers:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._pool is not None:
             # After an error, or Ctrl-C, what hasn't begun isn't waited for.
             self._pool.shutdown(cancel_futures=True)

@@ -11,9 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-MAX_PROFILE_BYTES = 8 * 1024**2
-"""Larger colour profiles are passed over: the largest of printing presses have a few megabytes."""
-
 _KEPT = 16
 """Profiles whose transforms are kept; a folder has a handful."""
 
@@ -101,13 +98,9 @@ def _apply_profile(image: Image.Image, icc: bytes | None) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
+@lru_cache(maxsize=_KEPT)
 def _read_profile(icc: bytes) -> tuple[str | None, str | None]:
     """Colour space (``RGB``, ``GRAY``, ``CMYK``, ...) and description of a profile; None for a damaged one."""
-    return (None, None) if len(icc) > MAX_PROFILE_BYTES else _parse_profile(icc)
-
-
-@lru_cache(maxsize=_KEPT)
-def _parse_profile(icc: bytes) -> tuple[str | None, str | None]:
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
         space = str(profile.profile.xcolor_space).strip()

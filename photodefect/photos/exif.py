@@ -9,13 +9,14 @@ import struct
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import exifread
 
 from photodefect.photos.facts import Capture
 from photodefect.photos.files import open_regular
 from photodefect.photos.formats import Format, sniff
+from photodefect.photos.limits import LIMITS, Limits
 from photodefect.photos.raster import embedded_exif
 
 _logger = logging.getLogger(__name__)
@@ -26,12 +27,6 @@ logging.getLogger("exifread").setLevel(logging.CRITICAL)
 
 _HEAD_BYTES = 128 * 1024
 """How far into a file XMP hints are looked for: past the EXIF data and its thumbnail."""
-
-_RATION = 2 * 1024**2
-"""Bytes that may be read for a photo's EXIF data; a camera's takes a fiftieth of it."""
-
-_TEXT_LENGTH = 1000
-"""Letters of a text that are looked at; the names of cameras, lenses and programs have fewer than a hundred."""
 
 _READING_COSTS = 64
 """What a reading takes from the ration beside its bytes: thousands of small ones take long too."""
@@ -50,15 +45,14 @@ _CONTAINERS = frozenset((Format.WEBP, Format.HEIF, Format.AVIF))
 
 
 class _Rationed:
-    """A file to read EXIF data from that runs out after :data:`_RATION` bytes.
+    """A file to read EXIF data from that runs out after some bytes.
 
-    A directory of tags can name the same megabytes ten thousand times, hold itself, or send a parser in circles; all
-    of them end here.
+    However its folders and tags refer to each other, reading them ends.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, ration: int) -> None:
         self._file = file
-        self._left = _RATION
+        self._left = ration
 
     def read(self, size: int = -1) -> bytes:
         """As of any file.
@@ -81,24 +75,32 @@ class _Rationed:
         return self._file.tell()
 
 
-def read_capture(source: Path | bytes) -> Capture:
+class _Tags(NamedTuple):
+    """What exifread found, by its names, and how many letters of a text are looked at."""
+
+    found: Mapping[str, Any]
+    text_length: int
+
+
+def read_capture(source: Path | bytes, limits: Limits = LIMITS) -> Capture:
     """Read how a photo was taken.
 
     Never raises: damaged or missing EXIF data, or an unreadable file, leave fields None.
 
     Args:
         source: a photo's file, or its bytes.
+        limits: of what is read.
     """
     try:
         with io.BytesIO(source) if isinstance(source, bytes) else open_regular(source) as file:
             head = file.read(_HEAD_BYTES)
-            return _interpret(_read_tags(file, head), head)
+            return _interpret(_read_tags(file, head, limits), head)
     except Exception:  # parsers meet damaged data with exceptions of nearly every kind, some of their own
         _logger.debug("no capture data", exc_info=True)
         return Capture()
 
 
-def _read_tags(file: BinaryIO, head: bytes) -> Mapping[str, Any]:
+def _read_tags(file: BinaryIO, head: bytes, limits: Limits) -> _Tags:
     kind = sniff(head)
     if kind in _CONTAINERS:
         file = io.BytesIO(embedded_exif(head + file.read(), kind))
@@ -108,14 +110,12 @@ def _read_tags(file: BinaryIO, head: bytes) -> Mapping[str, Any]:
         file = io.BytesIO(file.read(min(length, _HEAD_BYTES)))
     file.seek(0)
     # Maker notes hold little that is wanted here and take most of the time.
-    rationed = cast(BinaryIO, _Rationed(file))
-    tags: Mapping[str, Any] = exifread.process_file(
-        rationed, details=False, extract_thumbnail=False, truncate_tags=False
-    )
-    return tags
+    rationed = cast(BinaryIO, _Rationed(file, limits.exif_bytes))
+    tags = exifread.process_file(rationed, details=False, extract_thumbnail=False, truncate_tags=False)
+    return _Tags(tags, limits.exif_text)
 
 
-def _interpret(tags: Mapping[str, Any], head: bytes) -> Capture:
+def _interpret(tags: _Tags, head: bytes) -> Capture:
     exposure_mode = _EXPOSURE_MODES.get(_integer(tags, "EXIF ExposureMode") or 0)
     orientation = _integer(tags, "Image Orientation")
     return Capture(
@@ -127,21 +127,23 @@ def _interpret(tags: Mapping[str, Any], head: bytes) -> Capture:
         aperture=_positive(tags, "EXIF FNumber"),
         focal_mm=_positive(tags, "EXIF FocalLength"),
         exposure_bias=_number(tags, "EXIF ExposureBiasValue"),
-        exposure_mode=exposure_mode if "EXIF ExposureMode" in tags else None,
+        exposure_mode=exposure_mode if "EXIF ExposureMode" in tags.found else None,
         sequence=_sequence(tags, head),
         software=_text(tags, "Image Software"),
         orientation=orientation if orientation in range(1, 9) else None,
     )
 
 
-def _text(tags: Mapping[str, Any], key: str) -> str | None:
+def _text(tags: _Tags, key: str) -> str | None:
     """A tag's text without what a terminal would obey; None if nothing is left."""
-    text = "".join(character for character in str(tags.get(key, ""))[:_TEXT_LENGTH] if character.isprintable())
+    text = "".join(
+        character for character in str(tags.found.get(key, ""))[: tags.text_length] if character.isprintable()
+    )
     return " ".join(text.split()) or None
 
 
-def _number(tags: Mapping[str, Any], key: str) -> float | None:
-    values = getattr(tags.get(key), "values", None)
+def _number(tags: _Tags, key: str) -> float | None:
+    values = getattr(tags.found.get(key), "values", None)
     try:
         number = float(values[0]) if values else None
     except (ArithmeticError, TypeError, ValueError):  # a fraction by zero, a text instead of a number
@@ -149,24 +151,24 @@ def _number(tags: Mapping[str, Any], key: str) -> float | None:
     return number if number is not None and abs(number) < 1e9 else None
 
 
-def _positive(tags: Mapping[str, Any], key: str) -> float | None:
+def _positive(tags: _Tags, key: str) -> float | None:
     number = _number(tags, key)
     return number if number is not None and number > 0 else None
 
 
-def _integer(tags: Mapping[str, Any], key: str) -> int | None:
+def _integer(tags: _Tags, key: str) -> int | None:
     number = _number(tags, key)
     return None if number is None else int(number)
 
 
-def _iso(tags: Mapping[str, Any]) -> int | None:
+def _iso(tags: _Tags) -> int | None:
     speed = _integer(tags, "EXIF ISOSpeedRatings")
     if speed in (None, 0, 65535):  # two bytes don't hold more: higher speeds stand elsewhere
         speed = _integer(tags, "EXIF RecommendedExposureIndex") or _integer(tags, "EXIF ISOSpeed") or speed
     return speed or None
 
 
-def _camera(tags: Mapping[str, Any]) -> str | None:
+def _camera(tags: _Tags) -> str | None:
     make, model = _text(tags, "Image Make"), _text(tags, "Image Model")
     if make is None or model is None:
         return model or make
@@ -175,7 +177,7 @@ def _camera(tags: Mapping[str, Any]) -> str | None:
     return f"{_LEGAL_FORM.sub('', make)} {model}"
 
 
-def _time(tags: Mapping[str, Any]) -> str | None:
+def _time(tags: _Tags) -> str | None:
     for date, suffix in (
         ("EXIF DateTimeOriginal", "Original"),
         ("EXIF DateTimeDigitized", "Digitized"),
@@ -196,7 +198,7 @@ def _time(tags: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _sequence(tags: Mapping[str, Any], head: bytes) -> str | None:
+def _sequence(tags: _Tags, head: bytes) -> str | None:
     if _integer(tags, "EXIF ExposureMode") == 2:
         return "bracket"
     if _integer(tags, "EXIF CustomRendered") == _APPLE_PANORAMA or b"GPano:ProjectionType" in head:

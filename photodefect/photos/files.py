@@ -10,12 +10,7 @@ from typing import cast
 
 from photodefect.errors import TooLargeError, UnreadableError, UnsupportedError
 from photodefect.photos.formats import HEAD_BYTES, PHOTO_SUFFIXES, Format, sniff
-
-MAX_FILE_BYTES = 2 * 1024**3
-"""No photo within the pixel limit is larger (four channels of 16 bits); a disk image that starts like one may be."""
-
-MAX_COMPRESSED_BYTES = 1024**3
-"""Likewise of formats that are there to be small."""
+from photodefect.photos.limits import LIMITS, Limits
 
 _COMPRESSED = frozenset(
     (Format.JPEG, Format.GIF, Format.WEBP, Format.JPEG2000, Format.AVIF, Format.HEIF, Format.JPEGXL)
@@ -51,20 +46,20 @@ def open_regular(path: Path) -> BufferedReader:
         raise UnreadableError(_explain(error)) from error
 
 
-def read_photo(path: Path) -> bytes:
+def read_photo(path: Path, limits: Limits = LIMITS) -> bytes:
     """The bytes of a photo's file.
 
     Raises:
         UnreadableError: it can't be read, or is empty.
         UnsupportedError: its first bytes are not those of a known photo format.
-        TooLargeError: it is larger than :data:`MAX_FILE_BYTES` or :data:`MAX_COMPRESSED_BYTES`; it is not read then.
+        TooLargeError: it is larger than the limits allow; it is not read then.
     """
     with open_regular(path) as file:
         try:
             head = file.read(HEAD_BYTES)
             kind = _known_kind(head, path.suffix.lower())
             size = os.fstat(file.fileno()).st_size
-            if size > (MAX_COMPRESSED_BYTES if kind in _COMPRESSED else MAX_FILE_BYTES):
+            if size > (limits.compressed_bytes if kind in _COMPRESSED else limits.file_bytes):
                 raise TooLargeError(f"the file has {size / 1024**3:.1f} GiB, more than any {kind.value} photo")
             # Past its buffer, which would put what it holds and the rest together in memory taken anew.
             unbuffered = cast(FileIO, file.raw)

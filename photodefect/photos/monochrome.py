@@ -1,4 +1,4 @@
-"""Tell black-and-white and toned photographs from colour photographs with little colour.
+"""Telling black-and-white and toned photographs from colour photographs with little colour.
 
 A black-and-white photograph has no chroma, a sepia or otherwise toned one has one colour for each lightness: in CIE Lab
 its pixels lie on one thin curve over L*. A photograph is monochrome when hardly any chroma is left after the mean
@@ -17,16 +17,6 @@ from PIL import Image
 
 from photodefect.photos.colour_spaces import Plane, lab, linear_from_pixels, luminance
 
-_LONG_SIDE: Final = 256
-_BINS: Final = 24
-_LIGHT: Final = 0.4
-_MOST_GAIN: Final = 8.0
-_STRONGEST_TONE: Final = 30.0
-"""Mean chroma above which one colour is a subject (wood, water), no toning."""
-_STEP: Final = 5
-_CLEARLY: Final = 1.5
-"""How far beyond the limits every fifth pixel of every fifth row has to be to settle it without looking at all."""
-
 
 @dataclass(frozen=True)
 class Spread:
@@ -41,6 +31,10 @@ class Spread:
     along: float
     across: float
     tail: float
+
+
+# Steps of L* that have a mean colour of their own.
+_BINS: Final = 24
 
 
 def colour_spread(values: Plane) -> Spread:
@@ -62,6 +56,16 @@ def colour_spread(values: Plane) -> Spread:
     )
 
 
+_LONG_SIDE: Final = 256
+
+# Mean chroma above which one colour is a subject (wood, water), no toning.
+_STRONGEST_TONE: Final = 30.0
+
+# How far beyond the limits every fifth pixel of every fifth row has to be to settle it without the others.
+_STEP: Final = 5
+_CLEARLY: Final = 1.5
+
+
 def is_monochrome(pixels: NDArray[np.uint8]) -> bool:
     """Whether (H, W, 3) uint8 sRGB pixels are black and white or toned (sepia, cyanotype ...).
 
@@ -78,6 +82,10 @@ def is_monochrome(pixels: NDArray[np.uint8]) -> bool:
     steepness = _extreme(values[0], np.maximum) - _extreme(values[0], np.minimum)
     smooth = colour_spread(values[:, steepness <= np.median(steepness)])
     return smooth.along < 1.2 and smooth.across < 0.85
+
+
+_LIGHT: Final = 0.4
+_MOST_GAIN: Final = 8.0
 
 
 def _lab_values(pixels: NDArray[np.uint8]) -> Plane:

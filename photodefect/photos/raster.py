@@ -35,6 +35,7 @@ from photodefect.errors import PhotoError, TooLargeError, UnreadableError, Unsup
 from photodefect.photos.colour_profiles import adobe_rgb_profile, describe, is_srgb, to_srgb
 from photodefect.photos.facts import DEFAULT_MAX_PIXELS, Provenance
 from photodefect.photos.formats import Format
+from photodefect.photos.limits import LIMITS, Limits
 from photodefect.photos.photo import Memory, Photo, check_size
 from photodefect.printable import printable
 
@@ -55,16 +56,6 @@ _OPENERS: dict[Format, Opener] = {
     Format.PNM: PpmImagePlugin.PpmImageFile,
     Format.PSD: PsdImagePlugin.PsdImageFile,
 }
-
-MAX_FRAMES = 1000
-"""Frames of a TIFF are counted so far: Pillow looks each up among all before it."""
-
-MAX_SCANS = 100
-"""How often a JPEG may go over its pixels. Photos do it a dozen times; a small file that does it thousands of times
-keeps a decoder busy for hours."""
-
-MAX_TEXT_BYTES = 16 * 1024**2
-"""How large a text or a colour profile in a PNG may become when it is unpacked."""
 
 _EXIF_ERRORS = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, struct.error)
 """What Pillow has been seen to raise on damaged metadata."""
@@ -89,7 +80,9 @@ _UNKNOWN_KIND = re.compile(
 """What decoders say of a file that may be whole, but is of a kind that they don't know."""
 
 
-def decode_raster(data: bytes, kind: Format, max_pixels: int, memory: Memory | None = None) -> Photo:
+def decode_raster(
+    data: bytes, kind: Format, max_pixels: int, memory: Memory | None = None, limits: Limits = LIMITS
+) -> Photo:
     """Decode what Pillow or one of its plugins knows: every format but raw.
 
     Args:
@@ -97,6 +90,7 @@ def decode_raster(data: bytes, kind: Format, max_pixels: int, memory: Memory | N
         kind: its format.
         max_pixels: that a photo may have.
         memory: where to put the pixels, if they fit.
+        limits: of everything but the pixels.
 
     Raises:
         TooLargeError: more than ``max_pixels`` pixels by the header, or more than fit into memory.
@@ -106,16 +100,18 @@ def decode_raster(data: bytes, kind: Format, max_pixels: int, memory: Memory | N
     opener = _opener(kind)
     if kind is Format.PNM and not _PNM_HEADER.match(data, 0, _PNM_HEADER_BYTES):
         raise UnreadableError("the PNM is damaged: its header doesn't say how large it is")
-    with explained(kind.value), pillow_limits(max_pixels), opener(io.BytesIO(data), "") as image:
+    with explained(kind.value), pillow_limits(max_pixels, limits), opener(io.BytesIO(data), "") as image:
         check_size(image.width, image.height, max_pixels)
         mode = _stored_mode(image)
-        frames = _count_frames(image, kind)
+        frames = _count_frames(image, kind, limits.frames)
         if kind is Format.JPEG:
-            _check_scans(data)
+            _check_scans(data, limits.scans)
         if kind is Format.PNG:  # its EXIF data may come after its pixels
             image.load()
         orientation = _orientation(image)
         icc = image.info.get("icc_profile") or _implied_profile(image, kind)
+        if icc is not None and len(icc) > limits.profile_bytes:
+            icc = None
         pixels = None
         if kind is Format.JPEG and image.mode in ("RGB", "L"):
             pixels = _decode_jpeg(data, None if memory is None else memory.of(image.width * image.height * 3))
@@ -175,7 +171,7 @@ def _in_words(error: Exception) -> str:
 
 
 @contextmanager
-def pillow_limits(max_pixels: int) -> Iterator[None]:
+def pillow_limits(max_pixels: int, limits: Limits = LIMITS) -> Iterator[None]:
     """Put our limits in place of Pillow's, and keep its warnings about odd metadata to itself.
 
     The warnings are meant for programmers; what matters to people becomes an error of ours. Its pixel limit is
@@ -193,7 +189,7 @@ def pillow_limits(max_pixels: int) -> Iterator[None]:
             for module, limit in ((Image, "MAX_IMAGE_PIXELS"), (PngImagePlugin, "MAX_TEXT_CHUNK")):
                 _before.callback(setattr, module, limit, getattr(module, limit))
             Image.MAX_IMAGE_PIXELS = max_pixels
-            PngImagePlugin.MAX_TEXT_CHUNK = MAX_TEXT_BYTES
+            PngImagePlugin.MAX_TEXT_CHUNK = limits.text_bytes
         elif Image.MAX_IMAGE_PIXELS is not None:
             Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, max_pixels)
     try:
@@ -258,20 +254,20 @@ def _stored_mode(image: ImageFile.ImageFile) -> str:
     return f"{image.mode};16" if ";16" in str(raw_mode) and ";" not in image.mode else image.mode
 
 
-def _count_frames(image: ImageFile.ImageFile, kind: Format) -> int:
+def _count_frames(image: ImageFile.ImageFile, kind: Format, most: int) -> int:
     if kind is Format.PSD:  # its frames are layers; what is decoded is the picture they make together
         return 1
     try:
-        return _count_folders(image) if kind is Format.TIFF else int(getattr(image, "n_frames", 1))
+        return _count_folders(image, most) if kind is Format.TIFF else int(getattr(image, "n_frames", 1))
     except _EXIF_ERRORS:
         return 1  # a damaged later frame doesn't matter
 
 
-def _count_folders(image: ImageFile.ImageFile) -> int:
-    """Pages of a TIFF, up to :data:`MAX_FRAMES`."""
+def _count_folders(image: ImageFile.ImageFile, most: int) -> int:
+    """Pages of a TIFF, up to ``most``."""
     count = 1
     try:
-        while count < MAX_FRAMES:
+        while count < most:
             image.seek(count)
             count += 1
     except EOFError:
@@ -299,22 +295,22 @@ def _decode_jpeg(data: bytes, memory: NDArray[np.uint8] | None) -> NDArray[np.ui
         return None
 
 
-def _check_scans(data: bytes) -> None:
-    """Refuse a JPEG that goes over its pixels more than :data:`MAX_SCANS` times.
+def _check_scans(data: bytes, most: int) -> None:
+    """Refuse a JPEG that goes over its pixels more than ``most`` times.
 
     Raises:
         UnreadableError: it does.
     """
-    if _has_one_scan(data) or data.count(_START_OF_SCAN) <= MAX_SCANS:
+    if _has_one_scan(data) or data.count(_START_OF_SCAN) <= most:
         return
     # There are that many, or bytes after the picture (a film, another picture) look like it: go from mark to mark.
     scans, at = 0, 2
     while (mark := _MARK.search(data, at)) and mark[0] != _END_OF_IMAGE:
         at = mark.end() + int.from_bytes(data[mark.end() : mark.end() + 2], "big")
         scans += mark[0] == _START_OF_SCAN
-        if scans > MAX_SCANS:
+        if scans > most:
             raise UnreadableError(
-                f"the JPEG is damaged: it goes over its pixels more than {MAX_SCANS} times, where photos do a dozen"
+                f"the JPEG is damaged: it goes over its pixels more than {most} times, where photos do a dozen"
             )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from photodefect.errors import PhotoError, UnsupportedError
 from photodefect.photos.facts import Provenance
 from photodefect.photos.formats import Format
+from photodefect.photos.limits import LIMITS, Limits
 from photodefect.photos.photo import Photo, check_size, contiguous, upright
 from photodefect.photos.raster import decode_raster, explained
 
@@ -36,7 +37,7 @@ def has_raw_tags(data: bytes) -> bool:
     )
 
 
-def decode_raw(data: bytes, max_pixels: int) -> Photo | None:
+def decode_raw(data: bytes, max_pixels: int, limits: Limits = LIMITS) -> Photo | None:
     """Decode a raw photo; None if LibRaw finds none that it knows in the file.
 
     The embedded preview is taken if it is (nearly) as large as the photo: it is what the photographer saw, in
@@ -64,7 +65,7 @@ def decode_raw(data: bytes, max_pixels: int) -> Photo | None:
                 (raw.sizes.raw_width, raw.sizes.raw_height),
             ):
                 check_size(width, height, max_pixels)
-            return _preview(raw, max_pixels) or _develop(raw)
+            return _preview(raw, max_pixels, limits) or _develop(raw)
 
 
 def _develop(raw: rawpy.RawPy) -> Photo:
@@ -81,14 +82,14 @@ def _develop(raw: rawpy.RawPy) -> Photo:
     return Photo(np.array(pixels, order="C"), Provenance("RAW", "raw decode", mode, _orientation(raw)))
 
 
-def _preview(raw: rawpy.RawPy, max_pixels: int) -> Photo | None:
+def _preview(raw: rawpy.RawPy, max_pixels: int, limits: Limits) -> Photo | None:
     """The embedded picture, upright; None if there is none, it is damaged, or much smaller than the photo."""
     import rawpy  # noqa: PLC0415
 
     try:
         thumbnail = raw.extract_thumb()
         if thumbnail.format is rawpy.ThumbFormat.JPEG:
-            preview = decode_raster(cast(bytes, thumbnail.data), Format.JPEG, max_pixels)
+            preview = decode_raster(cast(bytes, thumbnail.data), Format.JPEG, max_pixels, limits=limits)
         else:
             pixels = np.array(thumbnail.data, order="C")
             if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:

@@ -1,1 +1,1 @@
-"""Putting a folder in order: overall severity, bursts, hints, profiles and what to keep."""
+"""Ranking a folder: overall severity, bursts, hints, profiles and what to keep."""

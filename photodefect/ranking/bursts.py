@@ -1,4 +1,4 @@
-"""Bursts: photos of one scene taken in quick succession, of which a person wants the best.
+"""Bursts, brackets and panoramas: photos of one scene taken in quick succession.
 
 Two photos in a row belong together when they lie in one folder, come from one camera, were taken within a few seconds
 (by EXIF time with sub-seconds, photos of the same instant in the order of their files) and look alike. Photos without
@@ -31,16 +31,6 @@ BURST_KINDS: Final[tuple[BurstKind, ...]] = get_args(BurstKind)
 
 DEFAULT_GAP_S: Final = 2.0
 """Seconds from the end of one photo to the start of the next, at most."""
-
-ALIKE: Final = 16
-"""Bits of 64 in which hashes of photos taken in quick succession may differ. Unrelated photos differ in 32 or so,
-hardly any pair in fewer than 18; a scene three stops brighter in up to 8, a hand-held repetition in up to 14."""
-
-VERY_ALIKE: Final = 8
-"""The same for photos of which nothing tells when they were taken."""
-
-_BRACKET_STEPS: Final = 3
-_BRACKET_SPREAD_EV: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -172,6 +162,14 @@ def _clock(time: str | None) -> datetime | None:
         return None
 
 
+ALIKE: Final = 16
+"""Bits of 64 in which hashes of photos taken in quick succession may differ. Unrelated photos differ in 32 or so,
+hardly any pair in fewer than 18; a scene three stops brighter in up to 8, a hand-held repetition in up to 14."""
+
+VERY_ALIKE: Final = 8
+"""The same for photos of which nothing tells when they were taken."""
+
+
 def _belong_together(before: _Frame, after: _Frame, gap_s: float) -> bool:
     if before.name == after.name:
         return True
@@ -201,6 +199,10 @@ def _marked(capture: Capture) -> BurstKind:
 def _by_kind(group: Sequence[_Frame]) -> list[tuple[BurstKind, list[_Frame]]]:
     parts = [(kind, list(part)) for kind, part in groupby(group, key=lambda frame: _marked(frame.capture))]
     return [("bracket" if kind == "burst" and _steps_exposure(part) else kind, part) for kind, part in parts]
+
+
+_BRACKET_STEPS: Final = 3
+_BRACKET_SPREAD_EV: Final = 1.0
 
 
 def _steps_exposure(frames: Sequence[_Frame]) -> bool:

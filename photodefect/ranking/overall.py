@@ -1,4 +1,4 @@
-r"""Ranking: one number for a photo, the order of a folder, and what is left out of it and why.
+r"""The overall severity of a photo, the order of a folder, and the limits that photos are left out by.
 
 The overall severity of a photo is defined here and nowhere else. With weights w (relative: the largest counts as 1)
 over the defects that apply to the photo,

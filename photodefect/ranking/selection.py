@@ -1,4 +1,4 @@
-"""What a person wants of a folder: which photos, in which order, and why the others were left out."""
+"""The selection from a folder: which photos a person wants, in which order, and why the others are left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A summary of a folder: how many photos have what, how bad, and where they come from."""
+"""The summary of a folder: how many photos have which defect, how severely, and by folder, camera and ISO speed."""
 
 from __future__ import annotations
 

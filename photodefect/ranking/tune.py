@@ -1,4 +1,4 @@
-"""A person's own taste: a small monotone scale for each defect and weights of the defects, fitted to their ratings.
+"""Fitting a profile to a person's ratings: a monotone scale for each defect, and the weights of the defects.
 
 Ratings are a CSV with ``path`` and at least one of
 

@@ -1,4 +1,7 @@
-"""Reports: one writer a format. Records go in one by one, so that memory doesn't grow with their number."""
+"""Reports, with one writer for each format.
+
+Records go in one by one, so that memory doesn't grow with their number.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of an evaluation or a benchmark: one HTML file with its plots inside, nothing to fetch."""
+"""The page of an evaluation or a benchmark: one HTML file with its plots inside, so that nothing is fetched."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CSV that ``exiftool -csv=FILE`` applies: the marks of :mod:`photodefect.sidecars` in standard XMP tags."""
+"""CSV for ``exiftool -csv=FILE``: the marks of :mod:`photodefect.sidecars` in standard XMP tags."""
 
 from __future__ import annotations
 

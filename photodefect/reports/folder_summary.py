@@ -1,4 +1,4 @@
-"""The summary of a folder for people: counts, histograms, the worst photos, and groups."""
+"""The summary of a folder as text for people: counts, histograms, the worst photos, and groups."""
 
 from __future__ import annotations
 

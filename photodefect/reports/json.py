@@ -1,4 +1,4 @@
-"""JSON: one array of records, written as they come."""
+"""JSON: one array of records, written one by one."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def encode(record: Mapping[str, Any]) -> str:
     return UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
-class JsonWriter:
-    """Writes an array with one record a line.
+class RecordStream:
+    """Puts records as JSON onto a stream.
 
     Args:
         stream: where to.
@@ -33,11 +33,20 @@ class JsonWriter:
     def __init__(self, stream: TextIO, detail: bool = False) -> None:
         self._stream = stream
         self._detail = detail
-        self._separator = "[\n"
+
+    def put(self, before: str, diagnosis: Diagnosis, after: str = "") -> None:
+        """Write one record between two texts."""
+        self._stream.write(before + encode(diagnosis.to_dict(detail=self._detail)) + after)
+
+
+class JsonWriter(RecordStream):
+    """Writes an array with one record a line."""
+
+    _separator = "[\n"
 
     def write(self, diagnosis: Diagnosis) -> None:
         """Write one element of the array, and flush it."""
-        self._stream.write(self._separator + encode(diagnosis.to_dict(detail=self._detail)))
+        self.put(self._separator, diagnosis)
         self._separator = ",\n"
         self._stream.flush()
 

@@ -1,4 +1,4 @@
-"""Paths: one a photo and nothing else, for other programs."""
+"""Paths alone, one for each photo, for other programs."""
 
 from __future__ import annotations
 

@@ -1,14 +1,12 @@
-"""CSV of a ranking: the columns of a record, with its place in the folder after the path."""
+"""CSV of a ranking: the columns of a record, and after the path those of its place in the folder."""
 
 from __future__ import annotations
 
-import csv
 from typing import Any, Final, TextIO
 
-from photodefect.printable import printable
 from photodefect.ranking.overall import RankedPhoto
 from photodefect.records import columns, flatten
-from photodefect.reports.csv import Lines
+from photodefect.reports.csv import RowWriter
 
 RANK_COLUMNS: Final = (
     "rank",
@@ -24,9 +22,7 @@ RANK_COLUMNS: Final = (
 
 
 class RankCsvWriter:
-    """Writes a header and one row a photo.
-
-    Names are written byte by byte as they are, except to a terminal, where what it might act upon is escaped.
+    """Writes a header and one row a ranked photo.
 
     Args:
         stream: where to; opened with ``newline=""``.
@@ -34,20 +30,12 @@ class RankCsvWriter:
     """
 
     def __init__(self, stream: TextIO, detail: bool = False) -> None:
-        self._stream = stream
-        self._for_terminal = stream.isatty()
         first, *rest = columns(detail)
-        self._columns = [first, *RANK_COLUMNS, *rest]
-        self._rows = csv.DictWriter(Lines(stream), self._columns)
-        self._rows.writeheader()
+        self._rows = RowWriter(stream, [first, *RANK_COLUMNS, *rest])
 
     def write(self, photo: RankedPhoto) -> None:
         """Write one row, and flush it."""
-        row = flatten(photo) | _place(photo)
-        if self._for_terminal:
-            row = {column: printable(value) if isinstance(value, str) else value for column, value in row.items()}
-        self._rows.writerow({column: row.get(column) for column in self._columns})
-        self._stream.flush()
+        self._rows.write(flatten(photo) | _place(photo))
 
     def close(self) -> None:
         """Nothing is left to write."""

@@ -1,4 +1,4 @@
-"""The table of a ranking: one line a photo, and below it what is wrong with it and what to do about that."""
+"""The table of a ranking for people: one line a photo, and below it what is wrong and what to do about it."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""XMP sidecars: what a photo's diagnosis says to other programs, merged into what they and the person wrote."""
+"""XMP sidecars: what a diagnosis says to other programs, merged into what they and the person wrote."""

@@ -1,4 +1,4 @@
-"""The XMP inside a photo's own file: read, never written."""
+"""The XMP inside a photo's own file, which is read and never written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which sidecar speaks for a photo, and what it is called.
+"""Finding the sidecar of a photo: which one speaks for it, and what it is called.
 
 There are two conventions: ``IMG.xmp`` (Lightroom, Capture One) and ``IMG.CR2.xmp`` (darktable, digiKam). The first
 leaves open which of two photos ``IMG.CR2`` and ``IMG.JPG`` it means; it is the raw one.
@@ -19,7 +19,7 @@ from photodefect.sidecars.style import SidecarStyle
 SUFFIX: Final = ".xmp"
 
 
-class SidecarPlaces:
+class SidecarLocator:
     """Finds the sidecars of photos.
 
     Args:
@@ -35,7 +35,7 @@ class SidecarPlaces:
         self._habits: dict[Path, SidecarStyle] = {}
         self._taken: dict[Path, Path] = {}
 
-    def place(self, photo: str) -> Path | None:
+    def locate(self, photo: str) -> Path | None:
         """The sidecar of a photo, which need not be there yet.
 
         Args:
@@ -50,11 +50,11 @@ class SidecarPlaces:
         """
         path = Path(photo)
         try:
-            return self._place(path)
+            return self._locate(path)
         except OSError as error:
             raise SidecarError(f"{path.parent} can't be read: {error.strerror or error}") from error
 
-    def _place(self, path: Path) -> Path | None:
+    def _locate(self, path: Path) -> Path | None:
         there = self._existing(path)
         style = self._style or self._usual(path, there)
         if style is SidecarStyle.FULL:

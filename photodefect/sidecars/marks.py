@@ -1,4 +1,4 @@
-"""What is said about a photo in XMP: rating, label, keywords, severities. One place for sidecars and for exiftool."""
+"""What is said about a photo in XMP, in sidecars and by exiftool alike: rating, label, keywords, severities."""
 
 from __future__ import annotations
 

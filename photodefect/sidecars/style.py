@@ -1,4 +1,4 @@
-"""How sidecars are called: a module of its own, for help pages."""
+"""The two ways of naming sidecars, in a module of its own so that help pages import nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing sidecars: each read, merged, journalled and replaced.
+"""Writing sidecars: each is read, merged into, noted in the journal and replaced.
 
 A plan is the same with files that only pretend.
 """
@@ -18,8 +18,8 @@ from typing import Final
 from photodefect.errors import SidecarError, TransferError, UnreadableError
 from photodefect.files.fingerprint import Fingerprint
 from photodefect.files.journal import Journal
-from photodefect.files.operations import Files, SourceChangedError
-from photodefect.files.transfer import part_path
+from photodefect.files.operations import FileOperations, SourceChangedError
+from photodefect.files.unfinished import unique_part
 from photodefect.photos.files import open_regular
 from photodefect.printable import printable
 from photodefect.sidecars.marks import Marks
@@ -82,7 +82,7 @@ def write_sidecars(
     wanted: Iterable[tuple[Path, Marks]],
     journal: Journal,
     *,
-    files: Files | None = None,
+    files: FileOperations | None = None,
     overwrite: bool = False,
     on_written: Callable[[Written], None] | None = None,
     whole: Callable[[], AbstractContextManager[None]] = nullcontext,
@@ -96,7 +96,7 @@ def write_sidecars(
     Args:
         wanted: sidecars, each once, and what they are to say.
         journal: where every step is written before it is taken. ``Journal(None)`` writes nothing.
-        files: what does it; :class:`~photodefect.files.operations.DryFiles` only pretends.
+        files: what does it; :class:`~photodefect.files.operations.DryRunOperations` only pretends.
         overwrite: replace a person's rating and label.
         on_written: called after every sidecar.
         whole: entered around every sidecar, e.g. to hold interrupts back meanwhile.
@@ -104,7 +104,7 @@ def write_sidecars(
     Raises:
         TransferError: the disk is full or the journal can't be written; the message says how much is done.
     """
-    files = files or Files()
+    files = files or FileOperations()
     written: list[Written] = []
     refused: list[Refused] = []
     unchanged = 0
@@ -142,17 +142,17 @@ class _Found:
     Attributes:
         path: absolute; the file that a symbolic link points to.
         data: what is in it; None if there is none.
-        look: its fingerprint; None if there is none.
+        fingerprint: of the file; None if there is none.
         protected: nobody may write to it.
     """
 
     path: Path
     data: bytes | None = None
-    look: Fingerprint | None = None
+    fingerprint: Fingerprint | None = None
     protected: bool = False
 
 
-def _write_one(path: Path, marks: Marks, journal: Journal, files: Files, *, overwrite: bool) -> Written | None:
+def _write_one(path: Path, marks: Marks, journal: Journal, files: FileOperations, *, overwrite: bool) -> Written | None:
     """Write a sidecar if it is to be changed.
 
     Raises:
@@ -221,12 +221,12 @@ def _read(path: Path) -> _Found:
     return _Found(target, data, Fingerprint.of(status), protected)
 
 
-def _replace(found: _Found, data: bytes, journal: Journal, files: Files) -> None:
-    part = part_path(found.path)
+def _replace(found: _Found, data: bytes, journal: Journal, files: FileOperations) -> None:
+    part = unique_part(found.path)
     checksum = hashlib.sha256(data).hexdigest()
     entry = journal.begin("write", found.path, part=part, before=found.data, sha256=checksum)
     try:
-        files.write(found.path, data, part, replaces=found.look)
+        files.write(found.path, data, part, replaces=found.fingerprint)
     except (OSError, SourceChangedError) as error:
         # On a full disk the journal may be full, too. It has the beginning: undo finds that nothing came of it.
         with suppress(TransferError):

@@ -16,13 +16,13 @@ RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 VALUE: Final = f"{{{RDF}}}value"
 
 
-def parse(data: bytes) -> etree._Element:
+def parse(data: bytes, most_bytes: int = MAX_BYTES) -> etree._Element:
     """The root element.
 
     Raises:
         SidecarError: it isn't well-formed, has a document type, or is too large.
     """
-    if len(data) > MAX_BYTES:
+    if len(data) > most_bytes:
         raise SidecarError(f"it has {len(data) / 1024**2:.0f} MiB, more than any sidecar")
     if not data.strip():
         raise SidecarError("it is empty")

@@ -23,9 +23,6 @@ from photodefect.sidecars.marks import ROOT_KEYWORD, Marks
 from photodefect.sidecars.properties import NAMESPACES, OWN, XmpProperties
 from photodefect.sidecars.xml_tree import RDF, X, find_rdf, parse
 
-_DARKTABLE: Final = "http://darktable.sf.net/"
-_DIGIKAM: Final = "http://www.digikam.org/ns/1.0/"
-
 RATING: Final = f"{{{NAMESPACES['xmp']}}}Rating"
 LABEL: Final = f"{{{NAMESPACES['xmp']}}}Label"
 SUBJECT: Final = f"{{{NAMESPACES['dc']}}}subject"
@@ -37,8 +34,9 @@ _OWN_KEYWORDS: Final = f"{OWN}keywords"
 _MEMORY: Final = frozenset(("rating", "label", "keywords"))
 """Names of the own namespace that say what was written; the others say what was found."""
 
-_TAGS_LIST: Final = f"{{{_DIGIKAM}}}TagsList"
-_OTHER_LABELS: Final = (f"{{{_DARKTABLE}}}colorlabels", f"{{{_DIGIKAM}}}ColorLabel")
+# What digiKam and darktable keep beside the standard properties.
+_TAGS_LIST: Final = "{http://www.digikam.org/ns/1.0/}TagsList"
+_OTHER_LABELS: Final = ("{http://darktable.sf.net/}colorlabels", "{http://www.digikam.org/ns/1.0/}ColorLabel")
 
 _DECLARATION: Final = re.compile(r"<\?xml\s.*?\?>\s*", re.DOTALL)
 

@@ -1,1 +1,1 @@
-"""Photos that arrive in a folder: noticed, waited for until they are written, given out once."""
+"""Photos that arrive in a folder: noticed, waited for until they are complete, and diagnosed once."""

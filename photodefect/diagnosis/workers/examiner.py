@@ -1,4 +1,4 @@
-"""The work on one photo, wherever it is done: read, look it up, decode, cut, compute."""
+"""The work on one photo, in whichever process: read it, look it up in the cache, decode, crop and score it."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Examiner:
     """Works on photos, one after the other. Decoders and networks are loaded when the first photo needs them.
 
     Args:
-        settings: how photos are looked at. Findings can only be made with :class:`Settings`, which name a model.
+        settings: how photos are decoded and scored. Findings take :class:`Settings`, which name a model.
         engine: computes the scores; None to open the one that the settings name.
         working: called with the seconds that what comes next may take: before a photo is decoded, when all that takes
-            long the first time is done, and before its look if that has a time of its own.
-        reuse_memory: put a photo's pixels where those of the one before were. What a look makes of them must not be
+            long the first time is done, and before its job if that has a time of its own.
+        reuse_memory: put a photo's pixels where those of the one before were. What a job makes of them must not be
             used any more by then.
     """
 

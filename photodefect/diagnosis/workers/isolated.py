@@ -1,4 +1,4 @@
-"""Pixels of photos that are decoded in processes of their own."""
+"""A decoder that reads photos in processes of their own, so that a broken one can't take the program along."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import logging
 import threading
 from concurrent.futures import CancelledError
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 
 import numpy as np
@@ -46,9 +45,7 @@ class IsolatedDecoder:
     def __enter__(self) -> IsolatedDecoder:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def __call__(self, path: Path) -> NDArray[np.uint8]:
@@ -90,5 +87,5 @@ class IsolatedDecoder:
 
 
 def _pixels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The look that hands pixels on: they are sent before another photo is put in their place."""
+    """The job that hands pixels on: they are sent before another photo is put in their place."""
     return pixels

@@ -1,4 +1,4 @@
-"""How much a worker may take of a machine, and how many of them there is room for."""
+"""Limits of workers: how many there are, and how much memory and time each may take."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workers side by side: in processes of their own, where a broken photo can break nothing else, or in threads."""
+"""Workers side by side: in processes of their own, where a broken photo harms nothing else, or in threads."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LOADING_LIMIT_S: Final = 600.0
 """How long loading may take: a model, and making its graphs at first use on a slow machine."""
 
 _WATCH_S: Final = 0.25
-"""How often it is looked whether a process takes longer than it may. A timer for each photo would cost half a
+"""Seconds between two checks whether a process takes longer than it may. A timer for each photo would cost half a
 millisecond of it."""
 
 _BOOTSTRAP: Final = (
@@ -54,7 +54,7 @@ class ThreadWorkers:
     """Workers in threads of this process: they see its loaded models, and are not protected from broken photos.
 
     Args:
-        settings: how photos are looked at.
+        settings: how photos are decoded and scored.
         count: of threads.
         engine: computes the scores; None to leave the networks' inputs in the outcomes.
     """
@@ -77,7 +77,7 @@ class ProcessWorkers:
     A process that dies, or that takes longer than a task may, costs its photo alone: the next task gets a new one.
 
     Args:
-        settings: how photos are looked at, or only decoded.
+        settings: how photos are decoded and scored, or only decoded.
         count: of processes.
         memory_bytes: that each may use, where the system can limit it; 0 for no limit.
     """
@@ -102,7 +102,7 @@ class ProcessWorkers:
         """See :class:`Workers`.
 
         Raises:
-            TypeError: the task's look can't be sent to another process.
+            TypeError: the task's job can't be sent to another process.
         """
         try:
             pickle.dumps(task.job)
@@ -164,7 +164,7 @@ class WorkerProcess:
                 self._process = None
             self._busy.release()
 
-    def look_at_the_time(self) -> None:
+    def check_the_time(self) -> None:
         """Kill the process if it takes longer than it may."""
         with self._lock:
             if self._deadline is not None and time.monotonic() > self._deadline:
@@ -317,7 +317,7 @@ def _dismiss(tasks: queue.SimpleQueue[tuple[Task, Future[Outcome]] | None], coun
 def _watch(processes: list[WorkerProcess], over: threading.Event) -> None:
     while not over.wait(_WATCH_S):
         for worker in processes:
-            worker.look_at_the_time()
+            worker.check_the_time()
 
 
 def _end_all(processes: list[WorkerProcess], over: threading.Event) -> None:

@@ -1,4 +1,4 @@
-"""A worker process: takes tasks from its standard input, writes what came of them to its standard output.
+"""A worker process, which reads tasks from its standard input and writes their outcomes to its standard output.
 
 It is started by :mod:`photodefect.diagnosis.workers.pool` as a program of its own, not by forking and not by importing
 the parent's main module, so that it works in scripts without a main guard, in notebooks and beside threads. It ignores
@@ -22,22 +22,13 @@ from photodefect.diagnosis.settings import Decoding
 from photodefect.diagnosis.workers.examiner import Examiner
 from photodefect.diagnosis.workers.tasks import Task
 
-PARENT_CHECK_S: Final = 0.5
-"""How often a worker looks whether its parent is still there."""
-
-GRACE_S: Final = 15
-"""How much longer than its limit a worker lets itself run; the parent, if it is there, ends it earlier."""
-
-_OOM_SCORE: Final = 500
-"""Of a thousand: if memory runs out, the system takes workers before other programs."""
-
 
 @dataclass(frozen=True)
 class Setup:
     """What a worker is told once.
 
     Attributes:
-        settings: how photos are looked at, or only decoded.
+        settings: how photos are decoded and scored, or only decoded.
         parent: the parent's process id.
         memory_bytes: data that a worker may hold at once, where the system can limit it; 0 for no limit.
     """
@@ -99,6 +90,10 @@ def _own_stdout() -> BinaryIO:
     return answers
 
 
+PARENT_CHECK_S: Final = 0.5
+"""Seconds between two checks whether the parent is still there."""
+
+
 def _leave_with(parent: int) -> None:
     """End this process once its parent is gone."""
     while os.name != "posix" or os.getppid() == parent:
@@ -106,10 +101,18 @@ def _leave_with(parent: int) -> None:
     os._exit(0)
 
 
+GRACE_S: Final = 15
+"""How much longer than its limit a worker lets itself run; the parent, if it is there, ends it earlier."""
+
+
 def _alarm(limit_s: float) -> None:
     """Have the system end this process in a while, even if native code never comes back; 0: no longer."""
     if hasattr(signal, "alarm"):
         signal.alarm(0 if limit_s <= 0 else int(limit_s) + GRACE_S)
+
+
+# Of a thousand: if memory runs out, the system takes workers before other programs.
+_OOM_SCORE: Final = 500
 
 
 def _limit(memory_bytes: int) -> None:

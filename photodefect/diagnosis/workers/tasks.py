@@ -1,4 +1,4 @@
-"""What workers are told and what they answer: small, and light to import."""
+"""What workers are given, tasks and jobs on pixels, and what they answer, outcomes."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Hints for the editor: what to change about a photo and which way, measured where the network only says how much."""
+"""Hints: what to change about a photo and which way, measured on its pixels where the network only says how much."""

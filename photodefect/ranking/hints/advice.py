@@ -1,4 +1,4 @@
-"""From a record and what was measured to what an editor could do: which defect, how bad, which way, what to change.
+"""What an editor could do about a photo: its defects, how bad each is, which way it went, and what to change.
 
 The network says how severe a defect is, and of saturation in which direction. The other directions are measured, and
 where pixels and capture data don't tell, the hint says so.
@@ -14,7 +14,6 @@ from typing import Any, Final
 from photodefect.defects import KEYS
 from photodefect.ranking.hints.light import MIDDLE_GREY
 from photodefect.ranking.hints.measurements import Measurements
-from photodefect.ranking.hints.softness import CERTAIN_SMEAR, EVEN_SMEAR, LIKELY_SMEAR
 from photodefect.records import Capture, Diagnosis
 from photodefect.verdicts import DEFAULT_THRESHOLDS, Verdict, grades
 
@@ -177,6 +176,14 @@ def _haze(_severity: float, _capture: Capture, measured: Measurements | None) ->
     return Hint(None, "hazy: remove haze where it is far away; the darkest parts are black already")
 
 
+# Smear, in doublings of energy (:class:`~photodefect.ranking.hints.softness.Softness`). Up to the first nothing speaks
+# for motion: out-of-focus photos stay below. From the second on motion is likely, if the shutter was slow. From the
+# last on it is motion whatever the shutter: a scene full of stripes reaches that at most.
+_EVEN_SMEAR: Final = 1.3
+_LIKELY_SMEAR: Final = 1.8
+_CERTAIN_SMEAR: Final = 3.0
+
+
 def _blur(_severity: float, capture: Capture, measured: Measurements | None) -> Hint:
     shot = _shot(capture)
     smear = measured.softness.smear if measured is not None else None
@@ -184,13 +191,13 @@ def _blur(_severity: float, capture: Capture, measured: Measurements | None) -> 
         return Hint(None, f"can't tell whether moved or out of focus: too little detail{shot and f' ({shot})'}")
     shaky = _too_slow(capture)
     # The shutter is a witness too: what it makes unlikely takes more evidence.
-    needed = {True: LIKELY_SMEAR, None: 0.5 * (LIKELY_SMEAR + CERTAIN_SMEAR), False: CERTAIN_SMEAR}[shaky]
+    needed = {True: _LIKELY_SMEAR, None: 0.5 * (_LIKELY_SMEAR + _CERTAIN_SMEAR), False: _CERTAIN_SMEAR}[shaky]
     angle = 0.0 if measured is None else measured.softness.angle
     if smear >= needed:
         at = f" at {shot}" if shot else ""
         reason = ", slower than 1 / focal length" if shaky else ""
         return Hint("motion", f"looks like motion{at}{reason}, {_along(angle)}: sharpening won't help much")
-    if smear > EVEN_SMEAR or shaky:
+    if smear > _EVEN_SMEAR or shaky:
         slow = f"; {shot} is slow enough to shake" if shaky else f" ({shot})" if shot else ""
         return Hint(None, f"can't tell whether moved or out of focus{slow}")
     why = f", as {shot} is fast enough" if shaky is False else f" ({shot})" if shot else ""

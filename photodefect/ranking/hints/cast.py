@@ -1,4 +1,4 @@
-"""The colour of what should be neutral: which way a bad white balance went.
+"""The colour cast of a photo: which way a bad white balance went.
 
 Two estimates that fail on different pictures: the colour of the brightest pixels that aren't clipped (a Minkowski mean
 of light, "shades of grey", Finlayson and Trezzi 2004), which a coloured lamp or sky misleads, and the colour of the
@@ -19,16 +19,8 @@ from photodefect.photos.colour_spaces import lab, linear_from_pixels
 
 Tint = Literal["too warm", "too cool", "too green", "too magenta"]
 
-_NORM: Final = 6
-_NEUTRAL: Final = 0.2
-"""Share of the pixels that are taken for the least colourful ones."""
-_TEMPERATURE: Final = 15.0
-_TINT: Final = 28.0
-"""About how far a neutral grey moves in CIE Lab when red over blue, or both over green, double."""
-_VISIBLE: Final = 4.0
-"""Distance from neutral, in units of CIE Lab, from which on a cast can be named."""
+# Share of the larger component from which on the smaller one is named too.
 _SECOND: Final = 0.6
-"""Share of the larger component from which on the smaller one is named too."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +48,12 @@ class Cast:
         return (first, second) if weaker >= _SECOND * stronger else (first,)
 
 
+_NORM: Final = 6
+
+# Share of the pixels that are taken for the least colourful ones.
+_NEUTRAL: Final = 0.2
+
+
 def measure_cast(pixels: NDArray[np.uint8]) -> Cast:
     """The cast of (H, W, 3) uint8 sRGB pixels; a sample of them does."""
     linear = linear_from_pixels(pixels).reshape(3, -1)
@@ -70,10 +68,19 @@ def measure_cast(pixels: NDArray[np.uint8]) -> Cast:
     return _agree(_components(light), np.median(_components(least), axis=1).astype(np.float64))
 
 
+# About how far a neutral grey moves in CIE Lab when red over blue, or both over green, double.
+_TEMPERATURE: Final = 15.0
+_TINT: Final = 28.0
+
+
 def _components(light: NDArray[np.floating]) -> NDArray[np.float64]:
     """Warmth and magenta, (2, ...), of linear light (3, ...)."""
     red, green, blue = np.log2(np.maximum(light, 1e-4))
     return np.stack([_TEMPERATURE * (red - blue), _TINT * ((red + blue) / 2 - green)]).astype(np.float64)
+
+
+# Distance from neutral, in units of CIE Lab, from which on a cast can be named.
+_VISIBLE: Final = 4.0
 
 
 def _agree(bright: NDArray[np.float64], least: NDArray[np.float64]) -> Cast:

@@ -1,4 +1,4 @@
-"""How a photo's light is distributed: which way a bad exposure went."""
+"""The distribution of light in a photo: which way a bad exposure went."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is measured on a photo's pixels while they are there, for hints and for telling bursts."""
+"""What is measured on a photo's pixels while they are decoded, for hints and for finding bursts."""
 
 from __future__ import annotations
 

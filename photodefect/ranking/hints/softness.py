@@ -1,4 +1,4 @@
-"""What kind of blur: a motion smears one direction, a missed focus all of them alike.
+"""The kind of blur: motion smears one direction, a missed focus all of them alike.
 
 A point that moves by L pixels weakens the spatial frequency f along its way by sinc(f L) and leaves those across it.
 Coarse detail, which hardly suffers, tells how much a scene prefers a direction by itself; fine detail that prefers
@@ -13,20 +13,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-
-_SIDE: Final = 256
-_WINDOWS: Final = 5
-"""Windows along each side of the frame, at most."""
-_SECTORS: Final = 12
-_BANDS: Final = ((0.03, 0.06), (0.06, 0.12), (0.12, 0.24))
-"""Spatial frequencies in cycles a pixel: coarse detail first, whose preference for a direction is the scene's own."""
-
-EVEN_SMEAR: Final = 1.3
-"""Doublings of energy up to which nothing speaks for motion: out-of-focus photos stay below."""
-LIKELY_SMEAR: Final = 1.8
-"""From here on motion is likely, if the shutter was slow."""
-CERTAIN_SMEAR: Final = 3.0
-"""From here on it is motion whatever the shutter: a scene full of stripes reaches that at most."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +34,13 @@ class _Frequencies(NamedTuple):
     bands: tuple[NDArray[np.bool_], ...]
     sectors: NDArray[np.intp]
     corner: NDArray[np.bool_]
+
+
+_SIDE: Final = 256
+_SECTORS: Final = 12
+
+# Spatial frequencies in cycles a pixel: coarse detail first, whose preference for a direction is the scene's own.
+_BANDS: Final = ((0.03, 0.06), (0.06, 0.12), (0.12, 0.24))
 
 
 @cache
@@ -84,6 +77,10 @@ def measure_softness(pixels: NDArray[np.uint8]) -> Softness:
     smear = np.maximum(missing[1], missing[2]) - 0.8 * np.maximum(missing[0], 0.0)
     direction = int(np.argmax(smear))
     return Softness(float(smear[direction]), direction * 180.0 / _SECTORS)
+
+
+# Windows along each side of the frame, at most.
+_WINDOWS: Final = 5
 
 
 def _places(length: int) -> list[int]:

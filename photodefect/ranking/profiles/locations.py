@@ -1,4 +1,4 @@
-"""Where profiles lie, and which of them hold."""
+"""Where profiles lie, and which of them apply to a folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a profile says, and a record judged by it."""
+"""The profile: a person's thresholds, weights and scales, and how a record is judged by them."""
 
 from __future__ import annotations
 

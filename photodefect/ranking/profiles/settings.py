@@ -1,4 +1,4 @@
-"""Reading profiles: TOML in, settings checked one by one, layers merged key by key, a profile out.
+"""Profiles as TOML: read, checked setting by setting, merged key by key, and written.
 
 A setting is named by its dotted key, as TOML has it (``thresholds.noise.severe``). Later layers win key by key, and
 every setting remembers the file that it comes from, for errors and for ``photodefect profile show``.

@@ -1,4 +1,4 @@
-"""HTML: a page of thumbnails that opens from disk, with no server and no network."""
+"""The HTML report: a page of thumbnails that opens from disk, with no server and no network."""
 
 from __future__ import annotations
 

@@ -12,7 +12,6 @@ import re
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 
 from photodefect.errors import DataError
@@ -100,9 +99,7 @@ class ReportFolder:
     def __enter__(self) -> ReportFolder:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._published:
             return
         _remove_files(self.files)

@@ -1,4 +1,4 @@
-"""From photos to what their page needs: the diagnosis and the pictures of each."""
+"""What the page needs of photos: the diagnosis and the pictures of each."""
 
 from __future__ import annotations
 

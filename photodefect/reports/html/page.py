@@ -1,4 +1,4 @@
-"""From records to the page: what a browser shows is laid out here, once, in Python.
+"""The page of an HTML report, made of records: what a browser shows is laid out here, once, in Python.
 
 The page's frame is a template; the photos are one script file, so that thousands of them open from disk (a page that
 has no server can't fetch anything). What a script of the page shows, it shows as text.

@@ -20,12 +20,6 @@ THUMBNAIL_SIDE: Final = 360
 PREVIEW_SIDE: Final = 1280
 """Long side of a preview in pixels."""
 
-MAP_SIDE: Final = 192
-"""Long side of a heat map in pixels; a map has at most a few dozen values along it, and browsers interpolate."""
-
-_LEVELS: Final = 100
-"""Steps of severity that a heat map's picture tells apart; it is even, so that the middle of a signed scale is one."""
-
 
 @dataclass(frozen=True)
 class Pictures:
@@ -61,6 +55,13 @@ def make_pictures(pixels: NDArray[np.uint8], maps: Mapping[str, HeatMap] | None 
     )
 
 
+# Long side of a heat map in pixels; a map has at most a few dozen values along it, and browsers interpolate.
+_MAP_SIDE: Final = 192
+
+# Steps of severity that a heat map's picture tells apart; it is even, so that the middle of a signed scale is one.
+_LEVELS: Final = 100
+
+
 def overlay(heat_map: HeatMap) -> bytes:
     """A heat map as a PNG to lay over the photo, in the colours of ``photodefect heatmap``.
 
@@ -69,7 +70,7 @@ def overlay(heat_map: HeatMap) -> bytes:
     # Imports torch, which pages without heat maps do without.
     from photodefect.heatmap.overlay import colour_of, opacity_table  # noqa: PLC0415
 
-    share = MAP_SIDE / max(heat_map.width, heat_map.height)
+    share = _MAP_SIDE / max(heat_map.width, heat_map.height)
     width, height = (max(1, round(side * share)) for side in (heat_map.width, heat_map.height))
     lowest = heat_map.defect.lowest
     position = (heat_map.enlarged(width, height) - lowest) / (1 - lowest)

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import io
 import random
-import re
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -252,7 +251,7 @@ Damage = Callable[[bytearray, random.Random, list[bytes]], bytearray]
 
 INTERESTING: Final = (0, 1, 7, 8, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000,
                       0xFFFFFFFE, 0xFFFFFFFF)  # fmt: skip
-"""Numbers at which programs change their mind."""
+"""Numbers at the ends of what fits into some bytes."""
 
 
 def _place(data: bytearray, generator: random.Random) -> int:
@@ -275,7 +274,7 @@ def change_bytes(data: bytearray, generator: random.Random, _others: list[bytes]
 
 
 def lie_with_a_number(data: bytearray, generator: random.Random, _others: list[bytes]) -> bytearray:
-    """A number of two or four bytes, of either order, to one that is hard to bear."""
+    """A number of two or four bytes, of either order, to another, often one at the end of what fits."""
     for _ in range(generator.randint(1, 3)):
         at, size = _place(data, generator), generator.choice((2, 4, 4, 8))
         value = generator.choice((*INTERESTING, len(data), at, generator.randrange(len(data))))
@@ -349,131 +348,3 @@ def with_checksums(data: bytearray) -> bytearray:
         data[end : end + 4] = zlib.crc32(data[at + 4 : end]).to_bytes(4, "big")
         at = end + 4
     return data
-
-
-# Files made to be hard to bear
-
-
-def tiff_of_folders(count: int) -> bytes:
-    """A TIFF with a chain of ``count`` folders, each with the same pixel."""
-    tags = {256: 1, 257: 1, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: 1, 279: 1}
-    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
-    data, start, size = bytearray(struct.pack("<2sHIxx", b"II", 42, 10)), 10, 2 + len(entries) + 4
-    for number in range(count):
-        following = start + (number + 1) * size if number < count - 1 else 0
-        data += struct.pack("<H", len(tags)) + entries + struct.pack("<I", following)
-    return bytes(data)
-
-
-def tiff_of_texts(count: int, length: int) -> bytes:
-    """A TIFF with ``count`` different tags that are all the same text of ``length`` bytes."""
-    text_at = 8 + 2 + 12 * count + 4
-    entries = b"".join(struct.pack("<HHII", 0x8000 + number, 2, length, text_at) for number in range(count))
-    return struct.pack("<2sHIH", b"II", 42, 8, count) + entries + bytes(4) + b"A" * length
-
-
-def tiff_of_itself(count: int) -> bytes:
-    """A TIFF whose folder holds ``count`` sub-folders of each kind, all of them itself, and is followed by itself."""
-    tags = (330, 0x8769, 0x8825, 0xA005)
-    entries = b"".join(struct.pack("<HHII", tag, 4, 1, 8) for tag in tags for _ in range(count))
-    return struct.pack("<2sHIH", b"II", 42, 8, count * len(tags)) + entries + struct.pack("<I", 8)
-
-
-def tiff_of_sub_folders(count: int) -> bytes:
-    """A raw-like TIFF with ``count`` lists of 32 sub-folders, each of which is nearly the same again."""
-    size = 2 + 12 * count + 4
-    data = bytearray(struct.pack("<2sHI", b"II", 42, 8) + struct.pack("<H", count))
-    data += struct.pack("<HHII", 330, 4, 32, 8 + size) * count + bytes(4)
-    data += struct.pack("<32I", *(8 + 12 * number for number in range(32)))
-    return bytes(data)
-
-
-def jpeg_of_scans(count: int, width: int, height: int, *, progressive: bool = True) -> bytes:
-    """A JPEG that goes over its pixels ``count`` times, nearly all of them for nothing."""
-    whole = saved(Image.new("L", (width, height), 128), "JPEG", progressive=progressive)
-    last = whole.rindex(b"\xff\xda")
-    return whole[:last] + whole[last:-2] * count + whole[-2:]
-
-
-def gif_of_frames(count: int) -> bytes:
-    """A GIF with ``count`` frames of a pixel."""
-    head = b"GIF89a" + struct.pack("<HHBBB", 8, 8, 0x80, 0, 0) + bytes(3) + b"\xff" * 3
-    frame = b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00"
-    return head + frame * count + b"\x3b"
-
-
-def png_with(*chunks: tuple[bytes, bytes]) -> bytes:
-    """A small PNG with chunks before its pixels."""
-    whole = saved(picture(), "PNG")
-    return whole[:33] + b"".join(png_chunk(name, data) for name, data in chunks) + whole[33:]
-
-
-def webp_that_claims(width: int, height: int) -> bytes:
-    """An extended WebP of a few bytes with a huge canvas."""
-    canvas = struct.pack("<I", 0x02) + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
-    inner = saved(picture(), "WEBP", lossless=True)[12:]
-    frame = bytes(6) + (WIDTH - 1).to_bytes(3, "little") + (HEIGHT - 1).to_bytes(3, "little") + bytes(4) + inner
-    chunks = b"VP8X" + struct.pack("<I", 10) + canvas + b"ANIM" + struct.pack("<I", 6) + bytes(6)
-    chunks += b"ANMF" + struct.pack("<I", len(frame)) + frame
-    return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WEBP" + chunks
-
-
-def renamed_size(data: bytes, old: tuple[int, int], new: tuple[int, int], form: str) -> bytes:
-    """A file in which each place that holds ``old`` as two numbers of struct's ``form`` holds ``new``."""
-    return data.replace(struct.pack(form, *old), struct.pack(form, *new))
-
-
-def lying_sensor(side: int) -> bytes:
-    """A DNG with a sensor of 60,000 x 60,000, of which a square of ``side`` is said to be the picture."""
-    whole = bayer_dng(np.zeros((64, 64), np.uint16), area=(0, 0, side, side))
-    for tag in (256, 257):
-        whole = whole.replace(struct.pack("<HHII", tag, 4, 1, 64), struct.pack("<HHII", tag, 4, 1, 60000))
-    return whole
-
-
-def tiff_with_profile(size: int) -> bytes:
-    """A TIFF whose colour profile is a real one, blown up."""
-    return saved(picture(), "TIFF", icc_profile=profile() + bytes(size))
-
-
-def bombs() -> Iterator[tuple[str, bytes]]:
-    """Small files that ask for much time or memory, by what they do."""
-    mega = zlib.compress(bytes(1 << 26), 9)
-    modern = _modern(picture())
-    size = (WIDTH, HEIGHT)
-    huge = (60000, 60000)
-    yield "tiff: chain of folders", tiff_of_folders(60_000)
-    yield "tiff: texts", tiff_of_texts(5000, 1_000_000)
-    yield "tiff: maker of commas", write_tiff([({271: (2, b"M" + b"," * 500_000 + b"\0"), 272: (2, b"Z 6\0")}, b"\0")])
-    yield "tiff: itself", tiff_of_itself(3)
-    yield "tiff: sub-folders", tiff_of_sub_folders(60_000)
-    yield "tiff: tiles larger than the photo", tiled_tiff(tag322=(4, 65536), tag323=(4, 65536))
-    yield "tiff: deflated tiles larger than the photo", tiled_tiff(tag322=(4, 65536), tag323=(4, 65536), tag259=(3, 8))
-    yield "tiff: huge rows", tiled_tiff(tag256=(4, 1 << 31), tag322=(4, 1 << 31), tag257=(4, 1))
-    yield "jpeg: scans", jpeg_of_scans(3000, 2000, 2000)
-    yield "jpeg: whole scans", jpeg_of_scans(3000, 2000, 2000, progressive=False)
-    yield "gif: frames", gif_of_frames(200_000)
-    yield "png: text", png_with(*[(b"zTXt", b"key\0\0" + mega)] * 20)
-    yield "png: profile", png_with((b"iCCP", b"name\0\0" + mega))
-    yield "png: international text", png_with((b"iTXt", b"key\0\1\0\0\0" + mega))
-    yield "png: dimensions", png(100_000, 100_000, b"")
-    yield "png: wide", png((1 << 31) - 1, 1, b"")
-    yield "webp: canvas", webp_that_claims(16383, 16383)
-    yield "webp: larger canvas", webp_that_claims(1 << 24, 255)
-    yield "psd: dimensions", psd(300_000, 300_000)
-    yield "ppm: dimensions", b"P6 4000000000 4000000000 255\n"
-    yield "bmp: dimensions", renamed_size(saved(picture(), "BMP"), size, huge, "<II")
-    yield "jp2: header lies", renamed_size(modern["jp2"], (HEIGHT, WIDTH), huge, ">II")
-    yield "jp2: stream lies", renamed_size(modern["jp2"], size, huge, ">II")
-    yield "j2k: tiny tiles", renamed_size(renamed_size(modern["j2k-tiles"], size, huge, ">II"), (16, 16), (1, 1), ">II")
-    yield "avif: header lies", renamed_size(modern["avif"], size, huge, ">II")
-    yield (
-        "heif: header lies",
-        re.sub(rb"ispe\0\0\0\0.{8}", b"ispe" + struct.pack(">3I", 0, *huge), modern["heif"], flags=re.S),
-    )
-    yield "raw: sensor larger than the picture", lying_sensor(64)
-    yield "jxl: box of no size", b"\0\0\0\x0cJXL \r\n\x87\n" + struct.pack(">I4sQ", 1, b"free", 0)
-    yield "tiff: huge profile", tiff_with_profile(30_000_000)
-    yield "raw: dimensions", lying_sensor(60000)
-    yield "ppm: plain", b"P3 400 400 255\n" + b"1 " * 480_000
-    yield "pgm: endless comment", b"P2\n#" + b"x" * 50_000_000

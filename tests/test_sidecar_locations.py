@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from photodefect.sidecars.locations import SidecarPlaces
+from photodefect.sidecars.locations import SidecarLocator
 from photodefect.sidecars.style import SidecarStyle
 
 STEM, FULL = SidecarStyle.STEM, SidecarStyle.FULL
@@ -21,8 +21,8 @@ def places(
     for name in names:
         (folder / name).touch()
     asked = [name for name in (names if photos is None else photos) if not name.lower().endswith(".xmp")]
-    found = SidecarPlaces((str(folder / name) for name in asked), style)
-    result = {name: found.place(str(folder / name)) for name in asked}
+    locator = SidecarLocator((str(folder / name) for name in asked), style)
+    result = {name: locator.locate(str(folder / name)) for name in asked}
     return {name: None if place is None else place.name for name, place in result.items()}
 
 

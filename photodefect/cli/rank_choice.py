@@ -1,0 +1,113 @@
+"""The options of ``rank-folder`` that say which photos are listed, and what they ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from photodefect.cli.console import note
+
+if TYPE_CHECKING:
+    from photodefect.ranking.selection import Selection, Wishes
+
+_CHOICE: Final = partial(typer.Option, rich_help_panel="Which photos")
+_BURSTS: Final = partial(typer.Option, rich_help_panel="Bursts")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What to rank by, and which photos are listed."""
+
+    by: Annotated[
+        str,
+        _CHOICE(
+            "--by",
+            metavar="overall|DEFECT",
+            help="Rank by overall severity or by one defect; saturation by how far it is off, either way.",
+        ),
+    ] = "overall"
+    reverse: Annotated[bool, _CHOICE("--reverse", help="Worst first.")] = False
+    exclude_severe: Annotated[bool, _CHOICE("--exclude-severe", help="Leave out photos with a severe defect.")] = False
+    show_excluded: Annotated[
+        bool, _CHOICE("--show-excluded", help="List on stderr what was left out, each with the reason.")
+    ] = False
+    excluded: Annotated[
+        bool, _CHOICE("--excluded", help="Turn the choice round: take the photos that were left out.")
+    ] = False
+    least: Annotated[
+        list[str] | None,
+        _CHOICE(
+            "--min",
+            metavar="DEFECT=VALUE",
+            help="Only photos that have at least this much of a defect (or overall). Repeatable.",
+        ),
+    ] = None
+    most: Annotated[
+        list[str] | None,
+        _CHOICE(
+            "--max",
+            metavar="DEFECT=VALUE",
+            help="Only photos that have at most this much of a defect (or overall). Repeatable.",
+        ),
+    ] = None
+    top: Annotated[int | None, _CHOICE("--top", min=1, metavar="N", help="Only the first N of the order.")] = None
+    best: Annotated[str | None, _CHOICE("--best", metavar="P%", help="Only the best P percent of them.")] = None
+    best_per_burst: Annotated[
+        int | None,
+        _BURSTS(
+            "--best-per-burst",
+            min=1,
+            metavar="[N]",
+            help="Only the best N (1) photos of each burst. Exposure brackets and panoramas stay whole.",
+        ),
+    ] = None
+    thin_sequences: Annotated[bool, _BURSTS("--thin-sequences", help="Thin brackets and panoramas too.")] = False
+    burst_gap: Annotated[
+        float,
+        _BURSTS(
+            "--burst-gap",
+            min=0.0,
+            max=86400.0,
+            metavar="SECONDS",
+            help="From one photo of a burst to the next, at most; take more for whole scenes.",
+        ),
+    ] = 2.0
+
+    def wishes(self, *, relative_to_folder: bool) -> Wishes:
+        """What the person asked for.
+
+        Raises:
+            typer.BadParameter: a value can't be read, or two exclude each other.
+        """
+        from photodefect.cli.limits import limit, percentage, rank_key  # noqa: PLC0415
+        from photodefect.ranking.selection import Wishes  # noqa: PLC0415
+
+        if self.top is not None and self.best is not None:
+            raise typer.BadParameter("--top and --best both say how many photos; give one of them")
+        limits = [limit(text, upper=False) for text in self.least or []]
+        limits += [limit(text, upper=True) for text in self.most or []]
+        return Wishes(
+            by=rank_key(self.by),
+            limits=tuple(limits),
+            top=self.top,
+            best=None if self.best is None else percentage(self.best),
+            reverse=self.reverse,
+            exclude_severe=self.exclude_severe,
+            best_per_burst=self.best_per_burst,
+            thin_sequences=self.thin_sequences,
+            relative_to_folder=relative_to_folder,
+            gap_s=self.burst_gap,
+        )
+
+
+def tell_left_out(selection: Selection, *, show: bool, quiet: bool) -> None:
+    """Say how many photos were left out and why; one by one if that is asked for, however quiet."""
+    if selection.left_out and not quiet:
+        reasons = ", ".join(f"{count} {group}" for group, count in selection.reasons.most_common())
+        note(f"{len(selection.left_out)} of {len(selection.left_out) + len(selection.chosen)} left out: {reasons}")
+    if show:
+        for photo in selection.left_out:
+            note(f"  {photo.path}: {photo.ranking and photo.ranking.left_out}")
