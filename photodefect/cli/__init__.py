@@ -1,4 +1,4 @@
-"""The command line: one file a command.
+"""The command line, with one file per command.
 
 A command is a function in ``photodefect/cli/<command>.py`` of the same name (``import-caffe`` is ``import_caffe`` in
 ``import_caffe.py``) and one line in :data:`COMMANDS`. Its module is imported when the command is called or its own
@@ -35,10 +35,10 @@ COMMANDS: Final = MappingProxyType(
         "report": "Make a page that shows photos with their severities and heat maps.",
         "rank-folder": "Rank the photos of a folder from best to worst, and thin it.",
         "undo": "Take back what was copied, linked, moved or written to sidecars.",
-        "cache": "Look at the results that are kept from run to run, check them, forget them.",
-        "profile": "Show which thresholds, weights and wishes hold, and where they come from.",
+        "cache": "Show, check or delete the results that are kept from run to run.",
+        "profile": "Show which thresholds, weights and other settings apply, and where they come from.",
         "tune": "Fit a profile to your own ratings.",
-        "train": "Train a model on labelled photos, or on clean ones that are degraded.",
+        "train": "Train a model on labelled photos, or on clean photos that it degrades itself.",
         "evaluate": "Compare predictions with ground truth as the paper does.",
         "aggregate-votes": "Turn the raw votes of many people into ground truth.",
         "synthesize": "Make labelled photos with graded synthetic defects.",

@@ -24,34 +24,38 @@ def aggregate_votes(
         Path,
         typer.Argument(
             metavar="VOTES.csv",
-            help="One row a photo and worker: path, worker and the seven defects; or path, worker, defect, vote.",
+            help="Either a row per photo and worker: path, worker and the seven defects. Or a row per vote: path, "
+            "worker, defect, vote.",
         ),
     ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="LABELS.csv", help="Write here instead of to stdout.")
+        Path | None, typer.Option("--output", "-o", metavar="LABELS.csv", help="Write to this file instead of stdout.")
     ] = None,
     *,
     force: ReplaceOutput = False,
     obvious: Annotated[
         Path | None,
-        typer.Option("--obvious", metavar="FILE", help="Severities known beforehand: path and the defects' columns."),
+        typer.Option("--obvious", metavar="FILE", help="Severities known beforehand: columns path and the defects."),
     ] = None,
     least_accuracy: Annotated[
         float,
-        typer.Option("--min-accuracy", min=0.01, max=1.0, metavar="X", help="Leave less accurate workers out."),
+        typer.Option("--min-accuracy", min=0.01, max=1.0, metavar="X", help="Leave out workers with a lower accuracy."),
     ] = 0.6,
     votes_wanted: Annotated[
-        int, typer.Option("--min-votes", min=1, metavar="N", help="Name the photos with fewer votes than this.")
+        int, typer.Option("--min-votes", min=1, metavar="N", help="List photos with fewer votes than this.")
     ] = 5,
     quiet: Quiet = False,
 ) -> None:
     """Turn the raw votes of many people into ground truth.
 
-    A worker's accuracy is 1 - the mean error on photos where the truth is obvious: columns obvious_bad_exposure and
-    so on (obvious, with one vote a row), or a file of its own. Inaccurate workers are left out; ground truth is the
-    mean of the other votes, weighted by accuracy. The result is a labelled set for evaluate and for training.
+    A worker's accuracy is 1 minus the mean error on photos where the truth is
+    obvious. The obvious truth is in columns obvious_bad_exposure and so on
+    (column obvious, with one vote per row), or in the file of --obvious.
+    Inaccurate workers are left out. Ground truth is the mean of the other
+    votes, weighted by accuracy. evaluate and train read the result as labels.
 
-    Exit codes: 0 done; 1 done, but for some photos no vote is left; 2 wrong usage, or the votes can't be used.
+    Exit codes: 0 done; 1 done, but for some photos no vote is left; 2 wrong
+    usage, or the votes can't be used.
     """
     from photodefect.labels.table import write_labels  # noqa: PLC0415
     from photodefect.labels.votes import aggregate, read_votes  # noqa: PLC0415

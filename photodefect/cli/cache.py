@@ -1,4 +1,4 @@
-"""``photodefect cache``: look at the results that are kept, check them, forget them."""
+"""``photodefect cache``: show, check or delete the results that are kept."""
 
 from __future__ import annotations
 
@@ -25,24 +25,34 @@ if TYPE_CHECKING:
 def cache(
     action: Annotated[
         Literal["info", "clear", "verify"],
-        typer.Argument(help="info: what is kept, and where; clear: forget it; verify: check it."),
+        typer.Argument(help="info: say what is kept, and where; clear: delete it; verify: check it for damage."),
     ],
     *,
     file: Annotated[
-        Path | None, typer.Option("--cache", metavar="FILE", help="This one; that in your cache folder if left out.")
+        Path | None,
+        typer.Option("--cache", metavar="FILE", help="The cache file. Default: the one in your cache folder."),
     ] = None,
     older_than: Annotated[
         int,
-        typer.Option("--older-than", min=0, metavar="DAYS", help="clear: only what no run has used for so many days."),
+        typer.Option(
+            "--older-than",
+            min=0,
+            metavar="DAYS",
+            help="With clear: only results that no run has used for so many days.",
+        ),
     ] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="info and verify: print an object for programs.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With info and verify: print a JSON object, for programs.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Look at the results that are kept from run to run, check them, forget them.
+    """Show, check or delete the results that are kept from run to run.
 
-    Every command that diagnoses takes what is known of a photo from there. Nothing is lost by clearing it but time.
+    Commands that diagnose reuse the results that the cache has for a photo.
+    Clearing it costs nothing but time.
 
-    Exit codes: 0 done; 1 verify found damage; 2 wrong usage, or the file is no cache.
+    Exit codes: 0 done; 1 verify found damage; 2 wrong usage, or the file is no
+    cache.
     """
     from photodefect.diagnosis.cache import Cache, default_file  # noqa: PLC0415
 

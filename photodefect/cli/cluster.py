@@ -1,4 +1,4 @@
-"""``photodefect diagnose --ray``: the same on a Ray cluster, with results as Parquet."""
+"""``photodefect diagnose --ray``: diagnosis on a Ray cluster, with results as Parquet files."""
 
 from __future__ import annotations
 

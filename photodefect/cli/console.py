@@ -1,4 +1,4 @@
-"""What a command tells the person beside its data: everything here goes to stderr."""
+"""What a command tells the person besides its data, all of it on stderr."""
 
 from __future__ import annotations
 

@@ -41,7 +41,10 @@ def diagnose(
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="Write here instead of to stdout; with --ray, a folder or URL."
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write to this file instead of stdout; with --ray, to this folder or URL.",
         ),
     ] = None,
     force: ReplaceOutput = False,
@@ -51,7 +54,7 @@ def diagnose(
     diagnosis: DiagnosisOptions,
     fail_on_: Annotated[
         list[str] | None,
-        fail_on_option("Exit with code 10 if a photo is that bad, or has that defect. Repeatable."),
+        fail_on_option("Exit with code 10 if any photo is that bad or has that defect. Repeatable."),
     ] = None,
     work: Work,
     ray: Annotated[
@@ -59,11 +62,11 @@ def diagnose(
         typer.Option(
             "--ray",
             metavar="auto|local|HOST:PORT",
-            help="Have it done on a Ray cluster; photos by path or URL (s3://...), results as Parquet.",
+            help="Run on a Ray cluster. Photos are given by path or URL (s3://...); results are Parquet files.",
         ),
     ] = None,
     part_size: Annotated[
-        int, typer.Option("--part-size", min=1, max=1_000_000, metavar="N", help="Photos in a file of --ray's results.")
+        int, typer.Option("--part-size", min=1, max=1_000_000, metavar="N", help="Photos per result file of --ray.")
     ] = 2000,
     quiet: Quiet = False,
     verbose: Verbose = False,

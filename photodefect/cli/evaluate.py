@@ -13,7 +13,7 @@ import typer
 from photodefect.cli.console import note
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.option_groups import grouped
-from photodefect.cli.options import Device, Quiet, ReplaceFiles
+from photodefect.cli.options import Device, Images, Quiet, ReplaceFiles
 from photodefect.cli.output import STDOUT, check_output, open_output
 from photodefect.cli.run import diagnose_all
 from photodefect.cli.work import Work, diagnosing
@@ -34,66 +34,75 @@ def evaluate(
         str,
         typer.Argument(
             metavar="PREDICTIONS|MODEL",
-            help="What diagnose wrote as CSV, JSON, NDJSON (--detail adds both networks' scores) or, with --ray, a "
-            "folder of Parquet; or a model's name or folder, to diagnose the photos now.",
+            help="What diagnose wrote: a CSV, JSON or NDJSON file (--detail adds the scores of each network), or the "
+            "Parquet folder of --ray. Or a model's name or folder, to diagnose the photos now.",
         ),
     ],
     *,
     labels: Annotated[
         Path | None,
-        typer.Option("--labels", metavar="LABELS.csv", help="Ground truth: path (or url) and the seven defects."),
+        typer.Option(
+            "--labels", metavar="LABELS.csv", help="Ground truth, with columns path (or url) and the seven defects."
+        ),
     ] = None,
-    images: Annotated[
-        Path | None,
-        typer.Option("--images", metavar="FOLDER", help="Where the labelled images lie; else beside LABELS.csv."),
-    ] = None,
+    images: Images = None,
     benchmark: Annotated[
         Path | None,
         typer.Option(
             "--benchmark",
             metavar="MANIFEST.csv",
-            help="Ladders, pairs and pools: path, set, scene, defect, level, kind, split.",
+            help="Ladders, pairs and pools, with columns path, set, scene, defect, level, kind, split.",
         ),
     ] = None,
-    split: Annotated[str, typer.Option("--split", metavar="NAME", help="Rows of the benchmark's split only.")] = "all",
+    split: Annotated[
+        str, typer.Option("--split", metavar="NAME", help="Only the benchmark rows of this split.")
+    ] = "all",
     group: Annotated[
         list[str] | None,
         typer.Option(
-            "--group", metavar="GROUP=START", help="Sum up the sets whose names start so as a group. Repeatable."
+            "--group", metavar="GROUP=START", help="Sum up the sets whose names begin with START as GROUP. Repeatable."
         ),
     ] = None,
     score: Annotated[
-        Literal["combined", "holistic", "patches"], typer.Option("--score", help="Whose scores the benchmark judges.")
+        Literal["combined", "holistic", "patches"], typer.Option("--score", help="Which scores the benchmark judges.")
     ] = "combined",
     report_format: Annotated[
         Literal["table", "json"], typer.Option("--format", "-f", help="Table for people, JSON for programs.")
     ] = "table",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write here instead of to stdout.")
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to this file instead of stdout.")
     ] = None,
     html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write a page with plots as well.")
+        Path | None, typer.Option("--html", metavar="FILE", help="Also write an HTML page with plots.")
     ] = None,
     force: ReplaceFiles = False,
     patches: Annotated[
-        int, typer.Option("--patches", min=1, max=1000, metavar="N", help="Crops a photo, if a model is evaluated.")
+        int,
+        typer.Option(
+            "--patches", min=1, max=1000, metavar="N", help="Number of crops per photo, if a model is evaluated."
+        ),
     ] = DEFAULT_PATCHES,
     device: Device = "auto",
-    seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Of draws and resamples.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of random draws and resamples.")] = 0,
     resamples: Annotated[
-        int, typer.Option("--bootstrap", min=0, metavar="N", help="Resamples behind a 95 % interval; 0 for none.")
+        int,
+        typer.Option(
+            "--bootstrap", min=0, metavar="N", help="Bootstrap resamples for the 95 % intervals; 0 for no intervals."
+        ),
     ] = 1000,
     work: Work,
     quiet: Quiet = False,
 ) -> None:
     """Compare predictions with ground truth as the paper does.
 
-    With --labels: rank correlation (within and across classes) of both networks and their combination, calibration
-    and, where the labels have votes, the comparison with single annotators. With --benchmark: ladders, pairs and
-    pools. Photos are matched by path, never by order.
+    --labels gives the rank correlation (within and across classes) of both
+    networks and their combination, and calibration. Where the labels have
+    votes, it also compares with single annotators. --benchmark judges ladders,
+    pairs and pools. Photos are matched by path, never by order.
 
-    Exit codes: 0 done; 1 done, but some photos have no prediction; 2 wrong usage, or the data can't be used; 4 the
-    model can't be used; 130 interrupted.
+    Exit codes: 0 done; 1 done, but some photos have no prediction; 2 wrong
+    usage, or the data can't be used; 4 the model can't be used;
+    130 interrupted.
     """
     if labels is None and benchmark is None:
         raise typer.BadParameter("name ground truth by --labels, --benchmark or both", param_hint="--labels")

@@ -1,4 +1,4 @@
-"""How a command says by its exit code what came out."""
+"""The exit codes of the commands, and the code for each error."""
 
 from __future__ import annotations
 

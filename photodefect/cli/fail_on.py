@@ -1,4 +1,4 @@
-"""The option ``--fail-on``, and what a photo must not have by its values."""
+"""The option ``--fail-on``, and what its values forbid in a photo."""
 
 from __future__ import annotations
 

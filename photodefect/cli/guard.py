@@ -1,4 +1,4 @@
-"""The boundary around every command: what goes wrong becomes one line on stderr and an exit code, not a traceback."""
+"""The boundary around every command, where an error becomes one line on stderr and an exit code."""
 
 from __future__ import annotations
 

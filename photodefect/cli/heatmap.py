@@ -56,41 +56,46 @@ def heatmap(
     paths: Photos = None,
     *,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder for the pictures; made if missing.")
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder for the pictures; created if missing.")
     ] = None,
     defect: Annotated[
         list[str] | None,
         typer.Option("--defect", metavar="DEFECT", help="Map this defect only. Repeatable. Composition has no map."),
     ] = None,
-    picture_format: Annotated[Literal["jpeg", "png"], typer.Option("--format", "-f", help="Of the pictures.")] = "jpeg",
+    picture_format: Annotated[
+        Literal["jpeg", "png"], typer.Option("--format", "-f", help="Format of the pictures.")
+    ] = "jpeg",
     panel: Annotated[
-        bool, typer.Option("--panel/--no-panel", help="One picture of the photo, all its maps and its scores.")
+        bool, typer.Option("--panel/--no-panel", help="One picture with the photo, all its maps and its scores.")
     ] = True,
     overlays: Annotated[
-        bool, typer.Option("--overlays/--no-overlays", help="Each map over the photo, in the photo's size.")
+        bool, typer.Option("--overlays/--no-overlays", help="One picture per map, drawn over the full-size photo.")
     ] = True,
     raw: Annotated[
-        bool, typer.Option("--raw", help="Each map's values as .npy, with a .json that says where they belong.")
+        bool, typer.Option("--raw", help="Each map's values as .npy, with a .json that says where they lie.")
     ] = False,
     full: Annotated[
-        bool,
-        typer.Option("--full", help="Noise and blur everywhere instead of at some places of a large photo; slower."),
+        bool, typer.Option("--full", help="Map noise and blur everywhere, also in a large photo; slower.")
     ] = False,
     scale: Annotated[
         float | None,
         typer.Option(
             "--scale",
             metavar="SCALE",
-            help="Look at photos at this size for every defect, from above 0 to 1 (original).",
+            help="Map every defect at this scale: above 0, up to 1 (original size).",
         ),
     ] = None,
     window: Annotated[
         int | None,
-        typer.Option("--window", metavar="CELLS", help="Cells of 32 pixels that a value averages along a side; odd."),
+        typer.Option(
+            "--window",
+            metavar="CELLS",
+            help="Side of the square that a value averages over, in cells of 32 pixels; odd.",
+        ),
     ] = None,
     force: ReplaceFiles = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print a record a photo, one a line, instead of the names of the files.")
+        bool, typer.Option("--json", help="Print one JSON record per photo and line instead of the file names.")
     ] = False,
     files_from: FilesFrom = None,
     null: Null = False,
@@ -102,15 +107,19 @@ def heatmap(
 ) -> None:
     """Show where in the frame each defect sits.
 
-    The more red, the severer; of saturation red is too much and blue too little. Exposure, white balance, saturation
-    and haze are mapped on a reduced photo, noise and blur at original resolution: everywhere in a photo of up to
-    3 megapixels or with --full, else at places spread over the frame. The panel and the records say which.
+    Redder means more severe. In the saturation map, red is too much and blue
+    too little.
 
-    Prints the names of the files that it wrote: all of a photo's, or none. Without --force nothing is replaced; photos
-    never are.
+    Exposure, white balance, saturation and haze are mapped on a reduced copy
+    of the photo, noise and blur at original resolution. In a photo of more
+    than 3 megapixels, noise and blur are only measured at places spread over
+    the frame, unless --full is given. The panel and the records say which.
 
-    Exit codes: 0 all done; 1 done, but some photos failed; 2 wrong usage; 3 no photos; 4 the model can't be used;
-    130 interrupted.
+    The names of the files written are printed: all of a photo's, or none.
+    Without --force no file is replaced; photos are never replaced.
+
+    Exit codes: 0 all done; 1 done, but some photos failed; 2 wrong usage; 3 no
+    photos; 4 the model can't be used; 130 interrupted.
     """
     if output is None:
         raise typer.BadParameter("name the folder for the pictures", param_hint="--output")

@@ -18,13 +18,13 @@ def import_caffe(
         Path, typer.Argument(metavar="HOLISTIC", help="Network for whole photos: weights_holistic.caffemodel.")
     ],
     patches: Annotated[Path, typer.Argument(metavar="PATCH", help="Network for patches: weights_patch.caffemodel.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="MODEL_DIR", help="The model folder to make.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace a model that is there already.")] = False,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="MODEL_DIR", help="Folder for the model.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing model.")] = False,
 ) -> None:
     """Turn the authors' Caffe files into a model.
 
-    The two files can be had from the paper's authors, for non-commercial research.
-    Every command takes the result by --model MODEL_DIR.
+    The paper's authors give the two files out for non-commercial research.
+    Commands that have --model take the result: --model MODEL_DIR.
     """
     for file in (holistic, patches):
         if not file.exists():

@@ -1,4 +1,4 @@
-"""Ctrl-C that waits until a record is written whole, and other ways to end a run that do as it does."""
+"""Ctrl-C and other signals that end a run, held back until a record is completely written."""
 
 from __future__ import annotations
 

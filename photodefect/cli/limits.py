@@ -1,4 +1,4 @@
-"""Values of options that choose among ranked photos: what to rank by, limits, shares, weights."""
+"""Readers for the values of ``rank-folder``'s options: rank keys, limits, percentages, weights and thresholds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Groups of options: a dataclass declares options that belong together, and a command takes it as one parameter."""
+"""Groups of options: dataclasses of options that belong together, each one parameter of a command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options whose value may be left out, such as ``--best-per-burst [N]``, which typer doesn't know."""
+"""Options whose value may be left out, such as ``--best-per-burst [N]``, which typer doesn't support."""
 
 from __future__ import annotations
 

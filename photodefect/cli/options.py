@@ -1,4 +1,4 @@
-"""Options that several commands have, and what their values mean."""
+"""Options that several commands share, and what their values mean."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import typer
@@ -26,23 +27,38 @@ ReportFormat: TypeAlias = Literal["table", "json", "ndjson", "csv"]
 
 Photos: TypeAlias = Annotated[
     list[str] | None,
-    typer.Argument(metavar="PATHS", help="Photos, and folders to walk (recursively, in sorted order)."),
+    typer.Argument(metavar="PATHS", help="Photos, and folders to search for photos (recursively, in sorted order)."),
 ]
 FilesFrom: TypeAlias = Annotated[
     str | None,
-    typer.Option("--files-from", metavar="FILE|-", help="Read more paths from a file or stdin, one a line."),
+    typer.Option(
+        "--files-from", metavar="FILE|-", help="Read more paths from a file, or from stdin (-), one per line."
+    ),
 ]
 Detail: TypeAlias = Annotated[
-    bool, typer.Option("--detail", help="Add both networks' own scores; to the table, the percentiles too.")
+    bool, typer.Option("--detail", help="Add the scores of each network; in the table, the percentiles too.")
 ]
 Device: TypeAlias = Annotated[DeviceName, typer.Option("--device", help="Where to compute.")]
 Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary; errors only.")]
-ReplaceFiles: TypeAlias = Annotated[bool, typer.Option("--force", help="Replace files that are there already.")]
+AnySource: TypeAlias = Annotated[bool, typer.Option("--any-source", help="Also use photos that don't look clean.")]
+ReplaceFiles: TypeAlias = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
 Verbose: TypeAlias = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Say on stderr what is used and how; tracebacks of unexpected errors.")
+    bool,
+    typer.Option(
+        "--verbose",
+        "-v",
+        help="Say on stderr which model and settings are used, and show tracebacks of unexpected errors.",
+    ),
+]
+Images: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--images", metavar="DIR", help="Folder of the labelled photos. Default: the folder of LABELS.csv."),
 ]
 ModelName: TypeAlias = Annotated[
-    str, typer.Option("--model", metavar="NAME|DIR", help="A model that comes with photodefect, or a model's folder.")
+    str,
+    typer.Option(
+        "--model", metavar="NAME|DIR", help="Name of a model that comes with photodefect, or the folder of a model."
+    ),
 ]
 TimeLimit: TypeAlias = Annotated[
     float | None,
@@ -50,19 +66,19 @@ TimeLimit: TypeAlias = Annotated[
         "--time-limit",
         min=0.1,
         metavar="SECONDS",
-        help="Give a photo up after this long; a minute, and more for large files, if left out.",
+        help="Give up on a photo after this long. Default: a minute, and more for large files.",
     ),
 ]
 
 
 def null_option(*short: str) -> Any:  # noqa: ANN401  as typer has it
     """``--null``, with the short names that are free in the command."""
-    return typer.Option("--null", *short, help="Paths of --files-from end in a null byte, as from find -print0.")
+    return typer.Option("--null", *short, help="Paths in --files-from end in a null byte, as find -print0 writes them.")
 
 
 def replace_output_option(panel: str | None = None) -> Any:  # noqa: ANN401
     """``--force`` of a command with ``--output FILE``, in a panel of its help."""
-    return typer.Option("--force", help="Replace the --output file if it is there already.", rich_help_panel=panel)
+    return typer.Option("--force", help="Replace the --output file if it exists.", rich_help_panel=panel)
 
 
 def threshold_option(panel: str | None = None) -> Any:  # noqa: ANN401
@@ -70,7 +86,7 @@ def threshold_option(panel: str | None = None) -> Any:  # noqa: ANN401
     return typer.Option(
         "--threshold",
         metavar="[DEFECT=][MILD:]SEVERE",
-        help="From which severity on a defect is severe (0.5) and mild (0.3). Repeatable.",
+        help="Severity from which a defect counts as severe (default 0.5) or mild (default 0.3). Repeatable.",
         rich_help_panel=panel,
     )
 
@@ -87,7 +103,10 @@ class ModelOptions:
     model: ModelName = "compact"
     device: Device = "auto"
     patches: Annotated[
-        int, typer.Option("--patches", min=1, max=1000, metavar="N", help="Crops at original resolution, a photo.")
+        int,
+        typer.Option(
+            "--patches", min=1, max=1000, metavar="N", help="Number of crops per photo, at original resolution."
+        ),
     ] = DEFAULT_PATCHES
 
     def settings(self) -> dict[str, Any]:
@@ -103,12 +122,17 @@ class DiagnosisOptions(ModelOptions):
         Placement,
         typer.Option(
             "--patch-placement",
-            help="Places drawn from the photo's content, one of them the sharpest of many; random ones alone; or a "
-            "fixed 3x3 grid.",
+            help="Where the crops lie. sharp: at random, but one at the sharpest of many places; random: all at "
+            "random; grid: a fixed 3x3 grid.",
         ),
     ] = DEFAULT_PLACEMENT
     seed: Annotated[
-        int | None, typer.Option("--seed", metavar="N", help="Draw other random patches than by content alone.")
+        int | None,
+        typer.Option(
+            "--seed",
+            metavar="N",
+            help="Place random crops differently. Without a seed they depend on the photo's content alone.",
+        ),
     ] = None
     threshold: ThresholdTexts = None
 

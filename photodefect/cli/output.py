@@ -1,4 +1,4 @@
-"""Where a command's data goes: stdout, or a file that appears whole or not at all."""
+"""Where a command writes its data: to stdout, or to a file that appears complete or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what a person names (files, folders, lists from other programs) to the photos of a run."""
+"""The photos of a run, from the files, folders and lists that a person names."""
 
 from __future__ import annotations
 

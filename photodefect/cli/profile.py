@@ -1,4 +1,4 @@
-"""``photodefect profile``: which thresholds, weights and wishes hold, and where they come from."""
+"""``photodefect profile``: which thresholds, weights and other settings apply, and where they come from."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from photodefect.printable import printable
 def profile(
     action: Annotated[
         Literal["show", "list"],
-        typer.Argument(help="show: the profile that holds, as TOML; list: the profiles there are, by name."),
+        typer.Argument(help="show: print the profile that applies, as TOML; list: list all profiles by name."),
     ],
     folder: Annotated[
-        str, typer.Argument(metavar="FOLDER", help="The folder of photos that it is about.", show_default=False)
+        str, typer.Argument(metavar="FOLDER", help="The folder of photos that the profile is for.", show_default=False)
     ] = ".",
     *,
     chosen: Annotated[
-        str | None, typer.Option("--profile", metavar="NAME|FILE", help="As rank-folder takes it.")
+        str | None, typer.Option("--profile", metavar="NAME|FILE", help="The profile, as rank-folder takes it.")
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Show which thresholds, weights and wishes hold, and where they come from.
+    """Show which thresholds, weights and other settings apply, and where they come from.
 
-    From weak to strong, setting by setting: the defaults, your own profile,
-    .photodefect.toml in the folder of photos, --profile, options.
+    Each setting comes from the last of these that has it: the defaults, your
+    own profile, .photodefect.toml in the folder of photos, --profile, options.
 
     Exit codes: 0 done; 2 wrong usage, or a profile is wrong.
     """

@@ -1,4 +1,4 @@
-"""The progress of a long run, for a person at a terminal."""
+"""A progress line on the terminal for a long run."""
 
 from __future__ import annotations
 

@@ -26,23 +26,23 @@ class Choice:
         _CHOICE(
             "--by",
             metavar="overall|DEFECT",
-            help="Rank by overall severity or by one defect; saturation by how far it is off, either way.",
+            help="Rank by overall severity or by one defect. Too much and too little saturation count alike.",
         ),
     ] = "overall"
     reverse: Annotated[bool, _CHOICE("--reverse", help="Worst first.")] = False
     exclude_severe: Annotated[bool, _CHOICE("--exclude-severe", help="Leave out photos with a severe defect.")] = False
     show_excluded: Annotated[
-        bool, _CHOICE("--show-excluded", help="List on stderr what was left out, each with the reason.")
+        bool, _CHOICE("--show-excluded", help="List on stderr each photo that was left out, with the reason.")
     ] = False
-    excluded: Annotated[
-        bool, _CHOICE("--excluded", help="Turn the choice round: take the photos that were left out.")
-    ] = False
+    excluded: Annotated[bool, _CHOICE("--excluded", help="Invert the choice: take the photos that were left out.")] = (
+        False
+    )
     least: Annotated[
         list[str] | None,
         _CHOICE(
             "--min",
             metavar="DEFECT=VALUE",
-            help="Only photos that have at least this much of a defect (or overall). Repeatable.",
+            help="Only photos in which this defect (or overall) is at least this severe. Repeatable.",
         ),
     ] = None
     most: Annotated[
@@ -50,18 +50,21 @@ class Choice:
         _CHOICE(
             "--max",
             metavar="DEFECT=VALUE",
-            help="Only photos that have at most this much of a defect (or overall). Repeatable.",
+            help="Only photos in which this defect (or overall) is at most this severe. Repeatable.",
         ),
     ] = None
-    top: Annotated[int | None, _CHOICE("--top", min=1, metavar="N", help="Only the first N of the order.")] = None
-    best: Annotated[str | None, _CHOICE("--best", metavar="P%", help="Only the best P percent of them.")] = None
+    top: Annotated[int | None, _CHOICE("--top", min=1, metavar="N", help="Only the first N photos of the ranking.")] = (
+        None
+    )
+    best: Annotated[str | None, _CHOICE("--best", metavar="P%", help="Only the best P percent of the photos.")] = None
     best_per_burst: Annotated[
         int | None,
         _BURSTS(
             "--best-per-burst",
             min=1,
             metavar="[N]",
-            help="Only the best N (1) photos of each burst. Exposure brackets and panoramas stay whole.",
+            help="Only the best N photos of each burst; without N, the best one. Exposure brackets and "
+            "panoramas stay whole.",
         ),
     ] = None
     thin_sequences: Annotated[bool, _BURSTS("--thin-sequences", help="Thin brackets and panoramas too.")] = False
@@ -72,7 +75,7 @@ class Choice:
             min=0.0,
             max=86400.0,
             metavar="SECONDS",
-            help="From one photo of a burst to the next, at most; take more for whole scenes.",
+            help="Longest time between two photos of a burst. Choose more to group whole scenes.",
         ),
     ] = 2.0
 

@@ -39,7 +39,7 @@ OPTIONAL_VALUES: Final = MappingProxyType({"--best-per-burst": "1"})
 @grouped
 def rank_folder(
     folder: Annotated[
-        str | None, typer.Argument(metavar="FOLDER", help="The folder to rank; the current one if left out.")
+        str | None, typer.Argument(metavar="FOLDER", help="The folder to rank. Default: the current one.")
     ] = None,
     *,
     choice: Choice,
@@ -47,7 +47,11 @@ def rank_folder(
     out: RankOutput,
     files_from: Annotated[
         str | None,
-        typer.Option("--files-from", metavar="FILE|-", help="Rank the paths in a file or stdin, one a line."),
+        typer.Option(
+            "--files-from",
+            metavar="FILE|-",
+            help="Rank the photos whose paths are in a file, or on stdin (-), one per line.",
+        ),
     ] = None,
     null: Annotated[bool, null_option()] = False,
     model: ModelOptions,
@@ -59,12 +63,13 @@ def rank_folder(
 ) -> None:
     """Rank the photos of a folder from best to worst, and thin it.
 
-    --copy-to, --link-to, --move-to and --xmp take the chosen photos, or with
-    --excluded those that were left out. Nothing happens without --apply,
-    nothing is overwritten, and photodefect undo takes it back.
+    --copy-to, --link-to, --move-to and --xmp act on the chosen photos, or with
+    --excluded on those that were left out. Without --apply nothing is changed;
+    only the plan is shown. Nothing is overwritten, and photodefect undo takes
+    it back.
 
-    Overall severity is mostly the worst defect of a photo, and a little the
-    mean of all; docs/rank-folder.md says how exactly.
+    Overall severity depends mostly on the worst defect of a photo, and a
+    little on the mean of all. docs/rank-folder.md gives the formula.
 
     Exit codes: 0 done; 1 done, but some files failed; 2 wrong usage; 3 no
     photos; 4 the model can't be used; 130 interrupted.

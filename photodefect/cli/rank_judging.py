@@ -29,7 +29,7 @@ class Judging:
         _JUDGING(
             "--profile",
             metavar="NAME|FILE",
-            help="Thresholds, weights and wishes from here; stronger than .photodefect.toml in the folder.",
+            help="Profile with thresholds, weights and further settings. It overrides .photodefect.toml in the folder.",
         ),
     ] = None
     weight: Annotated[
@@ -37,18 +37,19 @@ class Judging:
         _JUDGING(
             "--weight",
             metavar="DEFECT=WEIGHT",
-            help="What a defect counts in overall severity; 0 ignores it altogether. Repeatable.",
+            help="Weight of a defect in overall severity; 0 ignores the defect altogether. Repeatable.",
         ),
     ] = None
     threshold: Annotated[list[str] | None, threshold_option(_PANEL)] = None
     relative_to: Annotated[
-        Literal["reference", "folder"], _JUDGING("--relative-to", help="What percentiles compare a photo with.")
+        Literal["reference", "folder"],
+        _JUDGING("--relative-to", help="What percentiles compare a photo with: the reference photos, or this folder."),
     ] = "reference"
     hints: Annotated[
         bool | None,
         _JUDGING(
             "--hints/--no-hints",
-            help="Say what to change about each defect; on unless the profile says otherwise.",
+            help="Say how each defect can be corrected. On unless the profile says otherwise.",
             show_default=False,
         ),
     ] = None

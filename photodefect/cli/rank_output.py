@@ -55,17 +55,17 @@ class RankOutput:
     """How the ranking is written, and where to."""
 
     report_format: Annotated[
-        RankFormat | None, _OUTPUT("--format", "-f", help="Table (the default) for people, the others for programs.")
+        RankFormat | None, _OUTPUT("--format", "-f", help="Default: a table, for people. The others are for programs.")
     ] = None
-    print0: Annotated[bool, _OUTPUT("--print0", "-0", help="Paths only, each ended by a null byte, for xargs -0.")] = (
-        False
-    )
-    summary: Annotated[bool, _OUTPUT("--summary", help="Instead of the ranking, a summary of the whole folder.")] = (
-        False
-    )
-    detail: Annotated[bool, _OUTPUT("--detail", help="Add both networks' own scores.")] = False
+    print0: Annotated[
+        bool, _OUTPUT("--print0", "-0", help="Only paths, each followed by a null byte, for xargs -0.")
+    ] = False
+    summary: Annotated[
+        bool, _OUTPUT("--summary", help="Write a summary of the whole folder instead of the ranking.")
+    ] = False
+    detail: Annotated[bool, _OUTPUT("--detail", help="Add the scores of each network.")] = False
     output: Annotated[
-        Path | None, _OUTPUT("--output", "-o", metavar="FILE", help="Write here instead of to stdout.")
+        Path | None, _OUTPUT("--output", "-o", metavar="FILE", help="Write to this file instead of stdout.")
     ] = None
     force: Annotated[bool, replace_output_option(_PANEL)] = False
 

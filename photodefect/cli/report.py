@@ -1,4 +1,4 @@
-"""``photodefect report``: a page of thumbnails with severities and heat maps, to be opened from disk."""
+"""``photodefect report``: a page of thumbnails with severities and heat maps, which opens from disk."""
 
 from __future__ import annotations
 
@@ -38,16 +38,20 @@ def report(
     paths: Photos = None,
     *,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the page; made if it isn't there.")
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the page; created if missing.")
     ],
     force: Annotated[
-        bool, typer.Option("--force", help="Write into DIR even if it holds other things; they stay.")
+        bool, typer.Option("--force", help="Write into DIR even if it holds other files; they stay.")
     ] = False,
     maps: Annotated[
-        bool, typer.Option("--maps/--no-maps", help="Heat maps: where each defect sits. They take most of the time.")
+        bool,
+        typer.Option(
+            "--maps/--no-maps", help="Add heat maps, which show where each defect sits. They take most of the time."
+        ),
     ] = True,
     title: Annotated[
-        str | None, typer.Option("--title", metavar="TEXT", help="Heading of the page instead of the folders' names.")
+        str | None,
+        typer.Option("--title", metavar="TEXT", help="Heading of the page. Default: the names of the folders."),
     ] = None,
     files_from: FilesFrom = None,
     null: Null = False,
@@ -60,8 +64,8 @@ def report(
     """Make a page that shows photos with their severities and heat maps.
 
     DIR/index.html opens from disk in any browser and needs no network. It can
-    be sorted by each defect, filtered and used by keyboard. About 0.2 MB a
-    photo. A report that is in DIR already is replaced when the new one is
+    be sorted by each defect, filtered and used by keyboard. It takes about
+    0.2 MB per photo. An earlier report in DIR is replaced once the new one is
     complete.
 
     Exit codes: 0 done, whatever was found; 1 done, but some files failed;

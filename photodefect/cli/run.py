@@ -1,4 +1,4 @@
-"""A command's way through its records: progress, Ctrl-C, the closing summary and the exit code."""
+"""The loop of a command over its records, with progress, Ctrl-C, the closing summary and the exit code."""
 
 from __future__ import annotations
 

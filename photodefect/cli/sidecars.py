@@ -1,4 +1,4 @@
-"""Sidecars of ranked photos: the plan, and on ``--apply`` the deed; and the same for exiftool."""
+"""XMP sidecars of ranked photos: the options, the plan, the writing with ``--apply``, and the CSV for exiftool."""
 
 from __future__ import annotations
 
@@ -58,16 +58,16 @@ class SidecarOptions:
         bool,
         _SIDECARS(
             "--xmp",
-            help="Rating, label, keywords and severities to XMP sidecars, merged with what is there. Only the plan, "
-            "unless --apply.",
+            help="Write rating, label, keywords and severities to XMP sidecars, merged with what they hold. Without "
+            "--apply, only the plan is shown.",
         ),
     ] = False
     xmp_style: Annotated[
         SidecarStyle | None,
         _SIDECARS(
             "--xmp-style",
-            help="IMG.xmp (Lightroom, Capture One) or IMG.CR2.xmp (darktable, digiKam); as those that are there, or "
-            "else stem.",
+            help="stem: IMG.xmp (Lightroom, Capture One); full: IMG.CR2.xmp (darktable, digiKam). Default: as existing "
+            "sidecars are named, else stem.",
             show_default=False,
         ),
     ] = None
@@ -75,12 +75,12 @@ class SidecarOptions:
         RejectAs | None,
         _SIDECARS(
             "--reject-as",
-            help="How a sidecar says that a photo is rejected; by rating -1 unless the profile says otherwise.",
+            help="How a sidecar marks a photo as rejected. Default: by rating -1, unless the profile says otherwise.",
             show_default=False,
         ),
     ] = None
     overwrite_ratings: Annotated[
-        bool, _SIDECARS("--overwrite-ratings", help="Replace your own ratings and labels too.")
+        bool, _SIDECARS("--overwrite-ratings", help="Also replace ratings and labels that you gave yourself.")
     ] = False
 
     def wanted(self, *, exiftool: bool, journal: Path | None) -> SidecarWish:

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from photodefect.cli.console import complain, note, stderr_console
 from photodefect.cli.exit_codes import ExitCode
-from photodefect.cli.options import Quiet
+from photodefect.cli.options import AnySource, Quiet
 from photodefect.defects import KEYS
 from photodefect.diagnosis.workers.isolated import IsolatedDecoder
 from photodefect.diagnosis.workers.limits import default_workers
@@ -29,31 +29,37 @@ _SHEETS = "contact-sheets"
 
 
 def synthesize(  # noqa: PLR0917 - a command has as many parameters as it has options
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Clean photographs; folders are searched.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="New folder for the set.")],
-    count: Annotated[int, typer.Option("--count", "-n", min=0, metavar="N", help="Pictures to make.")] = 100,
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Folder of clean photos; its subfolders are searched too.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for the set, a new or an empty one.")
+    ],
+    count: Annotated[int, typer.Option("--count", "-n", min=0, metavar="N", help="Number of pictures to make.")] = 100,
     seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="The same seed makes the same set.")] = 0,
     rebalanced: Annotated[
         float,
         typer.Option(
-            min=0, max=1, metavar="SHARE", help="Share of pictures with one defect drawn evenly over its whole range."
+            min=0,
+            max=1,
+            metavar="SHARE",
+            help="Share of pictures in which one defect is drawn evenly from its whole range.",
         ),
     ] = 0.5,
     size: Annotated[
-        int, typer.Option(min=128, max=8192, metavar="N", help="Long side of the photographs in pixels.")
+        int, typer.Option(min=128, max=8192, metavar="N", help="Long side of the pictures, in pixels.")
     ] = 1024,
     sheets: Annotated[
-        bool, typer.Option("--contact-sheet", help="Also make a sheet of each defect at five severities.")
+        bool, typer.Option("--contact-sheet", help="Also make a sheet per defect that shows it at five severities.")
     ] = False,
-    any_source: Annotated[
-        bool, typer.Option("--any-source", help="Use all photographs, also those that don't look clean.")
-    ] = False,
+    any_source: AnySource = False,
     quiet: Quiet = False,
 ) -> None:
     """Make labelled photos with graded synthetic defects.
 
-    OUT gets the folder images and labels.csv, a path and seven severities a row, as training reads them; a label that
-    can't be given is empty. What the severities mean is written in docs/synthesis.md. Nothing is overwritten.
+    OUT gets the folder images and the file labels.csv, which training reads:
+    a path and seven severities per row. A label that can't be given is empty.
+    docs/synthesis.md says what the severities mean. Nothing is overwritten.
     """
     if not folder.exists():
         raise DataError(f"{folder}: there is no such folder")

@@ -1,4 +1,4 @@
-"""What came out of a run: the closing summary and the exit code."""
+"""Counts of a run's records, for the closing summary and the exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``photodefect train``: a model from labelled photos, or from clean ones that are degraded."""
+"""``photodefect train``: a model from labelled photos, or from clean photos that it degrades itself."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from photodefect.cli.console import note, stderr_console
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.interrupts import interrupts_are_ignored
 from photodefect.cli.option_groups import grouped
-from photodefect.cli.options import Device, Quiet
+from photodefect.cli.options import AnySource, Device, Images, Quiet
 
 if TYPE_CHECKING:
     from photodefect.training.listener import Listener
@@ -43,20 +43,27 @@ class RecipeChanges:
     """What is different from the recipe; None for what the recipe says."""
 
     loss: Annotated[
-        Literal["infogain", "euclidean"] | None, typer.Option("--loss", help="Instead of the recipe's.")
+        Literal["infogain", "euclidean"] | None, typer.Option("--loss", help="Loss to use instead of the recipe's.")
     ] = None
-    steps: Annotated[int | None, typer.Option("--steps", metavar="N", help="At most so many, for each network.")] = None
+    steps: Annotated[int | None, typer.Option("--steps", metavar="N", help="Most training steps for each network.")] = (
+        None
+    )
     batch: Annotated[
-        int | None, typer.Option("--batch", metavar="N", help="Samples of each defect's source in a step.")
+        int | None, typer.Option("--batch", metavar="N", help="Samples per step from each defect's source.")
     ] = None
     learning_rate: Annotated[
-        float | None, typer.Option("--learning-rate", metavar="X", help="Of the shared trunk, at the start.")
+        float | None, typer.Option("--learning-rate", metavar="X", help="Initial learning rate of the shared trunk.")
     ] = None
     column_factor: Annotated[
-        float | None, typer.Option("--column-factor", metavar="X", help="The columns learn so many times faster.")
+        float | None,
+        typer.Option(
+            "--column-factor", metavar="X", help="Learning rate of the columns, as a multiple of the trunk's."
+        ),
     ] = None
-    momentum: Annotated[float | None, typer.Option("--momentum", metavar="X", help="Of SGD.")] = None
-    weight_decay: Annotated[float | None, typer.Option("--weight-decay", metavar="X")] = None
+    momentum: Annotated[float | None, typer.Option("--momentum", metavar="X", help="Momentum of SGD.")] = None
+    weight_decay: Annotated[
+        float | None, typer.Option("--weight-decay", metavar="X", help="Weight decay of the optimizer.")
+    ] = None
 
     def given(self) -> dict[str, Any]:
         """The changes that were asked for, by the recipe's names."""
@@ -69,65 +76,79 @@ def train(
     labels: Annotated[
         Path | None,
         typer.Argument(
-            metavar="LABELS.csv", help="Path (or url) and severities of the seven defects, one row a photo."
+            metavar="LABELS.csv", help="One row per photo: path (or url) and the severities of the seven defects."
         ),
     ] = None,
     *,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder that becomes the model.")],
-    images: Annotated[
-        Path | None, typer.Option("--images", metavar="DIR", help="Where the labelled photos are; else beside the CSV.")
-    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the model.")],
+    images: Images = None,
     synthesize: Annotated[
         Path | None,
         typer.Option(
-            "--synthesize", metavar="DIR", help="Clean photos to degrade by known severities, in place of labels."
+            "--synthesize", metavar="DIR", help="Instead of labels: clean photos, to be degraded by known severities."
         ),
     ] = None,
-    any_source: Annotated[
-        bool, typer.Option("--any-source", help="Degrade photos that don't look clean, too.")
-    ] = False,
-    network: Annotated[NetworkName, typer.Option("--network", help="The compact network, or the paper's.")] = "lite0",
+    any_source: AnySource = False,
+    network: Annotated[
+        NetworkName, typer.Option("--network", help="lite0: the compact network; googlenet: the paper's network.")
+    ] = "lite0",
     recipe: Annotated[
         RecipeName,
-        typer.Option("--recipe", help="As the paper trains; gently from good weights; or as the shipped weights."),
+        typer.Option(
+            "--recipe",
+            help="paper: as in the paper; finetune: gently, from good weights; compact: as the shipped weights "
+            "were trained.",
+        ),
     ] = "paper",
     inputs: Annotated[
         Literal["holistic", "patches", "both"],
-        typer.Option("--inputs", help="What the network sees; a model needs both."),
+        typer.Option("--inputs", help="Which network to train; a model needs both."),
     ] = "both",
     init: Annotated[
         str | None,
         typer.Option(
             "--init",
             metavar="imagenet|random|MODEL",
-            help="What to begin from: imagenet for lite0, random for googlenet.",
+            help="Initial weights. Default: imagenet for lite0, random for googlenet.",
         ),
     ] = None,
     changes: RecipeChanges,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of everything that is drawn.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of everything random.")] = 0,
     validation: Annotated[
         float,
-        typer.Option("--validation", metavar="SHARE", help="Photos to hold out; the best weights on them are kept."),
+        typer.Option(
+            "--validation",
+            metavar="SHARE",
+            help="Share of photos to hold out. The weights that do best on them are kept.",
+        ),
     ] = 0.1,
-    validate_every: Annotated[int, typer.Option("--validate-every", metavar="STEPS")] = 1_000,
+    validate_every: Annotated[
+        int, typer.Option("--validate-every", metavar="STEPS", help="Steps between validations.")
+    ] = 1_000,
     patience: Annotated[
-        int, typer.Option("--patience", metavar="N", help="Stop when N validations bring nothing better; 0: don't.")
+        int, typer.Option("--patience", metavar="N", help="Stop after N validations without improvement; 0: never.")
     ] = 10,
-    checkpoint_every: Annotated[int, typer.Option("--checkpoint-every", metavar="STEPS")] = 1_000,
-    keep: Annotated[int, typer.Option("--keep", metavar="N", help="Checkpoints to keep, the last ones.")] = 3,
+    checkpoint_every: Annotated[
+        int, typer.Option("--checkpoint-every", metavar="STEPS", help="Steps between checkpoints.")
+    ] = 1_000,
+    keep: Annotated[int, typer.Option("--keep", metavar="N", help="Keep the last N checkpoints.")] = 3,
     resume: Annotated[
         str | None,
         typer.Option(
-            "--resume", metavar="auto|FILE", help="Go on from the newest checkpoint in --output, or from this one."
+            "--resume",
+            metavar="auto|FILE",
+            help="Go on from the newest checkpoint in --output (auto), or from this file.",
         ),
     ] = None,
     variants: Annotated[
-        int, typer.Option("--variants", metavar="N", help="Degraded variants of each photo of --synthesize.")
+        int, typer.Option("--variants", metavar="N", help="Degraded variants per photo of --synthesize.")
     ] = 12,
     rebalanced: Annotated[
         float,
         typer.Option(
-            "--rebalanced", metavar="SHARE", help="Variants whose severities are spread evenly, not as people's."
+            "--rebalanced",
+            metavar="SHARE",
+            help="Share of variants with evenly spread severities; the others' are as in people's photos.",
         ),
     ] = 0.5,
     trunk_passes: Annotated[
@@ -136,33 +157,40 @@ def train(
             "--trunk-passes",
             metavar="N",
             min=0,
-            help="Compact recipe: passes that tune the trunk's last stage; 3 unless told; 0: keep ImageNet's.",
+            help="With --recipe compact: passes that tune the trunk's last stage. Default: 3; 0 keeps ImageNet's "
+            "weights.",
         ),
     ] = None,
     window: Annotated[
-        int, typer.Option("--window", metavar="N", help="Photos whose samples are shuffled together.")
+        int, typer.Option("--window", metavar="N", help="Number of photos whose samples are shuffled together.")
     ] = 128,
     cache_mb: Annotated[int, typer.Option("--cache-mb", metavar="N", help="Memory for samples, in megabytes.")] = 1_024,
     workers: Annotated[
-        int, typer.Option("--workers", metavar="N", help="Threads that decode and degrade; 0: by the number of cores.")
+        int,
+        typer.Option(
+            "--workers", metavar="N", help="Threads that decode and degrade photos; 0: chosen by the number of cores."
+        ),
     ] = 0,
     device: Device = "auto",
     name: Annotated[
-        str | None, typer.Option("--name", metavar="NAME", help="What the model is called; else as its folder.")
+        str | None, typer.Option("--name", metavar="NAME", help="Name of the model. Default: the name of its folder.")
     ] = None,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write TensorBoard logs (extra: tensorboard).")
     ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train a model on labelled photos, or on clean ones that are degraded.
+    """Train a model on labelled photos, or on clean photos that it degrades itself.
 
-    The result is a folder that diagnose takes as --model. Ctrl-C saves a checkpoint; the same command with
-    --resume auto goes on exactly there. On several GPUs or machines: torchrun --nproc-per-node=N -m photodefect train
-    with the same arguments.
+    The result is a folder that diagnose takes as --model. Ctrl-C saves a
+    checkpoint; the same command with --resume auto goes on exactly there.
 
-    Exit codes: 0 done; 1 done, but some photos are missing or unreadable; 2 wrong usage, or the labels can't be used;
-    3 no photos; 4 initial weights or a checkpoint can't be used; 130 interrupted.
+    On several GPUs or machines, use the same arguments with
+    torchrun --nproc-per-node=N -m photodefect train.
+
+    Exit codes: 0 done; 1 done, but some photos are missing or unreadable;
+    2 wrong usage, or the labels can't be used; 3 no photos; 4 initial weights
+    or a checkpoint can't be used; 130 interrupted.
     """
     # One of several processes has nothing to say about their ways of talking that a person could use.
     if "RANK" in os.environ:

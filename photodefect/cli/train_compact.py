@@ -1,4 +1,4 @@
-"""``photodefect train --recipe compact``: the shipped weights' recipe, from a folder of clean photos."""
+"""``photodefect train --recipe compact``: the recipe of the shipped weights, from a folder of clean photos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Copying, linking and moving ranked photos: the plan, and on ``--apply`` the deed."""
+"""Copying, linking and moving ranked photos: the options, the plan, and with ``--apply`` the deed itself."""
 
 from __future__ import annotations
 
@@ -48,17 +48,25 @@ class TransferOptions:
     """What ``rank-folder`` shall do to the chosen photos, and whether it is to do it or to show the plan."""
 
     copy_to: Annotated[
-        Path | None, _DEEDS("--copy-to", metavar="DIR", help="Copy the chosen photos, with sidecars and twins.")
+        Path | None,
+        _DEEDS(
+            "--copy-to", metavar="DIR", help="Copy the chosen photos there, with their sidecars and raw/JPEG twins."
+        ),
     ] = None
-    link_to: Annotated[Path | None, _DEEDS("--link-to", metavar="DIR", help="Make symbolic links to them.")] = None
-    move_to: Annotated[Path | None, _DEEDS("--move-to", metavar="DIR", help="Move them.")] = None
-    keep_folders: Annotated[bool, _DEEDS("--keep-folders", help="Keep sub-folders there, instead of one folder.")] = (
-        False
+    link_to: Annotated[Path | None, _DEEDS("--link-to", metavar="DIR", help="Make symbolic links to them there.")] = (
+        None
     )
-    apply: Annotated[bool, _DEEDS("--apply", help="Do it, and --xmp; otherwise the plan is shown on stderr.")] = False
+    move_to: Annotated[Path | None, _DEEDS("--move-to", metavar="DIR", help="Move them there.")] = None
+    keep_folders: Annotated[
+        bool,
+        _DEEDS("--keep-folders", help="Keep the subfolders of FOLDER instead of putting all photos into one folder."),
+    ] = False
+    apply: Annotated[
+        bool, _DEEDS("--apply", help="Copy, link, move or write sidecars. Without it, the plan is shown on stderr.")
+    ] = False
     journal: Annotated[
         Path | None,
-        _DEEDS("--journal", metavar="FILE", help="Keep the journal for undo here, not in its usual place."),
+        _DEEDS("--journal", metavar="FILE", help="Keep the journal for undo in this file, not in its usual place."),
     ] = None
 
     def wanted(self, *, xmp: bool) -> Transfer | None:

@@ -26,24 +26,27 @@ def tune(
         Path,
         typer.Argument(
             metavar="RATINGS.csv",
-            help="A column path, and your own severities by defect, or stars (0-5), or keep (keep/reject).",
+            help="A CSV with a column path, and your severities per defect, or stars (0-5), or keep (keep/reject).",
         ),
     ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Save the profile here instead of on stdout.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write the profile to this file instead of stdout."),
     ] = None,
     *,
     save_as: Annotated[
         str | None,
-        typer.Option("--save-as", metavar="NAME", help="Save it among your own profiles, for --profile NAME."),
+        typer.Option("--save-as", metavar="NAME", help="Save it as one of your profiles, for --profile NAME."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the profile if it is there already.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the profile if it exists.")] = False,
     images: Annotated[
         Path | None,
-        typer.Option("--images", metavar="DIR", help="Where paths start; the folder of the CSV if left out."),
+        typer.Option(
+            "--images", metavar="DIR", help="Folder that the paths start from. Default: the folder of the CSV."
+        ),
     ] = None,
     anyway: Annotated[
-        bool, typer.Option("--anyway", help="Fit fewer than 30 ratings too, which can't be trusted.")
+        bool, typer.Option("--anyway", help="Fit even to fewer than 30 ratings. The result can't be trusted.")
     ] = False,
     model: ModelOptions,
     work: Work,
@@ -51,9 +54,9 @@ def tune(
 ) -> None:
     """Fit a profile to your own ratings.
 
-    Your severities become a scale of your own for each defect you rated, stars
-    or keep/reject become weights. What doesn't do better on photos left out of
-    the fit is not saved.
+    From your severities, each defect you rated gets a scale of your own. From
+    stars or keep/reject, the defects get weights. A part of the fit is saved
+    only if it does better on photos left out of the fit.
 
     Exit codes: 0 done; 1 done, but some files failed; 2 wrong usage, or too few
     ratings; 3 no photo could be diagnosed; 4 the model can't be used.

@@ -1,4 +1,4 @@
-"""``photodefect undo``: take back what a journal says."""
+"""``photodefect undo``: take back what a journal records."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ from photodefect.printable import printable
 
 def undo(
     journal: Annotated[
-        Path | None, typer.Argument(metavar="JOURNAL", help="The journal; left out, the journals there are are listed.")
+        Path | None,
+        typer.Argument(metavar="JOURNAL", help="The journal to undo. If left out, all journals are listed."),
     ] = None,
     *,
-    apply: Annotated[bool, typer.Option("--apply", help="Do it; otherwise the plan is shown.")] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Take it back. Without it, only the plan is shown.")] = False,
     quiet: Quiet = False,
 ) -> None:
     """Take back what was copied, linked, moved or written to sidecars.
 
-    Moved files go back where they came from. Copies and links are removed if
-    they still are what was made, a copy only while its original is there;
-    sidecars become what they were. Nothing else is removed and nothing is
-    overwritten: what can't be taken back without loss stays, and is told.
-    Nothing happens without --apply.
+    Moved files go back to where they came from. Copies and links are removed
+    if nobody changed them since; a copy only while its original exists.
+    Sidecars become what they were. Nothing else is removed and nothing is
+    overwritten. What can't be taken back without loss stays and is named.
+    Without --apply nothing is changed.
 
     Exit codes: 0 done; 1 something can't be taken back; 2 wrong usage, or the
     file is no journal; 3 there are no journals; 130 interrupted.

@@ -32,16 +32,16 @@ _SECONDS: Final = partial(typer.Option, metavar="SECONDS")
 
 @grouped
 def watch(
-    folder: Annotated[str, typer.Argument(metavar="FOLDER", help="The folder to watch, with all folders in it.")],
+    folder: Annotated[str, typer.Argument(metavar="FOLDER", help="The folder to watch, with all its subfolders.")],
     *,
-    existing: Annotated[bool, typer.Option("--existing", help="Begin with the photos that are in it already.")] = False,
+    existing: Annotated[bool, typer.Option("--existing", help="Start with the photos that are already in it.")] = False,
     stop_after: Annotated[
         float | None,
-        _SECONDS("--stop-after", min=0.0, help="End when nothing arrived for so long."),
+        _SECONDS("--stop-after", min=0.0, help="End when no photo has arrived for this long."),
     ] = None,
     settle: Annotated[
         float,
-        _SECONDS("--settle", min=0.1, max=3600.0, help="A photo is complete when it hasn't changed for so long."),
+        _SECONDS("--settle", min=0.1, max=3600.0, help="A photo is complete when it hasn't changed for this long."),
     ] = 2.0,
     look_every: Annotated[
         float,
@@ -49,16 +49,16 @@ def watch(
             "--look-every",
             min=1.0,
             max=86400.0,
-            help="Look through the folder even if the system tells of no changes, as on network mounts.",
+            help="How often to search the folder even if the system reports no changes, as on network mounts.",
         ),
     ] = 30.0,
     report_format: Annotated[
         ReportFormat | None,
-        typer.Option("--format", "-f", help="Table for people (default on a terminal), NDJSON (default elsewhere)."),
+        typer.Option("--format", "-f", help="Default: a table on a terminal, NDJSON elsewhere."),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write here instead of to stdout, record by record."),
+        typer.Option("--output", "-o", metavar="FILE", help="Write to this file instead of stdout, record by record."),
     ] = None,
     force: ReplaceOutput = False,
     detail: Detail = False,
@@ -66,7 +66,7 @@ def watch(
     fail_on_: Annotated[
         list[str] | None,
         fail_on_option(
-            "End with code 10, after --stop-after, if a photo was that bad, or had that defect. Repeatable."
+            "Exit with code 10, after --stop-after, if any photo was that bad or had that defect. Repeatable."
         ),
     ] = None,
     work: Work,
@@ -75,9 +75,9 @@ def watch(
 ) -> None:
     """Diagnose photos as they arrive in a folder.
 
-    A photo is told once, when it is completely written: a renamed one not
-    again, one that is written anew again. A folder that is deleted or
-    unmounted is waited for. Ctrl-C ends it.
+    Each photo is diagnosed once, when it is completely written. A renamed
+    photo is not diagnosed again; one that is overwritten is. If the folder is
+    deleted or unmounted, the command waits for it to return. Ctrl-C ends it.
 
     Exit codes: 0 done (--stop-after); 1 done, but some files failed; 2 wrong
     usage; 4 the model can't be used; 10 --fail-on found something;

@@ -1,4 +1,4 @@
-"""How a command that diagnoses works: its processes, its limits, its cache."""
+"""How a command that diagnoses does its work: processes, limits and the cache."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Work:
             min=1,
             max=256,
             metavar="N",
-            help="Photos worked on at once, each in its own process; if left out, one a core as far as there is "
-            "memory.",
+            help="Number of photos diagnosed at once, each in its own process. Default: one per core, or fewer if "
+            "memory is short.",
         ),
     ] = None
     threads: Annotated[
@@ -41,7 +41,7 @@ class Work:
             min=1,
             max=256,
             metavar="N",
-            help="Threads that compute for each of them; what the workers leave of the cores if left out.",
+            help="Compute threads per worker. Default: the cores are shared among the workers.",
         ),
     ] = None
     time_limit: TimeLimit = None
@@ -50,10 +50,12 @@ class Work:
         WORK_OPTION(
             "--cache",
             metavar="FILE",
-            help="Keep results here, and take known ones from here; in your cache folder if left out.",
+            help="Store results in this file, and reuse those in it. Default: a file in your cache folder.",
         ),
     ] = None
-    no_cache: Annotated[bool, WORK_OPTION("--no-cache", help="Neither take known results nor keep new ones.")] = False
+    no_cache: Annotated[bool, WORK_OPTION("--no-cache", help="Neither reuse stored results nor store new ones.")] = (
+        False
+    )
 
 
 @contextmanager
