@@ -23,6 +23,7 @@ from photodefect import Diagnoser
 from photodefect.cli import available_commands
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.defects import KEYS
+from photodefect.training.settings import RECIPES
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted(
@@ -192,19 +193,59 @@ def test_the_sidecar_examples_run(folder: Path, run: Run) -> None:
     assert {path: path.read_bytes() for path in (folder / "samples").glob("*.jpg")} == before
 
 
+def test_the_training_examples_lead_from_photographs_to_an_evaluated_model(
+    folder: Path, run: Run, samples: Path
+) -> None:
+    (folder / "samples" / "bulb.jpg").unlink()
+    for name in ("flowers.jpg", "guitar.jpg"):
+        shutil.copy(samples / name, folder / "samples" / name)
+    done = run("\n".join(blocks("docs/training.md", "sh")))
+    assert json.loads((folder / "model" / "manifest.json").read_text())["name"] == "model"
+    assert "samples/dog.jpg" in done.stdout
+    assert "<svg" in (folder / "evaluation.html").read_text()
+    assert json.loads((folder / "evaluation.json").read_text())["labels"]
+    with (folder / "truth.csv").open() as stream:
+        truth = {row["path"]: row["haze"] for row in csv.DictReader(stream)}
+    # Cy is wrong about the fog and left out; Ann and Bob are right and weigh the same.
+    assert {path: float(haze) for path, haze in truth.items()} == {"fog.jpg": 1.0, "hill.jpg": 0.25}
+
+
+def test_the_paper_recipe_is_described_as_it_is() -> None:
+    recipe = RECIPES["paper"]
+    (row,) = re.findall(r"^\| `paper` .*$", text_of("docs/training.md"), re.MULTILINE)
+    for number in (recipe.momentum, recipe.weight_decay, recipe.decay, recipe.batch):
+        assert re.search(rf"\b{re.escape(str(number))}\b", row), number
+    assert f"rate {recipe.learning_rate:.4f}" in row
+    assert f"{recipe.decay_every:,} steps" in row
+    assert recipe.column_factor == 10
+
+
 def test_the_exit_codes_are_those_of_the_program() -> None:
     listed = {int(code) for code in re.findall(r"^\| (\d+) \|", text_of("docs/diagnose.md"), re.MULTILINE)}
     assert listed == set(ExitCode) - {ExitCode.BROKEN_PIPE}
 
 
 @pytest.mark.parametrize(
-    "document", ["README.md", "docs/diagnose.md", "docs/heatmap.md", "docs/rank-folder.md", "docs/report.md"]
+    "document",
+    [
+        "README.md",
+        "docs/at-scale.md",
+        "docs/diagnose.md",
+        "docs/heatmap.md",
+        "docs/rank-folder.md",
+        "docs/report.md",
+        "docs/sidecars.md",
+        "docs/synthesis.md",
+        "docs/training.md",
+    ],
 )
 def test_every_option_and_command_that_is_named_exists(document: str) -> None:
     # Other programs have their own options.
-    prose = re.sub(r"^pip .*$|\bjq -[^|\n]*", "", text_of(document), flags=re.MULTILINE)
+    others = r"^pip .*$|\bjq -[^|\n]*|\btar .*$|\btorchrun (?:.*\\\n)*.*$|`python benchmarks/[^`]*`"
+    prose = re.sub(others, "", text_of(document), flags=re.MULTILINE)
+    page = text_of("docs/cli.md")
     for option in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", prose)):
-        assert re.search(rf"{option}\b(?!-)", text_of("docs/cli.md")), option
+        assert re.search(rf"{option}\b(?!-)", page), option
     for command in set(re.findall(r"(?:^|`|\$ |\| )photodefect ([a-z]+(?:-[a-z]+)*)", prose, re.MULTILINE)):
         assert command in available_commands(), command
 
