@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import PurePath
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, TypeAlias
 
 import imagehash
 import numpy as np
@@ -27,7 +27,6 @@ from photodefect.records import Capture, Diagnosis
 
 BurstKind: TypeAlias = Literal["burst", "bracket", "panorama"]
 
-BURST_KINDS: Final[tuple[BurstKind, ...]] = get_args(BurstKind)
 
 DEFAULT_GAP_S: Final = 2.0
 """Seconds from the end of one photo to the start of the next, at most."""

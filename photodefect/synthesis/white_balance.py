@@ -24,7 +24,6 @@ from photodefect.synthesis.fields import (
     follow_edges,
     normalised,
     random_field,
-    resize_plane,
     small_shape,
 )
 
@@ -210,8 +209,3 @@ def tint_scene(scene: Plane, severity: float, cast: Cast) -> Plane:
     after = float(luminance(out[:, ::4, ::4]).mean())
     result: Plane = out * np.float32(before / max(after, 1e-6))
     return result
-
-
-def thumbnail_field(cast: Cast, shape: tuple[int, int]) -> Plane:
-    """The cast's strength over a frame of ``shape``, 1 everywhere when the light is even."""
-    return np.ones(shape, np.float32) if cast.field is None else resize_plane(cast.field, shape)

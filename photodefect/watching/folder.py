@@ -20,9 +20,6 @@ from photodefect.errors import DataError
 from photodefect.photos.find import find_photos
 from photodefect.watching.arrivals import Arrivals
 
-DEFAULT_SETTLE_S: Final = 2.0
-DEFAULT_LOOK_S: Final = 30.0
-
 _TICK_S: Final = 1.0
 """How long nothing is looked at, at most: a folder that went away is noticed no later."""
 
