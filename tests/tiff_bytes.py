@@ -15,7 +15,8 @@ Tags = Mapping[int, tuple[int, Any]]
 """Tag -> type and values."""
 
 
-def _packed(kind: int, values: Any, order: str) -> tuple[int, bytes]:
+def packed_values(kind: int, values: Any, order: str) -> tuple[int, bytes]:
+    """How many values of a type there are, and their bytes."""
     if kind == 2:
         return len(values), values
     flat = [values] if isinstance(values, int) else list(values)
@@ -34,7 +35,7 @@ def write_tiff(folders: list[tuple[Tags, bytes]], order: str = "<") -> bytes:
         body += data + bytes(len(data) % 2)
         entries = b""
         for tag, (kind, values) in sorted(complete.items()):
-            count, packed = _packed(kind, values, order)
+            count, packed = packed_values(kind, values, order)
             if len(packed) > 4:
                 where = struct.pack(f"{order}I", len(body))
                 body += packed + bytes(len(packed) % 2)

@@ -44,9 +44,12 @@ class Capture:
         shutter_s: exposure time in seconds.
         aperture: f-number.
         focal_mm: focal length in millimetres, not scaled to 35 mm film.
+        focal_35mm: the focal length that gives the same view on 35 mm film, in millimetres.
         exposure_bias: exposure compensation in EV.
         exposure_mode: ``auto``, ``manual`` or ``auto bracket``.
         sequence: what the photo is one of, where the camera says so: ``bracket``, ``burst`` or ``panorama``.
+        drive: what the camera does while the shutter is held down, where its maker's notes say so: ``single`` or
+            ``continuous``.
         software: what wrote the file last.
         orientation: the stored EXIF orientation, 1..8.
     """
@@ -58,8 +61,10 @@ class Capture:
     shutter_s: float | None = None
     aperture: float | None = None
     focal_mm: float | None = None
+    focal_35mm: float | None = None
     exposure_bias: float | None = None
     exposure_mode: str | None = None
     sequence: str | None = None
+    drive: str | None = None
     software: str | None = None
     orientation: int | None = None

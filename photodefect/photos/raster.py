@@ -33,7 +33,7 @@ from PIL import (
 
 from photodefect.errors import PhotoError, TooLargeError, UnreadableError, UnsupportedError
 from photodefect.photos.colour_profiles import adobe_rgb_profile, describe, is_srgb, to_srgb
-from photodefect.photos.facts import DEFAULT_MAX_PIXELS, Provenance
+from photodefect.photos.facts import Provenance
 from photodefect.photos.formats import Format
 from photodefect.photos.limits import LIMITS, Limits
 from photodefect.photos.photo import Memory, Photo, check_size
@@ -122,18 +122,6 @@ def decode_raster(
         # Pillow turns TIFF, and the HEIF decoder HEIF, upright while loading.
         to_undo = 1 if kind in (Format.TIFF, Format.HEIF) else orientation
         return Photo(pixels, Provenance(kind.value, "file", mode, orientation, describe(icc), frames), to_undo)
-
-
-def embedded_exif(data: bytes, kind: Format) -> bytes:
-    """The EXIF data in a photo's file, as a TIFF; empty if there is none.
-
-    Raises:
-        PhotoError: the file can't be opened.
-    """
-    opener = _opener(kind)
-    with explained(kind.value), pillow_limits(DEFAULT_MAX_PIXELS), opener(io.BytesIO(data), "") as image:
-        exif = image.info.get("exif", b"")
-        return bytes(exif).removeprefix(b"Exif\0\0")
 
 
 @contextmanager
