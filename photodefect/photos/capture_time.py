@@ -18,9 +18,9 @@ _OFFSET: Final = re.compile(r"(?:GMT|UTC)?([+-])(\d{1,2})(?::?(\d{2}))?", re.ASC
 def iso_8601(text: str, fraction: str = "", offset: str = "") -> str | None:
     """A time as ISO 8601, e.g. ``2024-05-01T12:30:00.250+02:00``; None if it isn't known or there is none such.
 
-    EXIF wants ``2024:05:01 12:30:00``. Taken as well are dashes, slashes, points or nothing in the date, a ``T``, a fraction and an offset
-    from UTC behind, no seconds (then they are 0), and the hour 24, with which some phones call the first of a day. A
-    date alone is no time.
+    EXIF wants ``2024:05:01 12:30:00``. Taken as well are dashes, slashes, points or nothing in the date, a ``T``, a
+    fraction and an offset from UTC behind, no seconds (then they are 0), and the hour 24, with which some phones call
+    the first of a day. A date alone is no time.
 
     Args:
         text: as written.

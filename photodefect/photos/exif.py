@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import io
 import logging
-import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO
 
 import exifread
 
@@ -47,13 +46,6 @@ _DNG_LENS = "Tag 0xC630"
 
 _MOST_ISO = 65535
 """What two bytes hold: the speed or more."""
-
-_FULL_FRAME_MM: Final = math.hypot(36, 24)
-_UNITS_MM: Final = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
-"""Length of the unit that resolutions of the focal plane refer to, by its number."""
-
-_CROPS: Final = (0.5, 10.0)
-"""Focal lengths count for so many times as much with the sensors that there are, at least and at most."""
 
 
 def read_capture(source: Path | bytes, limits: Limits = LIMITS) -> Capture:
@@ -126,7 +118,7 @@ class _Reading:
             shutter_s=self._positive("ExposureTime") or self._power("ShutterSpeedValue", -1.0),
             aperture=self._positive("FNumber") or self._power("ApertureValue", 0.5),
             focal_mm=self._positive("FocalLength"),
-            focal_35mm=self._focal_35mm(),
+            focal_35mm=self._positive("FocalLengthIn35mmFilm"),
             exposure_bias=self._number("ExposureBiasValue"),
             exposure_mode=_EXPOSURE_MODES.get(self._integer("ExposureMode") or 0)
             if "ExposureMode" in self._tags
@@ -208,21 +200,6 @@ class _Reading:
     def _lens_numbers(self, key: str) -> list[float]:
         values = self._values(key)
         return [float(v) if getattr(v, "denominator", 1) else 0.0 for v in values] if len(values) == 4 else []
-
-    def _focal_35mm(self) -> float | None:
-        written = self._positive("FocalLengthIn35mmFilm")
-        focal = self._positive("FocalLength")
-        if written is not None or focal is None:
-            return written
-        # By the size of the sensor, where pixels and their density tell it.
-        sides = [
-            (self._positive(f"ExifImage{side}") or 0.0) / (self._positive(f"FocalPlane{axis}Resolution") or math.inf)
-            for side, axis in (("Width", "X"), ("Length", "Y"))
-        ]
-        diagonal = math.hypot(*sides) * _UNITS_MM.get(self._integer("FocalPlaneResolutionUnit") or 2, 25.4)
-        if min(sides) <= 0 or not _CROPS[0] <= _FULL_FRAME_MM / diagonal <= _CROPS[1]:
-            return None
-        return round(focal * _FULL_FRAME_MM / diagonal, 1)
 
     def _time(self) -> str | None:
         for date, suffix in (("DateTimeOriginal", "Original"), ("DateTimeDigitized", "Digitized"), ("DateTime", "")):

@@ -199,6 +199,8 @@ def facts(diagnosis: Diagnosis) -> list[tuple[str, str]]:
         "Exposure": " · ".join(part for part in exposure if part),
         "Mode": capture.exposure_mode,
         "Focal length": f"{capture.focal_mm:.4g} mm" if capture.focal_mm else "",
+        "Same view on 35 mm film": f"{capture.focal_35mm:.4g} mm" if capture.focal_35mm else "",
+        "Drive": capture.drive,
         "Series": capture.sequence,
         "Software": capture.software,
         "Size": _size(diagnosis.width, diagnosis.height) if diagnosis.width and diagnosis.height else "",
