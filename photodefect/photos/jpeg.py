@@ -57,14 +57,14 @@ def decode_jpeg(data: bytes, colours: str, memory: NDArray[np.uint8] | None = No
     try:
         return JpegPixels(_decode(data, colours, memory), data)
     except ValueError as error:
-        if "premature end" not in str(error).lower():
-            return JpegPixels(None, data)
         for ended, missing in _ended(data):
             try:
                 return JpegPixels(_decode(ended, colours, memory), ended, missing)
             except ValueError:
                 continue
-        raise UnreadableError("the JPEG is cut short: its lower part is missing") from error
+        if "premature end" in str(error).lower():
+            raise UnreadableError("the JPEG is cut short: its lower part is missing") from error
+        return JpegPixels(None, data)
 
 
 def _decode(data: bytes, colours: str, memory: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
@@ -72,52 +72,57 @@ def _decode(data: bytes, colours: str, memory: NDArray[np.uint8] | None) -> NDAr
 
 
 def _ended(data: bytes) -> Iterator[tuple[bytes, str]]:
-    """A file with an end mark after its last scan, and, if the passes before tell enough, after the one before that.
+    """A file without end mark, with one: after its last scan; and after the one before, if that tells enough.
 
     libjpeg says of each whether data is missing within it; what whole passes are missing, only their headers tell.
     """
-    bits, starts = _passes(data)
-    end = data.rstrip(b"\xff") + _END_OF_IMAGE
-    if len(bits) and bits[-1] <= 1:
-        yield end, LAST_PASSES if bits[-1] else END_MARK
+    missing: dict[tuple[int, int], int] = {}
+    bits, starts, end = [], [], len(data.rstrip(b"\xff"))
+    for mark, at, size in _segments(data):
+        if mark == _END_OF_IMAGE[1]:
+            return
+        try:
+            if at + max(size, 2) > len(data):
+                end = at - 2
+            elif mark in _SEQUENTIAL or mark == _PROGRESSIVE:
+                components = data[at + 8 : at + 8 + 3 * data[at + 7] : 3]
+                missing = {(name, number): _COEFFICIENTS for name in components for number in range(_COEFFICIENTS)}
+            elif mark == _START_OF_SCAN[1] and missing:
+                bits.append(_missing_bits(data, at, missing))
+                starts.append(at - 2)
+        except (IndexError, ValueError):  # a header that lies
+            return
+    if bits and bits[-1] <= 1:
+        yield data[:end] + _END_OF_IMAGE, LAST_PASSES if bits[-1] else END_MARK
     if len(bits) > 1 and bits[-2] <= 1:
         yield data[: starts[-1]] + _END_OF_IMAGE, LAST_PASSES
 
 
-def _passes(data: bytes) -> tuple[list[int], list[int]]:
-    """After each scan, how many low bits of the coefficients are missing at most (64 if any coefficient is); its start.
+def _missing_bits(data: bytes, at: int, missing: dict[tuple[int, int], int]) -> int:
+    """How many low bits of the coefficients are missing at most after a scan; all of them if any wasn't told at all.
 
-    The headers tell (ITU-T T.81, sections B.2.3 and G.1.1.1).
+    Args:
+        data: the file.
+        at: where the scan's header is (ITU-T T.81, sections B.2.3 and G.1.1.1).
+        missing: by component and coefficient, before the scan; changed to what it is after it.
     """
-    missing: dict[tuple[int, int], int] = {}
-    bits, starts = [], []
-    for mark, at in _segments(data):
-        if mark in _SEQUENTIAL or mark == _PROGRESSIVE:
-            components = data[at + 8 : at + 8 + 3 * data[at + 7] : 3]
-            missing = {
-                (component, number): _COEFFICIENTS for component in components for number in range(_COEFFICIENTS)
-            }
-        elif mark == _START_OF_SCAN[1] and missing:
-            count = data[at + 2]
-            first, last, shifts = data[at + 3 + 2 * count : at + 6 + 2 * count]
-            for component in data[at + 3 : at + 3 + 2 * count : 2]:
-                missing |= {
-                    (component, number): shifts & 15 for number in range(first, min(last, _COEFFICIENTS - 1) + 1)
-                }
-            bits.append(max(missing.values()))
-            starts.append(at - 2)
-    return bits, starts
+    count = data[at + 2]
+    first, last, shifts = data[at + 3 + 2 * count : at + 6 + 2 * count]
+    for component in data[at + 3 : at + 3 + 2 * count : 2]:
+        for number in range(first, min(last, _COEFFICIENTS - 1) + 1):
+            missing[component, number] = shifts & 15
+    return max(missing.values())
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, int]]:
-    """Mark, and place of the length after it, of each segment up to the end mark, whole ones only."""
+def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Mark of each segment up to the end mark, the place of the length after it, and that length."""
     at = 2
-    while (mark := _MARK.search(data, at)) and mark[0] != _END_OF_IMAGE:
-        length = int.from_bytes(data[mark.end() : mark.end() + 2], "big")
-        if mark.end() + length > len(data):
+    while mark := _MARK.search(data, at):
+        size = int.from_bytes(data[mark.end() : mark.end() + 2], "big")
+        yield mark[0][1], mark.end(), size
+        if mark[0] == _END_OF_IMAGE:
             return
-        yield mark[0][1], mark.end()
-        at = mark.end() + length
+        at = mark.end() + size
 
 
 def check_scans(data: bytes, most: int) -> None:
@@ -130,7 +135,7 @@ def check_scans(data: bytes, most: int) -> None:
         return
     # There are that many, or bytes after the picture (a film, another picture) look like it: go from mark to mark.
     scans = 0
-    for mark, _ in _segments(data):
+    for mark, _, _ in _segments(data):
         scans += mark == _START_OF_SCAN[1]
         if scans > most:
             raise UnreadableError(

@@ -360,13 +360,13 @@ def _jpeg_pixels(
 
 def _load(image: ImageFile.ImageFile, kind: Format, properties: Properties = _NO_PROPERTIES) -> Image.Image:
     """The pixels as stored, as Pillow holds them, but right."""
-    white = 4095 if kind is Format.TIFF and counts_to_4095(image) else 65535
-    inverted = kind is Format.TIFF and image.mode.startswith("I;16") and _white_is_zero(image)
+    is_grey_tiff = kind is Format.TIFF and image.mode.startswith("I;16")
+    inverted, to_4095 = is_grey_tiff and _white_is_zero(image), is_grey_tiff and counts_to_4095(image)
     image.load()
-    if white != 65535 or inverted:
-        samples = np.minimum(np.asarray(image), white)
-        samples = white - samples if inverted else samples
-        return Image.fromarray((samples.astype(np.uint32) * 65535 // white).astype(np.uint16))
+    if inverted:
+        return Image.fromarray(65535 - np.asarray(image))
+    if to_4095:
+        return Image.fromarray((np.asarray(image).astype(np.uint32) * 65535 // 4095).astype(np.uint16))
     if kind is Format.AVIF and properties.aperture is not None:  # libheif cuts it out itself, libavif doesn't
         return image.crop(properties.shown(image.width, image.height))
     return image

@@ -122,7 +122,7 @@ def read_otherwise(data: bytes, max_pixels: int) -> RareImage | None:
 
 def counts_to_4095(image: ImageFile.ImageFile) -> bool:
     """Whether a grey TIFF's white is 4095, which Pillow keeps as it is."""
-    return image.mode.startswith("I;16") and ";12" in str(image.tile[0].args if image.tile else "")
+    return ";12" in str(image.tile[0].args if image.tile else "")
 
 
 def _image(samples: NDArray[Any], photometric: int, alpha: int) -> tuple[Image.Image, str]:
