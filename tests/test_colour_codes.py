@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 from typing import Any
@@ -199,6 +202,26 @@ def test_grey_samples_are_converted_as_colours_are() -> None:
     ramp = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
     expected = np.rint(srgb_from_linear(ramp / 255) * 255)
     assert np.abs(np.asarray(coded_to_srgb(ramp, colour)).astype(int) - expected).max() <= 1
+
+
+def test_the_command_judges_an_hdr_photo_as_its_srgb_twin(samples: Path, tmp_path: Path) -> None:
+    with Image.open(samples / "roman-colosseum.jpg") as image:
+        pixels = np.array(image.convert("RGB").resize((600, 400)))
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(png16(pq_from_nits(light(pixels, BT_2020) * WHITE), cicp(9, 16)))
+    heic_of = heic(srgb_from_linear(light(pixels, BT_2020)), 9, 13)
+    (tmp_path / "c.heic").write_bytes(heic_of)
+    command = [sys.executable, "-m", "photodefect", "diagnose", tmp_path, "--format", "json", "--no-cache", "--quiet"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    plain, hdr, wide = json.loads(done.stdout)
+    assert [record["provenance"]["colour"] for record in (plain, hdr, wide)] == [
+        None,
+        "BT.2020 PQ (cICP)",
+        "BT.2020 (nclx)",
+    ]
+    for key, severity in plain["severity"].items():
+        assert abs(hdr["severity"][key] - severity) < 0.02, key
+        assert abs(wide["severity"][key] - severity) < 0.1, key
 
 
 @pytest.mark.parametrize(

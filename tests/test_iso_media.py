@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import struct
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -135,3 +138,11 @@ def test_boxes_that_cant_be_read_say_nothing(dog: Image.Image) -> None:
         assert read_properties(whole[:end]) in (Properties(), read_properties(whole))
     for kind in (b"pitm", b"ipma", b"ipco", b"iprp"):
         assert read_properties(whole.replace(kind, b"free")) == Properties()
+
+
+def test_the_command_tells_one_orientation(dog: Image.Image, tmp_path: Path) -> None:
+    (tmp_path / "a.heic").write_bytes(heic(dog, 6, by_exif_alone=True))
+    command = [sys.executable, "-m", "photodefect", "diagnose", tmp_path, "--format", "json", "--no-cache", "--quiet"]
+    (record,) = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert (record["width"], record["height"]) == (96, 144)
+    assert record["provenance"]["orientation"] == record["capture"]["orientation"] == 6

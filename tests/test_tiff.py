@@ -13,7 +13,7 @@ from photo_files import profile, saved
 from PIL import Image
 from tiff_bytes import Tags, big_tiff, rgb16_planes, write_tiff
 
-from photodefect.errors import TooLargeError, UnreadableError, UnsupportedError
+from photodefect.errors import PhotoError, TooLargeError, UnreadableError, UnsupportedError
 from photodefect.photos.decode import decode_bytes
 from photodefect.photos.tiff_folders import folders
 
@@ -149,3 +149,8 @@ def test_folders_that_refer_to_each_other_are_gone_through_once(dog: NDArray[np.
     assert [folder.start for folder in folders(bytes(data))] == [first.start, second.start]
     for end in range(0, len(data), 997):
         assert len(list(folders(bytes(data[:end])))) <= 2
+    far = bytearray(big_tiff(dog))
+    struct.pack_into(">Q", far, 8, 2**64 - 4)
+    assert list(folders(bytes(far))) == []
+    with pytest.raises(PhotoError):
+        decode_bytes(bytes(far))

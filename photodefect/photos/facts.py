@@ -25,9 +25,9 @@ class Provenance:
             thumbnail those of the photo, from which pages are counted.
         colour: what the pixels were converted from where no profile tells it, e.g. ``BT.2020 PQ (nclx)``; None where
             they are sRGB or a profile was used.
-        missing: what the pixels do without: the file lacks the ``end mark`` of a JPEG, which changes none of them, or its
-            ``last passes``, which have the lowest bit of its detail; ``sensor data`` of a raw photo is cut off or of an
-            unknown kind, and its preview stands for it.
+        missing: what the pixels do without: the ``end mark`` of a JPEG, which changes none of them, or its ``last
+            passes``, which have the lowest bit of its detail; ``sensor data`` of a raw photo, which is cut off or of an
+            unknown kind, so that its preview stands for it.
     """
 
     format: str

@@ -191,10 +191,11 @@ _before = contextlib.ExitStack()
 
 
 def _in_words(error: Exception) -> str:
-    """What an error says, on one line; LibRaw says it in bytes."""
+    """What an error says, on one line; LibRaw says it in bytes, and others repeat bytes of the file."""
     said = error.args[0] if len(error.args) == 1 else str(error)
     text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(error)
-    return printable(" ".join(text.split())) or type(error).__name__
+    words = printable(" ".join(text.split()))
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in words) or type(error).__name__
 
 
 @contextmanager

@@ -94,6 +94,8 @@ class _Layout:
         return (8, 8) if self.big else (4, 4)
 
     def number(self, data: bytes, start: int, size: int) -> int:
+        if start + size > len(data):  # by far perhaps: more than C has numbers for
+            raise struct.error("the folders end too early")
         return int(struct.unpack_from(self.order + {2: "H", 4: "I", 8: "Q"}[size], data, start)[0])
 
 
