@@ -309,6 +309,11 @@ def test_capture_data_is_written_as_photographers_write_it() -> None:
     ]
 
 
+def test_a_card_says_what_a_file_was_converted_from_and_lacks() -> None:
+    provenance = Provenance("HEIF", colour="BT.2020 PQ (nclx)", missing="end mark")
+    assert facts(Diagnosis("a.heic", provenance=provenance)) == [("File", "HEIF, BT.2020 PQ (nclx), without end mark")]
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"), [(1 / 8000, "1/8000 s"), (0.25, "1/4 s"), (0.5, "0.5 s"), (1.3, "1.3 s"), (30.0, "30 s")]
 )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final, Literal
 
 from photodefect.photos.rationed import rationed
-from photodefect.photos.tiff_folders import Entry, Folders, Order
+from photodefect.photos.exif_folders import Entry, Folders, Order
 
 Drive = Literal["single", "continuous"]
 

@@ -260,11 +260,13 @@ def _size(width: int, height: int) -> str:
 
 
 def _file(provenance: Provenance) -> str:
-    parts = [provenance.format, provenance.icc]
+    parts = [provenance.format, provenance.icc or provenance.colour]
     if provenance.source != "file":
         parts.append(provenance.source)
     if provenance.mode not in ("RGB", "L"):
         parts.append(provenance.mode)
     if provenance.frames > 1:
         parts.append(f"first of {provenance.frames} frames")
+    if provenance.missing:
+        parts.append(f"without {provenance.missing}")
     return ", ".join(part for part in parts if part)
