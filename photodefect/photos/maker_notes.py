@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Final, Literal
 
-from photodefect.photos.rationed import rationed
 from photodefect.photos.exif_folders import Entry, Folders, Order
+from photodefect.photos.rationed import rationed
 
 Drive = Literal["single", "continuous"]
 
