@@ -186,8 +186,10 @@ WRONG_TARGETS: dict[str, Callable[[Place], list[Run]]] = {
 
 WRITE_NOTHING = """
     --any-source --batch --benchmark --best --best-per-burst --bootstrap --burst-gap --by --cache-mb --column-factor
-    --count --defect --detail --device --exclude-severe --excluded --existing --fail-on --files-from --format --full
-    --group --hints --images --init --inputs --json --labels --learning-rate --look-every --loss --maps --max --min
+    --count --defect --detail --device --exclude --exclude-severe
+    --excluded --existing --fail-on --files-from --format --full
+    --group --hints --images --include-passed-over --init
+    --inputs --json --labels --learning-rate --look-every --loss --maps --max --min
     --min-accuracy --min-votes --model --momentum --name --network --null --obvious --overlays --panel --part-size
     --patch-placement --patches --patience --print0 --profile --quiet --ray --rebalanced --recipe --relative-to
     --reverse --scale --score --seed --settle --show-excluded --size --split --steps --stop-after --summary
