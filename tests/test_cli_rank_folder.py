@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -259,11 +260,28 @@ def test_the_summary_is_of_the_whole_folder(rank: Rank, folder: Path) -> None:
     assert values["photos"] == 5
     assert [group["name"] for group in values["by_folder"]] == [".", "sub"]
     assert sum(values["overall"]) == 5
+    assert values["passed_over"] == {}
     table = rank(folder, "--summary")
     assert table.exit_code == 0
     assert "sub-folder" in table.stdout
+    assert "passed over" not in table.stdout
     refused = rank(folder, "--summary", "--format", "csv")
     assert refused.exit_code == 2
+
+
+def test_the_summary_counts_what_was_passed_over(rank: Rank, folder: Path) -> None:
+    shutil.copy(folder / "dog.jpg", folder / "dog.jpg_original")
+    (folder / "sub").rename(folder / "My.photoslibrary")
+    options = (folder, "--summary", "--exclude", "bulb.*")
+    values = json.loads(rank(*options, "--format", "json").stdout)
+    assert values["photos"] == 2
+    assert values["passed_over"] == {"photo_library": 1, "backup": 1, "excluded": 1}
+    told = "passed over: 1 photo library, 1 backup of a photo, 1 file or folder by --exclude"
+    assert told in rank(*options).stdout
+    assert rank(*options, "-q").stderr == ""
+    nothing = rank(folder, "--exclude", "*.jpg")
+    assert nothing.exit_code == 3
+    assert "passed over: 1 photo library" in " ".join(nothing.stderr.split())
 
 
 def test_paths_from_a_list_are_ranked(rank: Rank, folder: Path) -> None:

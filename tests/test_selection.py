@@ -130,6 +130,38 @@ def test_of_each_burst_the_best_is_kept() -> None:
     assert names(selected(photos, best_per_burst=2).chosen) == "b c d e"
 
 
+@pytest.mark.parametrize("kind", ["bracket", "panorama"])
+def test_no_severe_photo_is_taken_out_of_a_sequence_unless_that_is_asked_for(kind: str) -> None:
+    photos = [*sequence(kind, 0.6, 0.1, 0.7), record("z", noise=0.8)]
+    assert names(selected(photos, exclude_severe=True).chosen) == "b a c"
+    assert reasons(selected(photos, exclude_severe=True)) == {"z": "severe noise 0.80"}
+    assert names(selected(photos, exclude_severe=True, thin_sequences=True).chosen) == "b"
+
+
+def test_a_sequence_of_which_all_photos_are_severe_is_left_out_as_a_whole() -> None:
+    selection = selected([*sequence("bracket", 0.6, 0.8, 0.7), record("z")], exclude_severe=True)
+    assert names(selection.chosen) == "z"
+    assert names(selection.left_out) == "a c b"
+
+
+def test_photos_outside_of_limits_do_not_hold_a_sequence_together() -> None:
+    limits = (Limit("noise", 0.2, upper=False),)
+    assert names(selected(sequence("bracket", 0.6, 0.1, 0.7), exclude_severe=True, limits=limits).chosen) == ""
+
+
+def test_a_phones_shot_is_left_out_only_if_none_of_its_photos_is_wanted() -> None:
+    photos = [
+        record("X.RAW-01.COVER.jpg", noise=0.1),
+        record("X.RAW-02.ORIGINAL.dng", noise=0.9),
+        record("IMG_1234.HEIC", noise=0.9),
+        record("IMG_E1234.HEIC", noise=0.1),
+        record("Y.MP.jpg", noise=0.9),
+        record("Y.dng", noise=0.9),
+    ]
+    assert {*reasons(selected(photos, exclude_severe=True))} == {"Y.MP.jpg", "Y.dng"}
+    assert len(selected(photos, top=2).chosen) == 4
+
+
 def test_a_severe_photo_does_not_compete_in_its_burst() -> None:
     photos = sequence(None, 0.6, 0.3, 0.4)
     selection = selected(photos, exclude_severe=True, best_per_burst=1, by="haze")

@@ -14,6 +14,7 @@ from photodefect.cli.console import note, stderr_console
 from photodefect.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
+    from photodefect.cli.options import WalkOptions
     from photodefect.training.samples import LeftOut
 
 FEATURES_FOLDER = "training/features"
@@ -31,6 +32,7 @@ def train_compact_recipe(
     trunk_passes: int | None,
     seed: int,
     workers: int,
+    walk: WalkOptions,
     quiet: bool,
 ) -> LeftOut:
     """Train the compact network on degraded variants of the photos in a folder.
@@ -59,7 +61,7 @@ def train_compact_recipe(
     from photodefect.training.samples import LeftOut  # noqa: PLC0415
 
     imagenet_weights_file()
-    listed = list_photos([str(folder)])
+    listed = list_photos([str(folder)], walk=walk, quiet=quiet)
     sources = [Path(path) for path in listed.photos]
     settings = CompactSettings(workers=workers or available_cores())
     settings = replace(
@@ -124,7 +126,7 @@ def refuse_to_replace(output: Path) -> None:
 
 FOLLOWED: Final = frozenset(
     {
-        *("labels", "output", "synthesize", "any_source", "recipe"),
+        *("labels", "output", "synthesize", "any_source", "exclude", "include_passed_over", "recipe"),
         *("seed", "variants", "rebalanced", "trunk_passes", "workers", "name", "quiet"),
     }
 )

@@ -32,15 +32,16 @@ def _endings(names: str) -> frozenset[str]:
 
 
 RAW_SUFFIXES = _endings(
-    "3fr arw cr2 cr3 crw dcr dng erf fff iiq k25 kdc mef mos mrw nef nrw orf pef raf raw rw2 rwl sr2 srf srw x3f"
+    "3fr arw cr2 cr3 crw dcr dng erf fff gpr iiq k25 kdc mef mos mrw nef nrw orf ori pef raf raw rw2 rwl sr2 srf srw "
+    "x3f"
 )
 
-DEVELOPED_SUFFIXES = _endings("jpg jpeg jpe heic heif hif")
+DEVELOPED_SUFFIXES = _endings("jpg jpeg jpe heic heif hif insp")
 """What cameras write beside a raw file."""
 
 PHOTO_SUFFIXES = RAW_SUFFIXES | _endings(
     "jpg jpeg jpe jfif mpo png apng gif bmp dib webp tif tiff jp2 j2k jpf jpx pnm ppm pgm pbm psd psb "
-    "avif heic heif hif jxl"
+    "avif heic heif hif insp jxl"
 )
 """Endings, lower case with the dot, of files that claim to be photos."""
 

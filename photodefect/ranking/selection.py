@@ -35,16 +35,16 @@ class Wishes:
     """What a person asked for.
 
     Photos are left out in this order: by limits, by severe defects, from bursts, and last those that come after the
-    ``top`` or ``best`` ones. A raw photo and its JPEG are one shot: they count as one, and are left out only if
-    neither of them is to be kept.
+    ``top`` or ``best`` ones. Photos of one shot, such as a raw photo and its JPEG, count as one, and are left out only
+    if none of them is to be kept.
 
     Attributes:
         by: ``overall`` or the key of the defect to rank by.
         reverse: worst first.
         limits: what photos must keep.
-        exclude_severe: leave out what the profile rejects.
+        exclude_severe: leave out what the profile rejects; of a bracket or a panorama, all photos or none.
         best_per_burst: photos to keep of each burst; None for all.
-        thin_sequences: thin exposure brackets and panoramas like bursts.
+        thin_sequences: thin exposure brackets and panoramas like bursts, and leave out photos of them one by one.
         top: how many photos to keep, from the start of the order (the worst of them if it is reversed).
         best: which percentage of photos to keep, the least severe whatever the order.
         relative_to_folder: percentiles are among the photos of the folder.
@@ -118,7 +118,9 @@ def select(
     likeness = {path: it.likeness for path, it in measurements.items()}
     bursts = find_bursts(judged, likeness, gap_s=wishes.gap_s)
     names = shots(it.path for it in judged)
-    left_out = _unwanted(ordered, profile, wishes)
+    left_out = _outside(ordered, wishes)
+    if wishes.exclude_severe:
+        left_out |= _rejected([it for it in ordered if it.index not in left_out], profile, bursts, wishes)
     kept = {names[it.diagnosis.path] for it in ordered if it.index not in left_out}
     left_out = {index: why for index, why in left_out.items() if names[judged[index].path] not in kept}
     if wishes.best_per_burst is not None:
@@ -152,17 +154,34 @@ def select(
     )
 
 
-def _unwanted(candidates: Sequence[Candidate], profile: Profile, wishes: Wishes) -> dict[int, LeftOut]:
+def _outside(candidates: Sequence[Candidate], wishes: Wishes) -> dict[int, LeftOut]:
+    """Photos that don't keep the limits."""
     left_out = {}
     for it in candidates:
         violations = [found for limit in wishes.limits if (found := limit.violation(it.diagnosis, it.overall))]
         if violations:
             left_out[it.index] = LeftOut("outside --min and --max", ", ".join(violations))
-        elif wishes.exclude_severe and (reasons := profile.reasons_to_reject(it.diagnosis)):
+    return left_out
+
+
+def _rejected(
+    candidates: Sequence[Candidate], profile: Profile, bursts: Sequence[Burst], wishes: Wishes
+) -> dict[int, LeftOut]:
+    """Photos that the profile rejects, without those of sequences of which others aren't."""
+    left_out = {}
+    for it in candidates:
+        if reasons := profile.reasons_to_reject(it.diagnosis):
             severity = it.diagnosis.severity or {}
             named = [f"{name_of(key)} {number(key, severity[key])}" for key in reasons]
             text = f"{profile.reject.at} {', '.join(named)}"
             left_out[it.index] = LeftOut(f"{profile.reject.at} {name_of(reasons[0])}", text)
+    if wishes.thin_sequences:
+        return left_out
+    there = {it.index for it in candidates}
+    for burst in bursts:
+        # Each photo of these is needed, and the dark frame of a bracket is meant to be dark.
+        if burst.kind != "burst" and any(index not in left_out for index in there.intersection(burst.members)):
+            left_out = {index: why for index, why in left_out.items() if index not in burst.members}
     return left_out
 
 
