@@ -18,6 +18,7 @@ from photodefect.errors import DataError, UnreadableError
 from photodefect.files.unfinished import part_of
 from photodefect.photos.find import find_photos
 from photodefect.photos.formats import PHOTO_SUFFIXES
+from photodefect.photos.names import natural_key
 
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(::.+)?://")
 
@@ -61,8 +62,8 @@ def _find_url(url: str) -> Iterator[str]:
         return
     try:
         for folder, folders, files in fs.walk(root, on_error="raise"):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for name in sorted(files):
+            folders[:] = sorted((name for name in folders if not name.startswith(".")), key=natural_key)
+            for name in sorted(files, key=natural_key):
                 if not name.startswith(".") and _has_photo_ending(name):
                     yield fs.unstrip_protocol(posixpath.join(folder, name))
     except FileNotFoundError as error:

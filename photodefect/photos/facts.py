@@ -47,6 +47,8 @@ class Capture:
         exposure_bias: exposure compensation in EV.
         exposure_mode: ``auto``, ``manual`` or ``auto bracket``.
         sequence: what the photo is one of, where the camera says so: ``bracket``, ``burst`` or ``panorama``.
+        drive: what the camera does while the shutter is held down, where its maker's notes say so: ``single`` or
+            ``continuous``.
         software: what wrote the file last.
         orientation: the stored EXIF orientation, 1..8.
     """
@@ -61,5 +63,6 @@ class Capture:
     exposure_bias: float | None = None
     exposure_mode: str | None = None
     sequence: str | None = None
+    drive: str | None = None
     software: str | None = None
     orientation: int | None = None

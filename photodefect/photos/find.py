@@ -11,6 +11,7 @@ from typing import BinaryIO
 from photodefect.errors import DataError, PhotoError
 from photodefect.photos.files import open_regular
 from photodefect.photos.formats import HEAD_BYTES, PHOTO_SUFFIXES, sniff
+from photodefect.photos.names import natural_key
 
 OnProblem = Callable[[Path, OSError], None]
 
@@ -21,9 +22,10 @@ def find_photos(
     """Find the photos that ``paths`` stand for, lazily and in a fixed order.
 
     A file is yielded whatever it is called and holds: decoding says what is wrong with it. A folder is walked
-    recursively, sorted by name, without hidden files and folders; every folder is entered once, by whichever way
-    it is met first, so that loops of symbolic links end. In a folder a file is a photo if it has a photo's ending
-    (then a damaged one is an error that somebody sees) or starts like one; all else there is passed over.
+    recursively, sorted by name (2 before 10), without hidden files and folders; every folder is entered once, by
+    whichever way it is met first, so that loops of symbolic links end. In a folder a file is a photo if it has a
+    photo's ending (then a damaged one is an error that somebody sees) or starts like one; all else there is passed
+    over.
 
     Args:
         paths: files and folders; of a file given as a Path that very object is yielded.
@@ -128,7 +130,8 @@ def _entries(folder: Path, entered: set[tuple[int, int]], on_problem: OnProblem)
         if identity in entered:
             return iter(())
         entered.add(identity)
-        names = sorted(name for name in os.listdir(folder) if not name.startswith("."))  # noqa: PTH208  names suffice
+        found = [name for name in os.listdir(folder) if not name.startswith(".")]  # noqa: PTH208  names suffice
+        names = sorted(found, key=natural_key)
     except OSError as error:
         on_problem(folder, error)
         return iter(())
