@@ -13,7 +13,8 @@ from typing import Any
 
 import platformdirs
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
+from PIL.TiffImagePlugin import IFDRational
 from scenes import exposed, focused, view
 from typer.testing import CliRunner, Result
 
@@ -256,6 +257,23 @@ def test_no_hints_leaves_them_out(rank: Rank, folder: Path) -> None:
     assert len(hinted) == len(findings)
 
 
+def test_the_same_view_gets_the_same_hint_from_every_camera(rank: Rank, samples: Path, tmp_path: Path) -> None:
+    blurred = Image.open(samples / "roman-colosseum.jpg").convert("RGB").filter(ImageFilter.GaussianBlur(6))
+    for camera, focal in (("full frame", 26.0), ("four thirds", 13.0), ("phone", 4.25)):
+        exif = Image.Exif()
+        exif.get_ifd(0x8769).update({0x829A: IFDRational(1, 9), 0x920A: focal, 0xA405: 26})
+        (tmp_path / "photos").mkdir(exist_ok=True)
+        blurred.save(tmp_path / "photos" / f"{camera}.jpg", exif=exif)
+    findings = [
+        finding
+        for record in rank.records(tmp_path / "photos", "--threshold", "undesired_blur=0.0001")
+        for finding in record["ranking"]["findings"]
+        if finding["defect"] == "undesired_blur"
+    ]
+    assert [(it["direction"], it["amount"]) for it in findings] == [(None, None)] * 3
+    assert all("can't tell whether moved or out of focus; 1/9 s" in finding["hint"] for finding in findings)
+
+
 def test_the_summary_is_of_the_whole_folder(rank: Rank, folder: Path) -> None:
     result = rank(folder, "--summary", "--format", "json", "--top", "1")
     values = json.loads(result.stdout)
@@ -275,6 +293,12 @@ def test_paths_from_a_list_are_ranked(rank: Rank, folder: Path) -> None:
     assert {Path(record["path"]).stem for record in records} == {"dog", "city"}
     nulls = rank.records("--files-from", "-", "--null", stdin=names.replace("\n", "\0").encode())
     assert nulls == records
+
+
+def test_a_list_that_an_editor_saved_in_utf_16_is_read(rank: Rank, folder: Path) -> None:
+    names = "\r\n".join(str(path) for path in sorted(folder.glob("*.jpg")))
+    listed = rank.records("--files-from", "-", stdin=names.encode("utf-16"))
+    assert {record["path"] for record in listed} == set(names.split("\r\n"))
 
 
 def test_a_damaged_photo_is_reported_and_the_rest_ranked(rank: Rank, folder: Path) -> None:

@@ -284,7 +284,9 @@ def test_capture_data_is_written_as_photographers_write_it() -> None:
         shutter_s=1 / 60,
         aperture=2.8,
         focal_mm=50.0,
+        focal_35mm=75.0,
         exposure_bias=-2 / 3,
+        drive="continuous",
     )
     record = Diagnosis(
         "a.NEF",
@@ -299,10 +301,17 @@ def test_capture_data_is_written_as_photographers_write_it() -> None:
         ("Camera", "NIKON Z 6"),
         ("Exposure", "1/60 s · f/2.8 · ISO 800 · -0.7 EV"),
         ("Focal length", "50 mm"),
+        ("Same view on 35 mm film", "75 mm"),
+        ("Drive", "continuous"),
         ("Size", "6000 × 4000 (24.0 MP)"),  # noqa: RUF001 - the sign of sizes
         ("File", "NEF, Adobe RGB (1998), embedded preview"),
         ("Colour", "monochrome: colour defects don't count"),
     ]
+
+
+def test_a_card_says_what_a_file_was_converted_from_and_lacks() -> None:
+    provenance = Provenance("HEIF", colour="BT.2020 PQ (nclx)", missing="end mark")
+    assert facts(Diagnosis("a.heic", provenance=provenance)) == [("File", "HEIF, BT.2020 PQ (nclx), without end mark")]
 
 
 @pytest.mark.parametrize(

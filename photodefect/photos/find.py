@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from photodefect.encodings import as_utf8
 from photodefect.errors import DataError, PhotoError
 from photodefect.photos.files import open_regular
 from photodefect.photos.formats import HEAD_BYTES, PHOTO_SUFFIXES, sniff
@@ -80,7 +81,7 @@ def read_path_list(stream: BinaryIO, null_separated: bool = False) -> list[str]:
     Args:
         stream: bytes in the file system's encoding; names that aren't valid in it survive.
         null_separated: paths end with a null byte, and may hold anything else. Otherwise every line is a path,
-            whether lines end with ``\n`` or ``\r\n``.
+            whether lines end with ``\n`` or ``\r\n``; a byte order mark and UTF-16 are understood.
 
     Empty entries are left out; the others stay as they are written (a Path would lose a leading ``./``).
 
@@ -88,6 +89,11 @@ def read_path_list(stream: BinaryIO, null_separated: bool = False) -> list[str]:
         DataError: a path can't be one on this system.
     """
     data = stream.read()
+    if not null_separated:
+        try:
+            data = as_utf8(data)
+        except UnicodeDecodeError as error:
+            raise DataError("the list is not whole: its UTF-16 text ends within a letter") from error
     entries = data.split(b"\0") if null_separated else [line.removesuffix(b"\r") for line in data.split(b"\n")]
     paths = []
     for number, entry in enumerate(entries, start=1):

@@ -39,7 +39,7 @@ DEVELOPED_SUFFIXES = _endings("jpg jpeg jpe heic heif hif")
 """What cameras write beside a raw file."""
 
 PHOTO_SUFFIXES = RAW_SUFFIXES | _endings(
-    "jpg jpeg jpe jfif mpo png apng gif bmp dib webp tif tiff jp2 j2k jpf jpx pnm ppm pgm pbm psd "
+    "jpg jpeg jpe jfif mpo png apng gif bmp dib webp tif tiff jp2 j2k jpf jpx pnm ppm pgm pbm psd psb "
     "avif heic heif hif jxl"
 )
 """Endings, lower case with the dot, of files that claim to be photos."""
@@ -56,7 +56,7 @@ _MAGIC: tuple[tuple[re.Pattern[bytes], Format], ...] = tuple(
         # Two letters alone would take in any text that starts with BM: the size of the second header must fit too.
         (rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\x00\x00\x00", Format.BMP),
         (rb"RIFF.{4}WEBP", Format.WEBP),
-        (rb"8BPS\x00\x01", Format.PSD),
+        (rb"8BPS\x00[\x01\x02]", Format.PSD),
         (rb"\x00\x00\x00\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", Format.JPEG2000),
         (rb"P[1-6][ \t\r\n][ \t\r\n]*[0-9#]", Format.PNM),
         (rb"\xff\x0a|\x00\x00\x00\x0cJXL \r\n\x87\n", Format.JPEGXL),
