@@ -16,6 +16,7 @@ import platformdirs
 import pytest
 from PIL import Image, ImageFilter
 from PIL.TiffImagePlugin import IFDRational
+from scenes import exposed, focused, view
 from typer.testing import CliRunner, Result
 
 import photodefect
@@ -192,6 +193,26 @@ def test_the_best_of_each_burst_is_kept_and_brackets_stay_whole(rank: Rank, samp
     assert len(rank.paths(photos, "--best-per-burst", "2")) == 5
     assert len(rank.paths(photos, "--best-per-burst", "1", "--thin-sequences")) == 2
     assert len(rank.paths(photos, "--best-per-burst", "--burst-gap", "0.5")) == 6
+
+
+def test_sets_of_which_every_photo_is_needed_are_named_and_stay_whole(samples: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "series"
+    scene = view(Image.open(samples / "city.jpg").convert("RGB").resize((480, 480)))
+    other = view(Image.open(samples / "dog.jpg").convert("RGB").resize((480, 480)))
+    for number in range(9, 14):
+        save(focused(scene, (number - 9) / 4), photos / f"stack{number}.jpg", f"2024:05:01 10:00:0{number - 9}")
+        save(exposed(other, 0.05 * (number % 2)), photos / f"lapse{number}.jpg", f"2024:05:01 11:00:{5 * number}")
+    command = [sys.executable, "-m", "photodefect", "rank-folder", str(photos), "--best-per-burst", "-q", "--no-hints"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    for kind, name in (("focus stack", "stack"), ("time lapse", "lapse")):
+        lines = [line for line in done.stdout.splitlines() if f"{kind} " in line]
+        assert len(lines) == 5
+        assert all(f"/{name}" in line and " of 5)" in line for line in lines)
+    thinned = subprocess.run(
+        [*command, "--thin-sequences", "--format", "paths"], env=environment, capture_output=True, text=True, check=True
+    )
+    assert len(thinned.stdout.splitlines()) == 2
 
 
 def test_percentiles_are_those_of_the_folder_if_asked_for(rank: Rank, folder: Path) -> None:
@@ -394,7 +415,7 @@ def test_the_help_page_is_there_without_loading_decoders_or_torch() -> None:
         "import sys; from photodefect.cli import app\n"
         "try: app(['rank-folder', '--help'])\n"
         "except SystemExit: pass\n"
-        "print(sorted({'torch', 'PIL', 'imagehash', 'scipy', 'tomlkit'} & set(sys.modules)))"
+        "print(sorted({'torch', 'PIL', 'scipy', 'tomlkit'} & set(sys.modules)))"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)

@@ -18,6 +18,7 @@ from photodefect.ranking.hints.cast import Cast, measure_cast
 from photodefect.ranking.hints.light import Light, measure_light
 from photodefect.ranking.hints.measurements import Measurements, measure
 from photodefect.ranking.hints.softness import Softness, measure_softness
+from photodefect.ranking.series.miniature import read_miniatures
 from photodefect.records import Capture
 
 Pixels = NDArray[np.uint8]
@@ -64,7 +65,7 @@ def measurements(
     *, light: Light | None = None, cast: Cast | None = None, softness: Softness | None = None
 ) -> Measurements:
     return Measurements(
-        likeness="0" * 16,
+        miniature="AAAA",
         light=light or Light(0.18, 0.9, 0.0, 0.0, 0.0),
         cast=cast or Cast(0.0, 0.0, certain=False),
         softness=softness or Softness(None, 0.0),
@@ -334,10 +335,10 @@ def test_measurements_survive_being_stored(photos: dict[str, Pixels]) -> None:
     measured = measure(photos["dog"])
     assert Measurements.from_dict(measured.to_dict()) == measured
     with pytest.raises(DataError, match="no measurements"):
-        Measurements.from_dict({"likeness": "0"})
+        Measurements.from_dict({"miniature": "AAAA"})
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (3000, 2), (224, 224)])
 def test_a_photo_of_any_shape_is_measured(shape: tuple[int, int]) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
-    assert len(measure(pixels).likeness) == 16
+    assert len(read_miniatures([measure(pixels).miniature])) == 1

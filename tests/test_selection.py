@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from ranked import failure, record
 
@@ -15,12 +16,16 @@ from photodefect.ranking.hints.softness import Softness
 from photodefect.ranking.overall import Limit, RankedPhoto
 from photodefect.ranking.profiles.profile import DEFAULT_PROFILE, Profile, RejectPolicy
 from photodefect.ranking.selection import Selection, Wishes, select
+from photodefect.ranking.series.miniature import measure_miniature
 from photodefect.records import Capture, Diagnosis
 
+RANDOM = np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8)
+ALIKE = measure_miniature(RANDOM, RANDOM)
 
-def measured(paths: list[str], likeness: str = "0123456789abcdef") -> dict[str, Measurements]:
+
+def measured(paths: list[str]) -> dict[str, Measurements]:
     light, cast, softness = Light(0.18, 0.9, 0.0, 0.0, 0.0), Cast(0.0, 0.0, certain=False), Softness(None, 0.0)
-    return {path: Measurements(likeness, light, cast, softness) for path in paths}
+    return {path: Measurements(ALIKE, light, cast, softness) for path in paths}
 
 
 def selected(photos: list[Diagnosis], profile: Profile = DEFAULT_PROFILE, **wishes: Any) -> Selection:
@@ -169,11 +174,13 @@ def test_a_severe_photo_does_not_compete_in_its_burst() -> None:
     assert reasons(selection)["a"] == "severe noise 0.60"
 
 
-@pytest.mark.parametrize("kind", ["bracket", "panorama"])
-def test_brackets_and_panoramas_stay_whole_unless_told_otherwise(kind: str) -> None:
-    photos = sequence(kind, 0.3, 0.1, 0.2)
+def test_brackets_stay_whole_unless_told_otherwise() -> None:
+    photos = sequence("bracket", 0.3, 0.1, 0.2)
     assert names(selected(photos, best_per_burst=1).chosen) == "b c a"
-    assert names(selected(photos, best_per_burst=1, thin_sequences=True).chosen) == "b"
+    selection = selected(photos, best_per_burst=1, thin_sequences=True)
+    assert names(selection.chosen) == "b"
+    assert set(reasons(selection).values()) == {"b is the best of its bracket"}
+    assert selection.reasons == {"not the best of a bracket": 2}
 
 
 def test_a_raw_photo_and_its_jpeg_share_their_fate() -> None:

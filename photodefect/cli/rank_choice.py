@@ -69,12 +69,12 @@ class Choice:
             "--best-per-burst",
             min=1,
             metavar="[N]",
-            help="Only the best N photos of each burst; without N, the best one. Exposure brackets and "
-            "panoramas stay whole.",
+            help="Only the best N photos of each burst; without N, the best one. Brackets, focus stacks, panoramas, "
+            "star series, time lapses and pixel shift sets stay whole.",
         ),
     ] = None
     thin_sequences: Annotated[
-        bool, _BURSTS("--thin-sequences", help="Thin brackets and panoramas too, and leave out single photos of them.")
+        bool, _BURSTS("--thin-sequences", help="Thin brackets and other sets too, and leave out single photos of them.")
     ] = False
     burst_gap: Annotated[
         float,

@@ -18,6 +18,7 @@ from photodefect.errors import DataError, UnreadableError
 from photodefect.files.unfinished import part_of
 from photodefect.photos.find import OnPassedOver, find_photos, is_url
 from photodefect.photos.formats import PHOTO_SUFFIXES
+from photodefect.photos.names import natural_key
 from photodefect.photos.places import Kind, Rules
 
 # Listings of millions of objects aren't kept; what is written by others meanwhile is seen.
@@ -81,14 +82,15 @@ def _find_url(url: str, rules: Rules, on_passed_over: OnPassedOver) -> Iterator[
             below = posixpath.relpath(folder, root)
             inside = "" if below == "." else f"{below}/"
             kept = []
-            for name in sorted(name for name in folders if not rules.hides(name)):
+            for name in sorted((name for name in folders if not rules.hides(name)), key=natural_key):
                 kind = rules.of_folder(inside + name)
                 if kind is None:
                     kept.append(name)
                 else:
                     on_passed_over(Path(folder, name), kind)
             folders[:] = kept
-            for name in sorted(name for name in files if not name.startswith(".") and _has_photo_ending(name)):
+            photos = (name for name in files if not name.startswith(".") and _has_photo_ending(name))
+            for name in sorted(photos, key=natural_key):
                 if rules.excludes(inside + name):
                     on_passed_over(Path(folder, name), Kind.EXCLUDED)
                 else:

@@ -13,6 +13,7 @@ from photodefect.encodings import as_utf8
 from photodefect.errors import DataError, PhotoError
 from photodefect.photos.files import open_regular
 from photodefect.photos.formats import HEAD_BYTES, PHOTO_SUFFIXES, sniff
+from photodefect.photos.names import natural_key
 from photodefect.photos.places import Kind, Rules
 
 OnProblem = Callable[[Path, OSError], None]
@@ -38,11 +39,11 @@ def find_photos(
     """Find the photos that ``paths`` stand for, lazily and in a fixed order.
 
     A file is yielded whatever it is called and holds: decoding says what is wrong with it. A folder is walked
-    recursively, sorted by name, without hidden files and folders; every folder is entered once, by whichever way
-    it is met first, so that loops of symbolic links end. In a folder a file is a photo if it has a photo's ending
-    (then a damaged one is an error that somebody sees) or starts like one; all else there is passed over. So is what
-    isn't the photographer's: libraries of programs, previews, recycle bins, backups, unfinished files, reports and heat
-    maps of ours (:mod:`photodefect.photos.places`). What is given is walked and yielded all the same.
+    recursively, sorted by name (2 before 10), without hidden files and folders; every folder is entered once, by
+    whichever way it is met first, so that loops of symbolic links end. In a folder a file is a photo if it has a
+    photo's ending (then a damaged one is an error that somebody sees) or starts like one; all else there is passed
+    over. So is what isn't the photographer's: libraries of programs, previews, recycle bins, backups, unfinished files,
+    reports and heat maps of ours (:mod:`photodefect.photos.places`). What is given is walked and yielded all the same.
 
     Args:
         paths: files and folders; of a file given as a Path that very object is yielded.
@@ -177,7 +178,8 @@ def _entries(
         if identity in entered:
             return iter(())
         entered.add(identity)
-        names = sorted(name for name in os.listdir(folder) if not rules.hides(name))  # noqa: PTH208  names suffice
+        found = [name for name in os.listdir(folder) if not rules.hides(name)]  # noqa: PTH208  names suffice
+        names = sorted(found, key=natural_key)
     except OSError as error:
         on_problem(folder, error)
         return iter(())

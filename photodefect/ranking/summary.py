@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from photodefect.defects import DEFECTS, Defect
+from photodefect.photos.names import natural_key
 from photodefect.ranking.overall import applicable
 from photodefect.ranking.profiles.profile import Profile
 from photodefect.records import Diagnosis
@@ -148,7 +149,7 @@ def _of_defect(defect: Defect, photos: Sequence[Diagnosis], profile: Profile) ->
     threshold = profile.thresholds[defect.key]
     graded = {path: threshold.grade(value) for path, value in values.items()}
     wrong = [path for path, grade in graded.items() if grade != "good"]
-    worst = sorted(wrong, key=lambda path: (-abs(values[path]), path))[:WORST]
+    worst = sorted(wrong, key=lambda path: (-abs(values[path]), natural_key(path)))[:WORST]
     counts = Counter(graded.values())
     return DefectSummary(
         defect=defect.key,

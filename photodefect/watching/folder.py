@@ -18,6 +18,7 @@ import watchfiles
 
 from photodefect.errors import DataError
 from photodefect.photos.find import find_photos
+from photodefect.photos.names import natural_key
 from photodefect.photos.places import PassedOver, Rules
 from photodefect.watching.arrivals import Arrivals
 
@@ -131,7 +132,7 @@ class FolderWatch:
             yield set()
 
     def _offer(self, changed: Iterable[str]) -> None:
-        for path in sorted(changed):
+        for path in sorted(changed, key=natural_key):
             inside = _inside(path, self._folder)
             if inside is None or inside.is_dir():
                 self._hurry()
