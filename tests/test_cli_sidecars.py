@@ -10,6 +10,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 from exiftool import exiftool, keywords, needs_exiftool, tags
+from PIL import Image
 from typer.testing import CliRunner, Result
 
 from photodefect.cli import app
@@ -192,3 +193,35 @@ def test_wrong_usage_is_refused_before_any_work(rank: Rank, arguments: list[str]
     result = rank(*arguments)
     assert result.exit_code == 2
     assert words in " ".join(result.stderr.replace("│", " ").split())
+
+
+@needs_exiftool
+def test_what_the_photo_itself_says_is_in_its_new_sidecar_and_stays(rank: Rank, folder: Path) -> None:
+    dog, bulb = folder / "dog.jpg", folder / "bulb.jpg"
+    exiftool("-q", "-overwrite_original", "-XMP-xmp:Rating=5", "-XMP-xmp:Label=Green", "-XMP-dc:Title=Rex", dog)
+    exiftool("-q", "-overwrite_original", "-IFD0:Rating=4", bulb)
+    before = {path: path.read_bytes() for path in (dog, bulb)}
+    plan = rank("--xmp", *ALL_SEVERE)
+    assert "your rating 5 stays" in plan.stderr
+    assert rank("--xmp", "--apply", *ALL_SEVERE).exit_code == 0
+    found = tags(folder / "dog.xmp")
+    assert (found["XMP-xmp:Rating"], found["XMP-xmp:Label"], found["XMP-dc:Title"]) == (5, "Green", "Rex")
+    assert tags(folder / "bulb.xmp")["XMP-xmp:Rating"] == 4
+    assert {path: path.read_bytes() for path in (dog, bulb)} == before
+    assert "2 up to date" in rank("--xmp", "--apply", *ALL_SEVERE).stderr
+
+
+def test_a_rating_in_a_sidecar_of_the_other_style_counts(rank: Rank, folder: Path) -> None:
+    shutil.copy(XMP / "lightroom.xmp", folder / "dog.jpg.xmp")
+    rank("--xmp", "--xmp-style", "stem", "--apply", *ALL_SEVERE)
+    document = XmpDocument((folder / "dog.xmp").read_bytes())
+    assert (document.rating, document.label) == (None, None)
+    assert document.hierarchical_keywords
+
+
+def test_a_photo_whose_own_xmp_is_damaged_gets_no_sidecar_that_would_hide_it(rank: Rank, folder: Path) -> None:
+    Image.open(folder / "dog.jpg").save(folder / "dog.jpg", xmp=b"<x:xmpmeta")
+    result = rank("--xmp", "--apply", *ALL_SEVERE)
+    assert result.exit_code == 1
+    assert "dog.xmp is left alone: the XMP inside the photo can't be read" in result.stderr
+    assert names(folder) == {"bulb.jpg", "dog.jpg", "bulb.xmp"}

@@ -9,15 +9,17 @@ from pathlib import Path
 
 import pytest
 from exiftool import exiftool, keywords, needs_exiftool, tags
+from photo_files import plain_photo
 from PIL import Image
 from ranked import failure, record
 
 from photodefect.ranking.profiles.profile import DEFAULT_PROFILE
 from photodefect.records import Diagnosis
 from photodefect.reports.exiftool_csv import MOST_KEYWORDS, ExiftoolCsvWriter, spellings
-from photodefect.sidecars.embedded import embedded_xmp
 from photodefect.sidecars.marks import marks_of
+from photodefect.sidecars.sources import Sources, document_of
 from photodefect.sidecars.write import read_sidecar
+from photodefect.sidecars.xmp import XmpDocument
 
 LIGHTROOM = Path(__file__).parent / "xmp" / "lightroom.xmp"
 
@@ -27,11 +29,11 @@ def written(
 ) -> str:
     stream = io.StringIO(newline="")
 
-    def target(photo: str) -> tuple[str, bytes | None]:
+    def target(photo: str) -> tuple[str, XmpDocument | None, Sources]:
         if not sidecars:
-            return photo, embedded_xmp(Path(photo))
+            return photo, document_of(Path(photo)), Sources()
         sidecar = Path(photo).with_suffix(".xmp")
-        return str(sidecar), read_sidecar(sidecar)
+        return str(sidecar), read_sidecar(sidecar), Sources((Path(photo),))
 
     writer = ExiftoolCsvWriter(
         stream,
@@ -108,6 +110,27 @@ def test_a_persons_rating_stays_unless_told_otherwise(photos: Path) -> None:
 
 
 @needs_exiftool
+@pytest.mark.parametrize("name", ["a.jpg", "a.heic", "a.dng"])
+def test_a_rating_in_any_photo_or_its_exif_data_stays(name: str, tmp_path: Path) -> None:
+    path = plain_photo(tmp_path / name)
+    for tag, label in (("-XMP-xmp:Rating=5", "-XMP-xmp:Label=Green"), ("-IFD0:Rating=5", "-XMP-dc:Title=Peak")):
+        exiftool("-q", "-overwrite_original", "-all=" if name != "a.dng" else "-XMP:all=", path)
+        exiftool("-q", "-overwrite_original", tag, label, path)
+        (row,) = csv.DictReader(io.StringIO(written(record(str(path), noise=0.8))))
+        assert row["XMP-xmp:Rating"] == ""
+        assert row["XMP-xmp:Label"] == ("" if "Label" in label else "Purple")
+
+
+@needs_exiftool
+def test_a_new_sidecar_is_given_what_the_photo_says(photos: Path) -> None:
+    dog, sidecar = photos / "dog.jpg", photos / "dog.xmp"
+    exiftool("-q", "-overwrite_original", "-IFD0:Rating=5", "-XMP-dc:Subject=dog", dog)
+    (row,) = csv.DictReader(io.StringIO(written(record(str(dog), noise=0.8), sidecars=True)))
+    assert (row["SourceFile"], row["XMP-xmp:Rating"], row["XMP-xmp:Label"]) == (str(sidecar), "5", "Purple")
+    assert row["XMP-dc:Subject"] == "dog"
+
+
+@needs_exiftool
 def test_exiftool_applies_it_to_sidecars(photos: Path) -> None:
     sidecar = photos / "dog.xmp"
     shutil.copy(LIGHTROOM, sidecar)
@@ -149,19 +172,7 @@ def test_a_photo_whose_xmp_cant_be_read_is_left_out_and_reported(photos: Path) -
     text = written(record(str(dog), noise=0.8), record(str(city), noise=0.8), refused=refused)
     assert [row["SourceFile"] for row in csv.DictReader(io.StringIO(text))] == [str(city)]
     assert len(refused) == 1
-    assert refused[0].startswith(f"{dog}: it isn't well-formed XML")
-
-
-@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp"])
-@needs_exiftool
-def test_the_xmp_in_a_photo_is_found(suffix: str, tmp_path: Path) -> None:
-    path = tmp_path / f"photo{suffix}"
-    Image.new("RGB", (20, 20)).save(path)
-    assert embedded_xmp(path) is None
-    exiftool("-q", "-overwrite_original", "-XMP-xmp:Rating=4", path)
-    packet = embedded_xmp(path)
-    assert packet is not None
-    assert b"Rating" in packet
+    assert refused[0].startswith(f"{dog}: the XMP inside the photo can't be read: it isn't well-formed XML")
 
 
 def test_a_tag_is_spelled_in_as_many_ways_as_it_has_letters_for() -> None:

@@ -14,7 +14,7 @@ from photodefect.errors import TransferError
 from photodefect.files import DryRunOperations, FileOperations, Journal, read_journal, undo
 from photodefect.files.fingerprint import Fingerprint
 from photodefect.sidecars.marks import Marks
-from photodefect.sidecars.write import SidecarOutcome, write_sidecars
+from photodefect.sidecars.write import SidecarOutcome, SidecarTask, write_sidecars
 from photodefect.sidecars.xmp import XmpDocument
 
 XMP = Path(__file__).parent / "xmp"
@@ -26,7 +26,7 @@ def write(
     *paths: Path, marks: Marks = SEVERE, journal: Path | None = None, files: FileOperations | None = None
 ) -> SidecarOutcome:
     with Journal(journal, "test") as opened:
-        return write_sidecars([(path, marks) for path in paths], opened, files=files)
+        return write_sidecars([SidecarTask(path, marks) for path in paths], opened, files=files)
 
 
 def names(folder: Path) -> set[str]:

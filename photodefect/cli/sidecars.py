@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from photodefect.ranking.profiles.profile import Profile
     from photodefect.records import Diagnosis
     from photodefect.reports.exiftool_csv import ExiftoolCsvWriter
-    from photodefect.sidecars.marks import Marks
-    from photodefect.sidecars.write import Written
+    from photodefect.sidecars.sources import Sources
+    from photodefect.sidecars.write import SidecarTask, Written
+    from photodefect.sidecars.xmp import XmpDocument
 
 _SIDECARS: Final = partial(typer.Option, rich_help_panel="Sidecars")
 
@@ -142,15 +143,16 @@ def write_sidecars(
             wish.refused = True
             note(f"{photo} gets no sidecar: {reason}", "yellow")
 
-        def wanted() -> Iterator[tuple[Path, Marks]]:
+        def tasks() -> Iterator[SidecarTask]:
             for photo in diagnosed:
                 try:
                     place = locator.locate(photo.path)
+                    sources = None if place is None else locator.sources(photo.path, place)
                 except SidecarError as error:
                     left_out(photo.path, str(error))
                 else:
-                    if place is not None:
-                        yield place, marks_of(photo, profile)
+                    if place is not None and sources is not None:
+                        yield write.SidecarTask(place, marks_of(photo, profile), sources)
                 progress.advance()
 
         def tell(written: Written) -> None:
@@ -160,7 +162,7 @@ def write_sidecars(
 
         try:
             outcome = write.write_sidecars(
-                wanted(),
+                tasks(),
                 journal,
                 files=FileOperations() if apply else DryRunOperations(),
                 overwrite=wish.overwrite,
@@ -190,9 +192,9 @@ def exiftool_writer(
 ) -> ExiftoolCsvWriter:
     """The writer of what exiftool is to write: to the photos, or with ``--xmp-style`` to their sidecars."""
     from photodefect.reports.exiftool_csv import ExiftoolCsvWriter  # noqa: PLC0415
-    from photodefect.sidecars.embedded import embedded_xmp  # noqa: PLC0415
     from photodefect.sidecars.locations import SidecarLocator  # noqa: PLC0415
     from photodefect.sidecars.marks import marks_of  # noqa: PLC0415
+    from photodefect.sidecars.sources import Sources, document_of  # noqa: PLC0415
     from photodefect.sidecars.write import read_sidecar  # noqa: PLC0415
 
     def refused(file: str, reason: str) -> None:
@@ -201,16 +203,16 @@ def exiftool_writer(
 
     if wish.style is None:
 
-        def target(photo: str) -> tuple[str, bytes | None] | None:
-            return photo, embedded_xmp(Path(photo))
+        def target(photo: str) -> tuple[str, XmpDocument | None, Sources] | None:
+            return photo, document_of(Path(photo)), Sources()
 
     else:
         diagnosed = (photo.path for photo in photos if photo.error is None)
         locator = SidecarLocator(diagnosed, wish.style)
 
-        def target(photo: str) -> tuple[str, bytes | None] | None:
+        def target(photo: str) -> tuple[str, XmpDocument | None, Sources] | None:
             place = locator.locate(photo)
-            return None if place is None else (str(place), read_sidecar(place))
+            return None if place is None else (str(place), read_sidecar(place), locator.sources(photo, place))
 
     return ExiftoolCsvWriter(stream, lambda photo: marks_of(photo, profile), target, refused, overwrite=wish.overwrite)
 

@@ -69,6 +69,9 @@ _SEQUENTIAL = frozenset((0xC0, 0xC1))
 _TABLES = frozenset((0xC4, 0xDB, 0xDD, *range(0xE0, 0xF0), 0xFE))
 """Marks of what may come before a JPEG's first scan: tables, restart interval, other programs' data, comments."""
 
+_PSD_XMP = 1060
+"""Number of the resource that holds XMP."""
+
 _PNM_TOKEN = rb"(?:[ \t\r\n\v\f]|#[^\r\n]*[\r\n])+\d+"
 _PNM_HEADER = re.compile(rb"P[14](?:%b){2}|P[2356](?:%b){3}" % (_PNM_TOKEN, _PNM_TOKEN))
 _PNM_HEADER_BYTES = 64 * 1024
@@ -130,10 +133,27 @@ def embedded_exif(data: bytes, kind: Format) -> bytes:
     Raises:
         PhotoError: the file can't be opened.
     """
+    return embedded_metadata(data, kind)[1]
+
+
+def embedded_metadata(data: bytes, kind: Format) -> tuple[bytes | None, bytes]:
+    """The XMP packet in a photo's file, and its EXIF data as a TIFF, without decoding pixels.
+
+    A PNG's are found wherever they stand, for which its pixels are passed over; None and nothing if there are none.
+
+    Raises:
+        PhotoError: the file can't be opened.
+    """
     opener = _opener(kind)
     with explained(kind.value), pillow_limits(DEFAULT_MAX_PIXELS), opener(io.BytesIO(data), "") as image:
-        exif = image.info.get("exif", b"")
-        return bytes(exif).removeprefix(b"Exif\0\0")
+        if kind is Format.PNG:
+            check_size(image.width, image.height, DEFAULT_MAX_PIXELS)
+            image.load()
+        resources = getattr(image, "resources", ()) if kind is Format.PSD else ()
+        packet = next((data for code, _, data in resources if code == _PSD_XMP), image.info.get("xmp"))
+        packet = packet.encode() if isinstance(packet, str) else packet
+        exif = bytes(image.info.get("exif") or b"")
+        return packet if isinstance(packet, bytes) else None, exif.removeprefix(b"Exif\0\0")
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import os
 import stat
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -23,13 +23,29 @@ from photodefect.files.unfinished import unique_part
 from photodefect.photos.files import open_regular
 from photodefect.printable import printable
 from photodefect.sidecars.marks import Marks
-from photodefect.sidecars.xml_tree import MAX_BYTES
+from photodefect.sidecars.sources import Sources
+from photodefect.sidecars.xml_text import MAX_BYTES
 from photodefect.sidecars.xmp import Merge, XmpDocument
 
 _ATTEMPTS: Final = 3
 """How often a sidecar that another program changes meanwhile is read again."""
 
 _FULL: Final = frozenset((errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)))
+
+
+@dataclass(frozen=True)
+class SidecarTask:
+    """What is to be said about a photo, and where.
+
+    Attributes:
+        path: the sidecar.
+        marks: what it is to say.
+        sources: what else may tell what the person said.
+    """
+
+    path: Path
+    marks: Marks
+    sources: Sources = field(default_factory=Sources)
 
 
 @dataclass(frozen=True)
@@ -79,7 +95,7 @@ class SidecarOutcome:
 
 
 def write_sidecars(
-    wanted: Iterable[tuple[Path, Marks]],
+    tasks: Iterable[SidecarTask],
     journal: Journal,
     *,
     files: FileOperations | None = None,
@@ -89,12 +105,12 @@ def write_sidecars(
 ) -> SidecarOutcome:
     """Say what is to be said about photos, each in its sidecar.
 
-    A sidecar appears whole or not at all, and keeps its permissions; one that is a symbolic link stays one. A photo
-    about which there is nothing to say gets no sidecar; in one that is there already, what we said before is taken
-    back.
+    A sidecar appears whole or not at all, and keeps its permissions; one that is a symbolic link stays one. A new one
+    starts from the XMP in the photo's own file. A photo about which there is nothing to say gets no sidecar; in one
+    that is there already, what we said before is taken back.
 
     Args:
-        wanted: sidecars, each once, and what they are to say.
+        tasks: sidecars, each once, and what they are to say.
         journal: where every step is written before it is taken. ``Journal(None)`` writes nothing.
         files: what does it; :class:`~photodefect.files.operations.DryRunOperations` only pretends.
         overwrite: replace a person's rating and label.
@@ -108,17 +124,17 @@ def write_sidecars(
     written: list[Written] = []
     refused: list[Refused] = []
     unchanged = 0
-    for path, marks in wanted:
+    for task in tasks:
         with whole():
             try:
-                done = _write_one(path, marks, journal, files, overwrite=overwrite)
+                done = _write_one(task, journal, files, overwrite=overwrite)
             except SidecarError as error:
-                refused.append(Refused(path, str(error)))
+                refused.append(Refused(task.path, str(error)))
                 continue
             except TransferError as error:
                 raise TransferError(f"{error}; sidecars written before that: {len(written)}") from error
             if done is None:
-                unchanged += marks.worth_a_file
+                unchanged += task.marks.worth_a_file
                 continue
             written.append(done)
             if on_written is not None:
@@ -126,13 +142,14 @@ def write_sidecars(
     return SidecarOutcome(tuple(written), unchanged, tuple(refused))
 
 
-def read_sidecar(path: Path) -> bytes | None:
+def read_sidecar(path: Path) -> XmpDocument | None:
     """What is in a sidecar; None if there is none.
 
     Raises:
         SidecarError: it can't be read.
     """
-    return _read(path).data
+    data = _read(path).data
+    return None if data is None else XmpDocument(data)
 
 
 @dataclass(frozen=True)
@@ -152,26 +169,47 @@ class _Found:
     protected: bool = False
 
 
-def _write_one(path: Path, marks: Marks, journal: Journal, files: FileOperations, *, overwrite: bool) -> Written | None:
+def _write_one(task: SidecarTask, journal: Journal, files: FileOperations, *, overwrite: bool) -> Written | None:
     """Write a sidecar if it is to be changed.
 
     Raises:
         SidecarError: it is left as it is.
         TransferError: and so will be all others.
     """
-    for _ in range(_ATTEMPTS):
+
+    def change(found: _Found) -> tuple[XmpDocument, Merge] | None:
         try:
-            found = _read(path)
-            document = _document(found, marks)
+            document = _document(found, task)
         except SidecarError:
-            if marks.worth_a_file:
+            if task.marks.worth_a_file:
                 raise
             return None  # nobody wanted anything of it
         if document is None:
             return None
-        merge = document.merge(marks, overwrite=overwrite)
-        if not document.changed:
+        said = task.sources.said(beside_own=found.data is None)
+        return document, document.merge(task.marks, overwrite=overwrite, said=said)
+
+    return _change_one(task.path, change, journal, files)
+
+
+def _change_one(
+    path: Path,
+    change: Callable[[_Found], tuple[XmpDocument, Merge] | None],
+    journal: Journal,
+    files: FileOperations,
+) -> Written | None:
+    """Read a sidecar, have it changed, and replace it; again if another program was faster.
+
+    Raises:
+        SidecarError: it is left as it is.
+        TransferError: and so will be all others.
+    """
+    for _ in range(_ATTEMPTS):
+        found = _read(path)
+        changed = change(found)
+        if changed is None or not changed[0].changed:
             return None
+        document, merge = changed
         if found.protected:
             raise SidecarError("it is write-protected")
         if not os.access(found.path.parent, os.W_OK):
@@ -188,16 +226,16 @@ def _write_one(path: Path, marks: Marks, journal: Journal, files: FileOperations
     raise SidecarError("another program keeps changing it; run again when that is done")
 
 
-def _document(found: _Found, marks: Marks) -> XmpDocument | None:
+def _document(found: _Found, task: SidecarTask) -> XmpDocument | None:
     """The document to merge into, or None if there is nothing to say or to take back.
 
     Raises:
         SidecarError: it can't be read as XMP.
     """
-    if found.data is None and not marks.worth_a_file:
-        return None
+    if found.data is None:
+        return task.sources.new_document() if task.marks.worth_a_file else None
     document = XmpDocument(found.data)
-    return document if marks.worth_a_file or document.has_ours else None
+    return document if task.marks.worth_a_file or document.has_ours else None
 
 
 def _read(path: Path) -> _Found:
