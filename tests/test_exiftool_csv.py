@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from photo_files import plain_photo
 from PIL import Image
 from ranked import failure, record
 
-from photodefect.ranking.profiles.profile import DEFAULT_PROFILE
+from photodefect.ranking.profiles.profile import DEFAULT_PROFILE, DEFAULT_RATINGS, RejectPolicy
 from photodefect.records import Diagnosis
 from photodefect.reports.exiftool_csv import MOST_KEYWORDS, ExiftoolCsvWriter, spellings
 from photodefect.sidecars.marks import marks_of
@@ -21,6 +22,7 @@ from photodefect.sidecars.sources import Sources, document_of
 from photodefect.sidecars.write import read_sidecar
 from photodefect.sidecars.xmp import XmpDocument
 
+PROFILE = replace(DEFAULT_PROFILE, reject=RejectPolicy(mark="rating"), ratings={**DEFAULT_RATINGS, "good": 0})
 LIGHTROOM = Path(__file__).parent / "xmp" / "lightroom.xmp"
 
 
@@ -37,7 +39,7 @@ def written(
 
     writer = ExiftoolCsvWriter(
         stream,
-        lambda photo: marks_of(photo, DEFAULT_PROFILE),
+        lambda photo: marks_of(photo, PROFILE),
         target,
         lambda file, reason: (refused if refused is not None else []).append(f"{file}: {reason}"),
         overwrite=overwrite,
@@ -72,13 +74,13 @@ def test_exiftool_applies_it_to_jpegs_whose_own_metadata_stay(photos: Path) -> N
     apply(written(record(str(dog), noise=0.8, haze=0.4), record(str(city), haze=0.3)), dog, city)
     found = tags(dog)
     assert (found["XMP-xmp:Rating"], found["XMP-xmp:Label"]) == (-1, "Purple")
-    assert set(keywords(dog)) == {"dog", "best, friend", "photodefect", "noise", "severe", "haze", "mild"}
+    assert set(keywords(dog)) == {"dog", "best, friend", "photodefect", "severe", "noise", "haze", "mild"}
     assert len(keywords(dog)) == 7
-    assert set(keywords(dog, "XMP-lr:HierarchicalSubject")) == {"photodefect|noise|severe", "photodefect|haze|mild"}
+    assert set(keywords(dog, "XMP-lr:HierarchicalSubject")) == {"photodefect|severe|noise", "photodefect|mild|haze"}
     assert exiftool("-s3", "-Artist", dog).strip() == "me"
     assert Image.open(dog).tobytes() == pixels
     assert (tags(city)["XMP-xmp:Rating"], tags(city)["XMP-xmp:Label"]) == (2, "Yellow")
-    assert set(keywords(city)) == {"photodefect", "haze", "mild"}
+    assert set(keywords(city)) == {"photodefect", "mild", "haze"}
 
 
 @needs_exiftool
@@ -95,8 +97,8 @@ def test_keywords_change_with_the_verdict(photos: Path) -> None:
     exiftool("-q", "-overwrite_original", "-XMP-dc:Subject=dog", dog)
     apply(written(record(str(dog), noise=0.8)), dog)
     apply(written(record(str(dog), haze=0.4)), dog)
-    assert set(keywords(dog)) == {"dog", "photodefect", "haze", "mild"}
-    assert keywords(dog, "XMP-lr:HierarchicalSubject") == ["photodefect|haze|mild"]
+    assert set(keywords(dog)) == {"dog", "photodefect", "mild", "haze"}
+    assert keywords(dog, "XMP-lr:HierarchicalSubject") == ["photodefect|mild|haze"]
 
 
 @needs_exiftool
@@ -136,7 +138,7 @@ def test_exiftool_applies_it_to_sidecars(photos: Path) -> None:
     shutil.copy(LIGHTROOM, sidecar)
     apply(written(record(str(photos / "dog.jpg"), noise=0.8), sidecars=True), sidecar)
     assert set(keywords(sidecar)) == {"Alps", "noise", "photodefect", "severe"}
-    assert set(keywords(sidecar, "XMP-lr:HierarchicalSubject")) == {"Places|Alps", "noise", "photodefect|noise|severe"}
+    assert set(keywords(sidecar, "XMP-lr:HierarchicalSubject")) == {"Places|Alps", "noise", "photodefect|severe|noise"}
     found = tags(sidecar)
     assert (found["XMP-xmp:Rating"], found["XMP-crs:ProcessVersion"]) == (4, 15.4)
 
@@ -189,7 +191,7 @@ def test_hundreds_of_keywords_are_kept_and_too_many_refused(photos: Path) -> Non
     dog = photos / "dog.jpg"
     exiftool("-q", "-overwrite_original", *(f"-XMP-dc:Subject={number:03d}" for number in range(300)), dog)
     apply(written(record(str(dog), noise=0.8)), dog)
-    assert set(keywords(dog)) == {f"{number:03d}" for number in range(300)} | {"photodefect", "noise", "severe"}
+    assert set(keywords(dog)) == {f"{number:03d}" for number in range(300)} | {"photodefect", "severe", "noise"}
     exiftool("-q", "-overwrite_original", *(f"-XMP-dc:Subject+=x{number}" for number in range(800)), dog)
     refused: list[str] = []
     assert written(record(str(dog), haze=0.4), refused=refused).count("\n") == 1

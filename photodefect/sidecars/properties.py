@@ -58,12 +58,6 @@ class XmpProperties:
             if bare and NAMESPACES["photodefect"] in description.nsmap.values():
                 drop(description)
 
-    def is_somebodys(self, name: str) -> bool:
-        """Whether a simple property stands in a description that isn't ours."""
-        there = [it for it in self._descriptions() if name in it.attrib]
-        there += [it for it in (element.getparent() for element in self._elements(name)) if it is not None]
-        return not all(map(_is_ours, there))
-
     def has_list(self, name: str) -> bool:
         """Whether a property is a list."""
         return self._list_of(name) is not None

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from photodefect.errors import SidecarError, TransferError, UnreadableError
-from photodefect.files.fingerprint import Fingerprint
+from photodefect.files.fingerprint import Fingerprint, fingerprint
 from photodefect.files.journal import Journal
 from photodefect.files.operations import FileOperations, SourceChangedError
 from photodefect.files.unfinished import unique_part
@@ -56,16 +56,18 @@ class Written:
         path: the sidecar.
         new: it wasn't there.
         merge: what changed.
+        removed: it isn't there any more.
     """
 
     path: Path
     new: bool
     merge: Merge
+    removed: bool = False
 
     def __str__(self) -> str:
         """For people: the name, and what changed."""
         told = ", ".join((*self.merge.changes, *self.merge.kept))
-        return printable(f"{self.path}{' (new)' if self.new else ''}: {told}")
+        return printable(f"{self.path}{' (new)' if self.new else ' (removed)' if self.removed else ''}: {told}")
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ def read_sidecar(path: Path) -> XmpDocument | None:
 
 
 @dataclass(frozen=True)
-class _Found:
+class FoundSidecar:
     """A sidecar as it is.
 
     Attributes:
@@ -169,6 +171,21 @@ class _Found:
     protected: bool = False
 
 
+@dataclass(frozen=True)
+class Change:
+    """What is to become of a sidecar.
+
+    Attributes:
+        document: changed.
+        merge: what changed in it.
+        remove: the file goes.
+    """
+
+    document: XmpDocument
+    merge: Merge
+    remove: bool = False
+
+
 def _write_one(task: SidecarTask, journal: Journal, files: FileOperations, *, overwrite: bool) -> Written | None:
     """Write a sidecar if it is to be changed.
 
@@ -177,7 +194,7 @@ def _write_one(task: SidecarTask, journal: Journal, files: FileOperations, *, ov
         TransferError: and so will be all others.
     """
 
-    def change(found: _Found) -> tuple[XmpDocument, Merge] | None:
+    def change(found: FoundSidecar) -> Change | None:
         try:
             document = _document(found, task)
         except SidecarError:
@@ -187,14 +204,14 @@ def _write_one(task: SidecarTask, journal: Journal, files: FileOperations, *, ov
         if document is None:
             return None
         said = task.sources.said(beside_own=found.data is None)
-        return document, document.merge(task.marks, overwrite=overwrite, said=said)
+        return Change(document, document.merge(task.marks, overwrite=overwrite, said=said))
 
-    return _change_one(task.path, change, journal, files)
+    return change_sidecar(task.path, change, journal, files)
 
 
-def _change_one(
+def change_sidecar(
     path: Path,
-    change: Callable[[_Found], tuple[XmpDocument, Merge] | None],
+    change: Callable[[FoundSidecar], Change | None],
     journal: Journal,
     files: FileOperations,
 ) -> Written | None:
@@ -207,26 +224,28 @@ def _change_one(
     for _ in range(_ATTEMPTS):
         found = _read(path)
         changed = change(found)
-        if changed is None or not changed[0].changed:
+        if changed is None or not changed.document.changed:
             return None
-        document, merge = changed
         if found.protected:
             raise SidecarError("it is write-protected")
         if not os.access(found.path.parent, os.W_OK):
             raise SidecarError(f"nothing may be written to {found.path.parent}")
         try:
-            _replace(found, document.to_bytes(), journal, files)
+            if changed.remove:
+                _remove(found, journal, files)
+            else:
+                _replace(found, changed.document.to_bytes(), journal, files)
         except (FileExistsError, SourceChangedError):
             continue  # another program was faster; what it wrote isn't lost
         except OSError as error:
             if error.errno in _FULL:
                 raise TransferError(f"{found.path.parent}: the disk is full; make room and run again") from error
             raise SidecarError(f"it can't be written: {error.strerror or error}") from error
-        return Written(path, found.data is None, merge)
+        return Written(path, found.data is None, changed.merge, changed.remove)
     raise SidecarError("another program keeps changing it; run again when that is done")
 
 
-def _document(found: _Found, task: SidecarTask) -> XmpDocument | None:
+def _document(found: FoundSidecar, task: SidecarTask) -> XmpDocument | None:
     """The document to merge into, or None if there is nothing to say or to take back.
 
     Raises:
@@ -238,7 +257,7 @@ def _document(found: _Found, task: SidecarTask) -> XmpDocument | None:
     return document if task.marks.worth_a_file or document.has_ours else None
 
 
-def _read(path: Path) -> _Found:
+def _read(path: Path) -> FoundSidecar:
     """A sidecar as it is.
 
     Raises:
@@ -247,7 +266,7 @@ def _read(path: Path) -> _Found:
     try:
         target = path.resolve() if path.is_symlink() else path.absolute()
         if not os.path.lexists(target):
-            return _Found(target)
+            return FoundSidecar(target)
         with open_regular(target) as file:
             status = os.fstat(file.fileno())
             data = file.read(MAX_BYTES + 1)
@@ -256,10 +275,10 @@ def _read(path: Path) -> _Found:
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
         raise SidecarError(f"it can't be read: {error}") from error
     protected = not status.st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)
-    return _Found(target, data, Fingerprint.of(status), protected)
+    return FoundSidecar(target, data, Fingerprint.of(status), protected)
 
 
-def _replace(found: _Found, data: bytes, journal: Journal, files: FileOperations) -> None:
+def _replace(found: FoundSidecar, data: bytes, journal: Journal, files: FileOperations) -> None:
     part = unique_part(found.path)
     checksum = hashlib.sha256(data).hexdigest()
     entry = journal.begin("write", found.path, part=part, before=found.data, sha256=checksum)
@@ -270,4 +289,13 @@ def _replace(found: _Found, data: bytes, journal: Journal, files: FileOperations
         with suppress(TransferError):
             journal.failed(entry, str(error))
         raise
+    journal.done(entry)
+
+
+def _remove(found: FoundSidecar, journal: Journal, files: FileOperations) -> None:
+    entry = journal.begin("write", found.path, before=found.data)  # without a checksum: nothing is there afterwards
+    if fingerprint(found.path) != found.fingerprint:
+        journal.failed(entry, "it was changed meanwhile")
+        raise SourceChangedError("it was changed meanwhile")
+    files.remove_own(found.path)
     journal.done(entry)

@@ -69,6 +69,14 @@ def move_content(source: etree._Element, target: etree._Element) -> None:
         target.append(node)
 
 
+def canonical(node: etree._Element) -> bytes:
+    """A node as bytes that don't depend on how it is laid out."""
+    copy = etree.fromstring(
+        etree.tostring(node, with_tail=False), etree.XMLParser(remove_blank_text=True, huge_tree=True)
+    )
+    return etree.tostring(copy, method="c14n", exclusive=True)
+
+
 def value_holder(element: etree._Element) -> etree._Element | None:
     """The element whose text is the value of a simple property, which may have qualifiers; None for an attribute."""
     if element.get(VALUE) is not None:

@@ -24,12 +24,16 @@ from photodefect.sidecars.keywords import MEMORY, Keywords
 from photodefect.sidecars.marks import Marks
 from photodefect.sidecars.properties import NAMESPACES, OWN, XmpProperties
 from photodefect.sidecars.xml_text import XmlText, read_xml
-from photodefect.sidecars.xml_tree import RDF, X, drop_prefix, find_rdf, move_content
+from photodefect.sidecars.xml_tree import RDF, X, canonical, drop_prefix, find_rdf, move_content
 
 RATING: Final = f"{{{NAMESPACES['xmp']}}}Rating"
 LABEL: Final = f"{{{NAMESPACES['xmp']}}}Label"
 
-_MEMORY: Final = MEMORY | {"rating", "label", "ratingBefore", "labelBefore"}
+_SIDECAR: Final = f"{OWN}sidecar"
+_NEW: Final = "new"
+"""What is remembered of a sidecar that wasn't there before."""
+
+_MEMORY: Final = MEMORY | {"rating", "label", "ratingBefore", "labelBefore", "sidecar"}
 """Names of the own namespace that say what was written; the others say what was found."""
 
 _YOURS: Final = "yours"
@@ -145,9 +149,14 @@ class XmpDocument:
         return bool(self._properties.own_names()) or self._keywords.has_ours
 
     @property
-    def is_empty(self) -> bool:
-        """Whether it says nothing at all."""
-        return not len(self._rdf)
+    def is_new(self) -> bool:
+        """Whether it is a sidecar that we made."""
+        return self._properties.get(_SIDECAR) == _NEW
+
+    def says_only(self, other: XmpDocument) -> bool:
+        """Whether it says nothing that another doesn't say as well, literally."""
+        there = set(map(canonical, other._rdf))
+        return all(canonical(node) in there for node in self._rdf)
 
     @property
     def rating(self) -> int | float | None:
@@ -194,6 +203,8 @@ class XmpDocument:
         others = tuple(said)
         # First, for it makes the description that the others go to.
         values = self._merge_values(marks.values)
+        if self._text is None:
+            self._properties.set(_SIDECAR, _NEW)
         changes, kept = [], []
         rating = None if marks.rating is None else str(marks.rating)
         for field, wanted in ((_RATING_FIELD, rating), (_LABEL_FIELD, marks.label)):
@@ -280,7 +291,7 @@ class XmpDocument:
         remembered = self._properties.get(field.memory)
         removed = remembered is not None and (own is None or now is None)
         if overwrite and wanted is not None:
-            if theirs and theirs != wanted:
+            if theirs and theirs != wanted and now in (None, own):
                 self._properties.set(field.before, theirs)
         elif theirs is not None or removed:
             ours_stands = own is not None and now == own
@@ -307,6 +318,9 @@ class XmpDocument:
             self._properties.unset(field.memory)
             return None if own is None else f"no {field.title}"
         if now != wanted:
+            there = self._properties.get(field.name)
+            if own is None and there:
+                self._properties.set(field.before, there)
             self._properties.set(field.name, wanted)
             field.follow(self._properties, wanted)
         if now != wanted or own is not None:
@@ -314,15 +328,10 @@ class XmpDocument:
         return f"{field.title} {wanted}" if now != wanted else None
 
     def _take_back(self, field: _Field) -> None:
-        """Remove what we said, or put back what it was written over.
-
-        A rating in somebody's description was there before us, as a zero.
-        """
+        """Remove what we said, or put back what it was written over: a rating of zero, or what they had us overrule."""
         before = self._properties.get(field.before)
         if before:
             self._properties.set(field.name, before)
-        elif field is _RATING_FIELD and self._properties.is_somebodys(field.name):
-            self._properties.set(field.name, "0")
         else:
             self._properties.unset(field.name)
         self._properties.unset(field.before)
