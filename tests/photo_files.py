@@ -11,6 +11,7 @@ import random
 import struct
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -27,6 +28,19 @@ def picture() -> Image.Image:
     noise = np.random.default_rng(0).integers(0, 24, (HEIGHT, WIDTH, 3))
     pixels = np.stack([columns * 4, rows * 6, (rows + columns) * 2], axis=2) + noise
     return Image.fromarray(pixels.astype(np.uint8))
+
+
+def plain_photo(path: Path) -> Path:
+    """A photo of the format that the name says, without metadata."""
+    if path.suffix == ".dng":
+        path.write_bytes(bayer_dng(np.zeros((64, 64), np.uint16)))
+    elif path.suffix == ".heic":
+        from pillow_heif import from_pillow  # noqa: PLC0415
+
+        from_pillow(picture()).save(path)
+    else:
+        picture().save(path)
+    return path
 
 
 def exif_bytes() -> bytes:

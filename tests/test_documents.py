@@ -186,10 +186,10 @@ def test_the_sidecar_examples_run(folder: Path, run: Run) -> None:
     with (folder / "sidecars.csv").open(newline="") as file:
         read = {row["SourceFile"]: row for row in csv.DictReader(file)}
     assert set(read) == {f"samples/{name}.xmp" for name in ("bulb", "city", "dog")}
-    assert {row["Rating"] for row in read.values()} == {"-1"}
+    assert {row["Rating"] for row in read.values()} == {"1"}
     assert all("photodefect|" in row["HierarchicalSubject"] for row in read.values())
     assert tags(folder / "samples" / "bulb.xmp")["XMP-xmp:Rating"] == 5
-    assert tags(folder / "tagged" / "bulb.jpg")["XMP-xmp:Rating"] == -1
+    assert tags(folder / "tagged" / "bulb.jpg")["XMP-xmp:Rating"] == 1
     assert {path: path.read_bytes() for path in (folder / "samples").glob("*.jpg")} == before
 
 

@@ -103,10 +103,15 @@ RUNS: dict[str, Callable[[Place], list[Run]]] = {
         [at.photos, "--include-passed-over", "--exclude", "IMG_1.*", "--copy-to", at.out / "all", "--apply"],
         [at.photos, "--link-to", at.out / "links", "--apply", "--keep-folders"],
         [at.photos, "--xmp", "--xmp-style", "full"],
+        [at.photos, "--xmp", "--for", "darktable"],
         [at.photos, "--xmp", "--reject-as", "label", "--overwrite-ratings", "--apply", "--journal",
          at.out / "xmp.jsonl"],
         [at.photos, "--move-to", at.out / "planned"],
         [at.photos, "--move-to", at.out / "moved", "--apply", "--journal", at.out / "moved.jsonl"],
+    ],
+    "unmark": lambda at: [
+        [at.photos],
+        [at.photos, "--apply", "--journal", at.out / "unmarked.jsonl"],
     ],
     "undo": lambda at: [
         [],
@@ -294,6 +299,8 @@ def test_nothing_that_a_command_writes_changes_an_original(
     if command == "train":
         monkeypatch.setitem(NETWORKS, "lite0", tiny_builder())
     original = snapshot(place.tree)
+    if command == "unmark":  # what another command wrote
+        assert call("rank-folder", [place.photos, "--xmp", "--apply"], random_model).exit_code in (0, 1)
     if command == "undo":  # of what another command did
         for arguments in RUNS["rank-folder"](place):
             if "--journal" in arguments:
@@ -308,7 +315,7 @@ def test_nothing_that_a_command_writes_changes_an_original(
         if "--move-to" in arguments and "--apply" in arguments:
             everywhere = {entry[-1] for entry in (after | snapshot(place.out)).values()}
             assert {entry[-1] for entry in before.values()} <= everywhere, "something that was moved is gone"
-        elif "--xmp" in arguments and "--apply" in arguments:
+        elif "--apply" in arguments and ("--xmp" in arguments or command == "unmark"):
             assert after != before
             assert _beside_sidecars(after) == _beside_sidecars(before)
             before = after
@@ -316,6 +323,8 @@ def test_nothing_that_a_command_writes_changes_an_original(
             assert after == before, arguments
     if command == "undo":
         assert _without_times(snapshot(place.tree)) == _without_times(original)
+    if command == "unmark":
+        assert not any(b"photodefect:" in path.read_bytes() for path in place.photos.glob("*.xmp"))
 
 
 def _beside_sidecars(found: dict[str, tuple[object, ...]]) -> dict[str, tuple[object, ...]]:

@@ -91,7 +91,7 @@ def rank_folder(
     _check_deeds(sidecars, transfer, apply=deeds.apply)
     if transfer is not None:
         check_transfer(transfer, roots, listed.photos)
-    layers = judging.layers(roots, marks.reject_as)
+    layers = judging.layers(roots, marks.reject_as, marks.presets())
 
     from photodefect.cli.tally import Tally  # noqa: PLC0415
 

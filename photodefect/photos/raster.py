@@ -34,7 +34,7 @@ from photodefect.errors import PhotoError, TooLargeError, UnreadableError, Unsup
 from photodefect.photos import png
 from photodefect.photos.colour_codes import CodedColour, by_code_points, coded_to_srgb
 from photodefect.photos.colour_profiles import adobe_rgb_profile, describe, is_srgb, to_srgb
-from photodefect.photos.facts import Provenance
+from photodefect.photos.facts import DEFAULT_MAX_PIXELS, Provenance
 from photodefect.photos.formats import Format
 from photodefect.photos.iso_media import Properties, read_properties
 from photodefect.photos.jpeg import check_scans, decode_jpeg
@@ -66,6 +66,9 @@ _EXIF_ERRORS = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFErr
 """What Pillow has been seen to raise on damaged metadata."""
 
 _NO_PROPERTIES = Properties()
+
+_PSD_XMP = 1060
+"""Number of the resource that holds XMP."""
 
 _PNM_TOKEN = rb"(?:[ \t\r\n\v\f]|#[^\r\n]*[\r\n])+\d+"
 _PNM_HEADER = re.compile(rb"P[14](?:%b){2}|P[2356](?:%b){3}" % (_PNM_TOKEN, _PNM_TOKEN))
@@ -149,6 +152,26 @@ def _decode_rare(stored: PhotoPage, kind: Format, max_pixels: int, limits: Limit
     return Photo(
         pixels, Provenance(kind.value, "file", rare.mode, orientation, describe(icc), rare.frames), orientation
     )
+
+
+def embedded_metadata(data: bytes, kind: Format) -> tuple[bytes | None, bytes]:
+    """The XMP packet in a photo's file, and its EXIF data as a TIFF, without decoding pixels.
+
+    A PNG's are found wherever they stand, for which its pixels are passed over; None and nothing if there are none.
+
+    Raises:
+        PhotoError: the file can't be opened.
+    """
+    opener = _opener(kind)
+    with explained(kind.value), pillow_limits(DEFAULT_MAX_PIXELS), opener(io.BytesIO(data), "") as image:
+        if kind is Format.PNG:
+            check_size(image.width, image.height, DEFAULT_MAX_PIXELS)
+            image.load()
+        resources = getattr(image, "resources", ()) if kind is Format.PSD else ()
+        packet = next((data for code, _, data in resources if code == _PSD_XMP), image.info.get("xmp"))
+        packet = packet.encode() if isinstance(packet, str) else packet
+        exif = bytes(image.info.get("exif") or b"")
+        return packet if isinstance(packet, bytes) else None, exif.removeprefix(b"Exif\0\0")
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from photodefect.errors import SidecarError
 from photodefect.files.companions import CompanionIndex
 from photodefect.photos.formats import PHOTO_SUFFIXES
 from photodefect.photos.shots import name_key
+from photodefect.sidecars.sources import Sources
 from photodefect.sidecars.style import SidecarStyle
 
 SUFFIX: Final = ".xmp"
@@ -54,6 +55,26 @@ class SidecarLocator:
             return self._locate(path)
         except OSError as error:
             raise SidecarError(f"{path.parent} can't be read: {error.strerror or error}") from error
+
+    def sources(self, photo: str, place: Path) -> Sources:
+        """Where else the person may have said something about a photo.
+
+        Args:
+            photo: its path.
+            place: its sidecar, as :meth:`locate` gives it.
+
+        Raises:
+            SidecarError: the folder can't be read.
+        """
+        path = Path(photo)
+        try:
+            companions = self._index.companions(path)
+            others = (it for it in self._existing(path).values() if it != place)
+        except OSError as error:
+            raise SidecarError(f"{path.parent} can't be read: {error.strerror or error}") from error
+        shared = place.stem == path.stem
+        twins = (it for it in companions if it.suffix.lower() in PHOTO_SUFFIXES and shared)
+        return Sources((path, *twins), tuple(others))
 
     def _locate(self, path: Path) -> Path | None:
         there = self._existing(path)
