@@ -34,6 +34,7 @@ COMMANDS: Final = MappingProxyType(
         "heatmap": "Show where in the frame each defect sits.",
         "report": "Make a page that shows photos with their severities and heat maps.",
         "rank-folder": "Rank the photos of a folder from best to worst, and thin it.",
+        "review": "Look at photos in the browser, compare them and mark them.",
         "undo": "Take back what was copied, linked, moved or written to sidecars.",
         "cache": "Show, check or delete the results that are kept from run to run.",
         "profile": "Show which thresholds, weights and other settings apply, and where they come from.",
