@@ -11,6 +11,7 @@ from photodefect.photos.shots import shots
 from photodefect.ranking.bursts import DEFAULT_GAP_S, Burst, find_bursts, keep_best
 from photodefect.ranking.hints.advice import findings
 from photodefect.ranking.hints.measurements import Measurements
+from photodefect.ranking.keepers import find_keepers
 from photodefect.ranking.overall import (
     OVERALL,
     Candidate,
@@ -31,12 +32,25 @@ from photodefect.records import Diagnosis
 
 
 @dataclass(frozen=True)
+class Only:
+    """Photos that somebody named; all others are left out.
+
+    Attributes:
+        paths: of the photos.
+        why: the reason for leaving out the others.
+    """
+
+    paths: frozenset[str]
+    why: str
+
+
+@dataclass(frozen=True)
 class Wishes:
     """What a person asked for.
 
-    Photos are left out in this order: by limits, by severe defects, from bursts, and last those that come after the
-    ``top`` or ``best`` ones. A raw photo and its JPEG are one shot: they count as one, and are left out only if
-    neither of them is to be kept.
+    Photos are left out in this order: those that are not among ``only``, by limits, by severe defects, from bursts,
+    and last those that come after the ``top`` or ``best`` ones, or are no keepers. A raw photo and its JPEG are one
+    shot: they count as one, and are left out only if neither of them is to be kept.
 
     Attributes:
         by: ``overall`` or the key of the defect to rank by.
@@ -47,6 +61,8 @@ class Wishes:
         thin_sequences: thin exposure brackets and panoramas like bursts.
         top: how many photos to keep, from the start of the order (the worst of them if it is reversed).
         best: which percentage of photos to keep, the least severe whatever the order.
+        keep: how many shots to keep, spread over the shoot (:mod:`photodefect.ranking.keepers`).
+        only: the photos to choose from; None for all.
         relative_to_folder: percentiles are among the photos of the folder.
         gap_s: seconds between two photos of a burst, at most.
     """
@@ -59,6 +75,8 @@ class Wishes:
     thin_sequences: bool = False
     top: int | None = None
     best: float | None = None
+    keep: int | None = None
+    only: Only | None = None
     relative_to_folder: bool = False
     gap_s: float = DEFAULT_GAP_S
 
@@ -126,6 +144,10 @@ def select(
     remaining = [it for it in ordered if it.index not in left_out]
     ranks = {it.index: rank for rank, it in enumerate(remaining, start=1)}
     left_out |= _beyond(remaining, names, wishes)
+    if wishes.keep is not None:
+        kept = find_keepers(remaining, judged, likeness, names, bursts, count=wishes.keep)
+        why = LeftOut(f"not among the {wishes.keep} keepers", f"not among the {wishes.keep} keepers")
+        left_out |= {it.index: why for it in remaining if names[it.diagnosis.path] not in kept}
     places = burst_places(bursts, [it.index for it in ordered])
     if wishes.reverse:
         ordered.reverse()
@@ -155,6 +177,9 @@ def select(
 def _unwanted(candidates: Sequence[Candidate], profile: Profile, wishes: Wishes) -> dict[int, LeftOut]:
     left_out = {}
     for it in candidates:
+        if wishes.only is not None and it.diagnosis.path not in wishes.only.paths:
+            left_out[it.index] = LeftOut(wishes.only.why, wishes.only.why)
+            continue
         violations = [found for limit in wishes.limits if (found := limit.violation(it.diagnosis, it.overall))]
         if violations:
             left_out[it.index] = LeftOut("outside --min and --max", ", ".join(violations))

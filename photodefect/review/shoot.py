@@ -22,7 +22,8 @@ from photodefect.ranking.profiles.profile import Profile
 from photodefect.ranking.selection import Selection, Wishes, select
 from photodefect.records import Diagnosis
 from photodefect.reports.html.page import facts
-from photodefect.review.marks import UNMARKED, Mark, MarkStore, Subject, as_json, taken_of
+from photodefect.review.marked import subject_of
+from photodefect.review.marks import UNMARKED, Mark, MarkStore, Subject, as_json
 from photodefect.verdicts import COLOUR_DEFECTS, VERDICTS, grades
 
 _DIGITS: Final = 3
@@ -146,9 +147,7 @@ class Shoot:
             self._shots.append(shot)
 
     def _subject(self, record: Diagnosis) -> Subject:
-        capture = record.capture
-        taken = "" if capture is None else taken_of(capture.time, capture.camera)
-        return Subject(record.path, taken, lambda: self._content_of(record.path))
+        return subject_of(record, self._content_of)
 
     # What the page asks.
 
