@@ -107,7 +107,10 @@ RUNS: dict[str, Callable[[Place], list[Run]]] = {
         [at.photos, "--move-to", at.out / "planned"],
         [at.photos, "--move-to", at.out / "moved", "--apply", "--journal", at.out / "moved.jsonl"],
     ],
-    "review": lambda at: [[at.photos, "--stop-after", "0", "--no-browser"]],
+    "review": lambda at: [
+        [at.photos, "--stop-after", "0", "--no-browser"],
+        [at.photos, "--stop-after", "0", "--no-browser", "--blind", "--ratings", at.out / "ratings.csv"],
+    ],
     "undo": lambda at: [
         [],
         [at.out / "copies.jsonl"],
@@ -172,6 +175,9 @@ WRONG_TARGETS: dict[str, Callable[[Place], list[Run]]] = {
         [at.photos, "--copy-to", at.photos, "--apply"],
         [at.photos, "--copy-to", at.out, "--apply", "--journal", at.photos / "IMG_1.jpg"],
         [at.photos, "--xmp", "--apply", "--journal", at.photos / "IMG_1.jpg"],
+    ],
+    "review": lambda at: [
+        [at.photos, "--stop-after", "0", "--no-browser", "--blind", "--ratings", at.photos / "IMG_1.jpg"],
     ],
     "tune": lambda at: [[at.labels, "--force", "--anyway", "--output", at.labels]],
     "train": lambda at: [[at.labels, "--output", at.photos / "IMG_1.jpg", *TRAINING]],

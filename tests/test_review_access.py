@@ -22,6 +22,9 @@ class Photos:
     def __init__(self) -> None:
         self.marked: list[Any] = []
 
+    def path(self, number: int) -> str:
+        raise IndexError(number)
+
     def about(self) -> dict[str, str]:
         return {"title": "Photos"}
 

@@ -33,6 +33,16 @@ def review(
     paths: Photos = None,
     *,
     judging: Judging,
+    blind: Annotated[
+        bool,
+        typer.Option(
+            "--blind", help="Keep or reject photos in a shuffled order without seeing scores, for photodefect tune."
+        ),
+    ] = False,
+    ratings: Annotated[
+        Path | None,
+        typer.Option("--ratings", metavar="FILE", help="With --blind: where ratings go. Default: ratings.csv."),
+    ] = None,
     burst_gap: Annotated[
         float,
         typer.Option(
@@ -66,7 +76,8 @@ def review(
     The page is served on this machine alone, to the browser that is given its
     address. Each address works once; Enter shows a new one. Ctrl-C ends it.
     Marks are kept as they are made, outside the photos; photodefect
-    rank-folder --marked takes it from there.
+    rank-folder --marked takes it from there. A blind pass (--blind) goes on
+    where an earlier one with the same file of ratings ended.
 
     Exit codes: 0 ended; 2 wrong usage; 3 no photos; 4 the model can't be used.
     """
@@ -75,6 +86,11 @@ def review(
     from photodefect.cli.photo_list import list_photos  # noqa: PLC0415
 
     listed = list_photos(paths or (["."] if files_from is None else []), files_from, null_separated=null)
+    if ratings is not None and not blind:
+        raise typer.BadParameter("--ratings is about --blind")
+    if blind:
+        _rate(listed.photos, ratings or Path("ratings.csv"), port, browser=browser, stop_after=stop_after, quiet=quiet)
+        raise typer.Exit(ExitCode.DONE)
     roots = [Path(path) for path in paths or ["."] if Path(path).is_dir()]
     layers = judging.layers(roots, None)
 
@@ -88,7 +104,6 @@ def review(
     from photodefect.review.server import Server  # noqa: PLC0415
     from photodefect.review.shoot import Shoot  # noqa: PLC0415
 
-    over = threading.Event()
     wishes = Wishes(gap_s=burst_gap, relative_to_folder=judging.relative_to == "folder")
     with (
         diagnosing(model.model, work, listed.photos, **model.settings()) as diagnoser,
@@ -109,6 +124,7 @@ def review(
         )
         server.start(ReviewApp(server.access, shoot, pictures, Exporter()))
         _open(server.access, browser=browser)
+        shoot.begin()
 
         def take(found: tuple[Diagnosis, Measurements | None]) -> None:
             shoot.add(*found)
@@ -119,10 +135,30 @@ def review(
         if not take_all(running, take, len(listed.photos), quiet=quiet):
             shoot.finish()
             diagnoser.close()  # its workers; those for pictures are others
-            _wait(over, stop_after)
+            _wait(stop_after)
         if not quiet:
             note("the review is over; all marks are kept")
     raise typer.Exit(ExitCode.DONE)
+
+
+def _rate(photos: list[str], file: Path, port: int, *, browser: bool, stop_after: float | None, quiet: bool) -> None:
+    """Have photos rated without any score: nothing is diagnosed.
+
+    Raises:
+        DataError: the file holds something else.
+    """
+    from photodefect.review.blind import BlindApp, Ratings, blind_order  # noqa: PLC0415
+    from photodefect.review.picture_cache import PictureCache  # noqa: PLC0415
+    from photodefect.review.pictures import PictureMaker  # noqa: PLC0415
+    from photodefect.review.server import Server  # noqa: PLC0415
+
+    ratings = Ratings(file)
+    with closing(Server(port)) as server, closing(PictureMaker(PictureCache(), None)) as pictures:
+        server.start(BlindApp(server.access, blind_order(photos), ratings, pictures))
+        _open(server.access, browser=browser)
+        _wait(stop_after)
+    if not quiet:
+        note(f"{len(ratings)} ratings are in {file}; photodefect tune learns from them")
 
 
 def _open(access: Access, *, browser: bool) -> None:
@@ -142,8 +178,9 @@ def _answer_enter(access: Access) -> None:
         note(access.address())
 
 
-def _wait(over: threading.Event, stop_after: float | None) -> None:
+def _wait(stop_after: float | None) -> None:
     """Wait for Ctrl-C, or for as long as was asked for."""
+    over = threading.Event()
     try:
         if stop_after is not None:
             over.wait(stop_after)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import mimetypes
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import resources
 from typing import Any, Final
 
@@ -41,40 +41,50 @@ _STATUS: Final = {PhotoError: 410, DataError: 409, TransferError: 507}
 
 _log = logging.getLogger(__name__)
 
-_URLS: Final = Map(
-    [
-        Rule("/", endpoint="page"),
-        Rule("/assets/<name>", endpoint="asset"),
-        Rule("/api/about", endpoint="about"),
-        Rule("/api/photos", endpoint="photos"),
-        Rule("/api/bursts", endpoint="bursts"),
-        Rule("/api/news", endpoint="news"),
-        Rule("/api/photo/<int:number>", endpoint="photo"),
-        Rule("/api/photo/<int:number>/sharpest", endpoint="sharpest"),
-        Rule("/api/photo/<int:number>/maps", endpoint="maps"),
-        Rule("/picture/<int:number>/<kind>", endpoint="picture"),
-        Rule("/map/<int:number>/<key>", endpoint="map"),
-        Rule("/api/mark", endpoint="mark", methods=["POST"]),
-        Rule("/api/export", endpoint="export", methods=["POST"]),
-    ]
+_SHARED: Final = (
+    Rule("/", endpoint="page"),
+    Rule("/assets/<name>", endpoint="asset"),
+    Rule("/api/photo/<int:number>/sharpest", endpoint="sharpest"),
+    Rule("/picture/<int:number>/<kind>", endpoint="picture"),
+)
+_REVIEW: Final = (
+    Rule("/api/about", endpoint="about"),
+    Rule("/api/photos", endpoint="photos"),
+    Rule("/api/bursts", endpoint="bursts"),
+    Rule("/api/news", endpoint="news"),
+    Rule("/api/photo/<int:number>", endpoint="photo"),
+    Rule("/api/photo/<int:number>/maps", endpoint="maps"),
+    Rule("/map/<int:number>/<key>", endpoint="map"),
+    Rule("/api/mark", endpoint="mark", methods=["POST"]),
+    Rule("/api/export", endpoint="export", methods=["POST"]),
 )
 
 
-class ReviewApp:
-    """The review as a WSGI application.
+class PageApp:
+    """A page with photos as a WSGI application.
 
     Args:
         access: who may ask.
-        shoot: the photos.
         pictures: makes them.
-        exporter: writes what is taken along.
+        path_of: the file of a photo by its number; an IndexError if there is none.
+        page: the asset that is the page itself.
+        rules: what is answered beside the page, its assets and pictures; each by the method of its endpoint's name.
     """
 
-    def __init__(self, access: Access, shoot: Shoot, pictures: PictureMaker, exporter: Exporter) -> None:
+    def __init__(
+        self,
+        access: Access,
+        pictures: PictureMaker,
+        path_of: Callable[[int], str],
+        *,
+        page: str,
+        rules: Iterable[Rule],
+    ) -> None:
         self._access = access
-        self._shoot = shoot
-        self._pictures = pictures
-        self._exporter = exporter
+        self.pictures = pictures
+        self._path_of = path_of
+        self._start = page
+        self._urls = Map([rule.empty() for rule in (*_SHARED, *rules)])
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:  # noqa: ANN401  WSGI
         """Answer one request."""
@@ -87,64 +97,80 @@ class ReviewApp:
 
     def _answer(self, request: Request) -> Response:
         try:
-            endpoint, values = _URLS.bind_to_environ(request.environ).match()
+            endpoint, values = self._urls.bind_to_environ(request.environ).match()
             answer: Response = getattr(self, f"_{endpoint}")(request, **values)
         except HTTPException as error:
-            answer = _told(error.description or "", error.code or 500)
+            answer = told(error.description or "", error.code or 500)
         except IndexError:
-            answer = _told("There is no such photo.", 404)
+            answer = told("There is no such photo.", 404)
         except PhotodefectError as error:
             status = next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500)
-            answer = _told(str(error), status)
+            answer = told(str(error), status)
         except Exception as error:  # noqa: BLE001  the page must hear of whatever it is; the log has where
             _log.debug("unexpected error at %s", request.path, exc_info=True)
-            answer = _told(f"unexpected error: {type(error).__name__}: {error}", 500)
+            answer = told(f"unexpected error: {type(error).__name__}: {error}", 500)
         return answer
 
     def _page(self, _request: Request) -> Response:
-        return _asset("review.html")
+        return _asset(self._start)
 
     def _asset(self, _request: Request, name: str) -> Response:
         return _asset(name)
 
-    def _about(self, _request: Request) -> Response:
-        return _json(self._shoot.about())
-
-    def _photos(self, request: Request) -> Response:
-        return _json(self._shoot.rows(max(0, request.args.get("from", 0, int)), ROWS))
-
-    def _bursts(self, _request: Request) -> Response:
-        return _json(self._shoot.bursts())
-
-    def _news(self, _request: Request) -> Response:
-        return _json(self._shoot.news())
-
-    def _photo(self, _request: Request, number: int) -> Response:
-        return _json(self._shoot.detail(number))
-
     def _sharpest(self, _request: Request, number: int) -> Response:
-        return _json(self._pictures.sharpest(self._shoot.path(number)))
-
-    def _maps(self, _request: Request, number: int) -> Response:
-        return _json(self._pictures.maps(self._shoot.path(number)))
+        return as_answer(self.pictures.sharpest(self._path_of(number)))
 
     def _picture(self, _request: Request, number: int, kind: str) -> Response:
         if kind not in JPEGS:
             raise NotFound
-        return _picture(self._pictures.picture(self._shoot.path(number), kind), "image/jpeg")
+        return _picture(self.pictures.picture(self._path_of(number), kind), "image/jpeg")
+
+
+class ReviewApp(PageApp):
+    """The review.
+
+    Args:
+        access: who may ask.
+        shoot: the photos.
+        pictures: makes them.
+        exporter: writes what is taken along.
+    """
+
+    def __init__(self, access: Access, shoot: Shoot, pictures: PictureMaker, exporter: Exporter) -> None:
+        super().__init__(access, pictures, shoot.path, page="review.html", rules=_REVIEW)
+        self._shoot = shoot
+        self._exporter = exporter
+
+    def _about(self, _request: Request) -> Response:
+        return as_answer(self._shoot.about())
+
+    def _photos(self, request: Request) -> Response:
+        return as_answer(self._shoot.rows(max(0, request.args.get("from", 0, int)), ROWS))
+
+    def _bursts(self, _request: Request) -> Response:
+        return as_answer(self._shoot.bursts())
+
+    def _news(self, _request: Request) -> Response:
+        return as_answer(self._shoot.news())
+
+    def _photo(self, _request: Request, number: int) -> Response:
+        return as_answer(self._shoot.detail(number))
+
+    def _maps(self, _request: Request, number: int) -> Response:
+        return as_answer(self.pictures.maps(self._shoot.path(number)))
 
     def _map(self, _request: Request, number: int, key: str) -> Response:
         try:
-            return _picture(self._pictures.map_picture(self._shoot.path(number), key), "image/png")
+            return _picture(self.pictures.map_picture(self._shoot.path(number), key), "image/png")
         except KeyError:
             raise NotFound from None
 
     def _mark(self, request: Request) -> Response:
-        body = _body(request)
-        return _json(self._shoot.mark(_numbers(body), _fields(body)))
+        body = body_of(request)
+        return as_answer(self._shoot.mark(_numbers(body), _fields(body)))
 
     def _export(self, request: Request) -> Response:
-        body = _body(request)
+        body = body_of(request)
         kind = body.get("format")
         if not isinstance(kind, str) or kind not in FORMATS:
             raise BadRequest(f"there is no format {kind!r}")
@@ -170,17 +196,23 @@ def _picture(data: bytes, kind: str) -> Response:
     return Response(data, mimetype=kind, headers={"Cache-Control": _KEPT})
 
 
-def _json(value: object, status: int = 200) -> Response:
+def as_answer(value: object, status: int = 200) -> Response:
+    """A value as JSON."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     return Response(text, status, mimetype="application/json")
 
 
-def _told(message: str, status: int) -> Response:
+def told(message: str, status: int) -> Response:
     """What went wrong, for people; the page shows it."""
-    return _json({"error": printable(message)}, status)
+    return as_answer({"error": printable(message)}, status)
 
 
-def _body(request: Request) -> Mapping[str, Any]:
+def body_of(request: Request) -> Mapping[str, Any]:
+    """The object that a request of the page holds.
+
+    Raises:
+        BadRequest: it is none.
+    """
     body = request.get_json()
     if not isinstance(body, dict):
         raise BadRequest("this is not a request of the page")

@@ -9,18 +9,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from photodefect.errors import DataError, SidecarError
-from photodefect.files import DryRunOperations, Journal
-from photodefect.ranking.overall import RankedPhoto
-from photodefect.reports.exiftool_csv import ExiftoolCsvWriter
-from photodefect.reports.paths import PathsWriter
-from photodefect.reports.rank_csv import RankCsvWriter
-from photodefect.review.sidecar_marks import PersonsMarks
-from photodefect.sidecars.embedded import embedded_xmp
-from photodefect.sidecars.locations import SidecarLocator
-from photodefect.sidecars.write import write_sidecars
 
 if TYPE_CHECKING:
+    from photodefect.ranking.overall import RankedPhoto
     from photodefect.review.shoot import Shoot
+    from photodefect.review.sidecar_marks import PersonsMarks
     from photodefect.sidecars.marks import Marks
 
 FORMATS: Final = MappingProxyType(
@@ -52,6 +45,9 @@ class Exporter:
             DataError: not all photos are diagnosed.
             IndexError: there is no such photo.
         """
+        # Sidecars take a while to import, which the first page doesn't wait for; so do the writers below.
+        from photodefect.review.sidecar_marks import PersonsMarks  # noqa: PLC0415
+
         selection = shoot.selection
         if selection is None:
             raise DataError("not all photos are diagnosed yet")
@@ -63,6 +59,8 @@ class Exporter:
 
 
 def _paths(photos: Sequence[RankedPhoto], _said: Callable[[RankedPhoto], Marks]) -> str:
+    from photodefect.reports.paths import PathsWriter  # noqa: PLC0415
+
     stream = io.StringIO(newline="")
     writer = PathsWriter(stream)
     for photo in photos:
@@ -71,6 +69,8 @@ def _paths(photos: Sequence[RankedPhoto], _said: Callable[[RankedPhoto], Marks])
 
 
 def _csv(photos: Sequence[RankedPhoto], _said: Callable[[RankedPhoto], Marks]) -> str:
+    from photodefect.reports.rank_csv import RankCsvWriter  # noqa: PLC0415
+
     stream = io.StringIO(newline="")
     writer = RankCsvWriter(stream)
     for photo in photos:
@@ -80,6 +80,9 @@ def _csv(photos: Sequence[RankedPhoto], _said: Callable[[RankedPhoto], Marks]) -
 
 
 def _exiftool(photos: Sequence[RankedPhoto], said: PersonsMarks) -> str:
+    from photodefect.reports.exiftool_csv import ExiftoolCsvWriter  # noqa: PLC0415
+    from photodefect.sidecars.embedded import embedded_xmp  # noqa: PLC0415
+
     stream = io.StringIO(newline="")
     refused: list[str] = []
     writer = ExiftoolCsvWriter(
@@ -98,6 +101,10 @@ def _exiftool(photos: Sequence[RankedPhoto], said: PersonsMarks) -> str:
 
 
 def _plan(photos: Sequence[RankedPhoto], said: PersonsMarks) -> str:
+    from photodefect.files import DryRunOperations, Journal  # noqa: PLC0415
+    from photodefect.sidecars.locations import SidecarLocator  # noqa: PLC0415
+    from photodefect.sidecars.write import write_sidecars  # noqa: PLC0415
+
     lines: list[str] = []
     locator = SidecarLocator(photo.path for photo in photos)
     wanted = []

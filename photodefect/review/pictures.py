@@ -45,17 +45,18 @@ class PictureMaker:
 
     Args:
         cache: of pictures that were made before; closed with this.
-        diagnoser: whose model makes heat maps.
+        diagnoser: whose model makes heat maps; None for no maps.
     """
 
-    def __init__(self, cache: PictureCache, diagnoser: Diagnoser) -> None:
-        if diagnoser.folder is None:
-            raise ValueError("heat maps are made in other processes, which need the model's folder")
+    def __init__(self, cache: PictureCache, diagnoser: Diagnoser | None) -> None:
         self._cache = cache
-        self._maps = DrawMaps(diagnoser.folder, diagnoser.device)
-        self._model = diagnoser.manifest.identity.sha256
         self._workers = ProcessWorkers(Decoding(), default_workers(), memory_limit())
-        mapping = memory_limit() if diagnoser.device == "cpu" else 0  # what a GPU's driver maps counts as memory, too
+        self._maps: DrawMaps | None = None
+        self._model, mapping = "", 0
+        if diagnoser is not None and diagnoser.folder is not None:
+            self._maps = DrawMaps(diagnoser.folder, diagnoser.device)
+            self._model = diagnoser.manifest.identity.sha256
+            mapping = memory_limit() if diagnoser.device == "cpu" else 0  # a GPU's driver maps a lot
         self._mappers = ProcessWorkers(Decoding(threads=available_cores()), 1, mapping)
         self._drawing: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -98,11 +99,12 @@ class PictureMaker:
         return self._map(path, key, "picture")
 
     def _map(self, path: str, key: str, part: str) -> bytes:
-        made: Mapping[str, MapOf] = {}
+        maps = self._maps
+        if maps is None:
+            raise KeyError(key)
 
         def draw() -> bytes:
-            nonlocal made
-            made = self._draw(self._mappers, path, self._maps, seconds=MAPPING_S)
+            made: Mapping[str, MapOf] = self._draw(self._mappers, path, maps, seconds=MAPPING_S)
             state = _state(path)
             for defect, drawn in made.items():
                 facts = {"note": drawn.note, "place": drawn.place, "severity": drawn.severity}

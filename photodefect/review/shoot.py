@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -21,7 +22,6 @@ from photodefect.ranking.hints.measurements import Measurements
 from photodefect.ranking.profiles.profile import Profile
 from photodefect.ranking.selection import Selection, Wishes, select
 from photodefect.records import Diagnosis
-from photodefect.reports.html.page import facts
 from photodefect.review.marked import subject_of
 from photodefect.review.marks import UNMARKED, Mark, MarkStore, Subject, as_json
 from photodefect.verdicts import COLOUR_DEFECTS, VERDICTS, grades
@@ -83,12 +83,10 @@ class Shoot:
         self._store = store
         self._content_of = content_of
         self._lock = threading.Lock()
-        self._names = shots(paths)
-        counts: dict[str, int] = {}
-        for name in self._names.values():
-            counts[name] = counts.get(name, 0) + 1
-        self._arriving = {name: _Arriving(count) for name, count in counts.items()}
-        self.total = len(counts)
+        self._paths = paths
+        self._names: dict[str, str] = {}
+        self._arriving: dict[str, _Arriving] = {}
+        self.total = len(paths)
         self._shots: list[Shot] = []
         self._diagnoses: list[Diagnosis] = []
         self._measurements: dict[str, Measurements] = {}
@@ -96,9 +94,16 @@ class Shoot:
         self._bursts: list[dict[str, Any]] = []
         self._burst_of: dict[int, int] = {}
         # What is marked from now on is news; what was before is found with each photo.
-        self._marked_to = store.last
+        self._marked_to = self._marked_before = store.last
 
     # What the command tells.
+
+    def begin(self) -> None:
+        """Find out which photos are one shot, before the first record comes."""
+        self._names = shots(self._paths)
+        counts = Counter(self._names.values())
+        self._arriving = {name: _Arriving(count) for name, count in counts.items()}
+        self.total = len(counts)
 
     def add(self, diagnosis: Diagnosis, measured: Measurements | None) -> None:
         """Take the record of one photo; its shot shows once all its files have theirs."""
@@ -131,6 +136,10 @@ class Shoot:
             best = min((path for path in members if path in place), key=place.__getitem__, default=None)
             burst_of |= dict.fromkeys(ids, len(bursts))
             bursts.append({"kind": burst.kind, "members": ids, "best": None if best is None else self._ids[best]})
+        if self._wishes.relative_to_folder:  # percentiles are known only now
+            judged = {it.path: it for it in selection.judged}
+            for shot in self._shots:
+                shot.shown = judged.get(shot.shown.path, shot.shown)
         with self._lock:
             self._bursts, self._burst_of, self.selection = bursts, burst_of, selection
 
@@ -139,8 +148,9 @@ class Shoot:
         developed = [it for it in good if PurePath(it.path).suffix.lower() not in RAW_SUFFIXES]
         shown = self.profile.judge((developed or good or records)[0])
         members = tuple(record.path for record in records)
-        found = [self._store.find(self._subject(record)) for record in records]
-        mark = max(found, key=lambda pair: pair[1])[0]
+        mark = UNMARKED
+        if self._marked_before:
+            mark = max((self._store.find(self._subject(record)) for record in records), key=lambda pair: pair[1])[0]
         shot = Shot(shown, members, mark, _state(shown.path))
         with self._lock:
             self._ids |= dict.fromkeys(members, len(self._shots))
@@ -164,6 +174,7 @@ class Shoot:
         return {
             "title": self.title,
             "total": self.total,
+            "compared": "photos of this folder" if self._wishes.relative_to_folder else "reference photos",
             "defects": [
                 {
                     "key": defect.key,
@@ -201,6 +212,8 @@ class Shoot:
         Raises:
             IndexError: there is no such entry.
         """
+        from photodefect.reports.html.page import facts  # noqa: PLC0415  takes a while, which the first page has no time for
+
         shot = self._shots[number]
         shown = shot.shown
         now = _state(shown.path)

@@ -8,7 +8,7 @@ export const photos = []; // entries by number, as the server has them
 export let defects = [];
 export let bursts = [];
 export const burstOf = new Map(); // number of a photo -> number of its burst
-export const loading = { known: 0, total: 0, done: false };
+export const loading = { known: 0, total: 0, done: false, compared: "" };
 
 const POLL_MS = 700;
 const NEWS_MS = 4000;
@@ -23,12 +23,14 @@ export async function load() {
   const about = await get("/api/about");
   defects = about.defects;
   loading.total = about.total;
+  loading.compared = about.compared;
   document.getElementById("title").textContent = about.title;
   document.title = `${about.title} · photodefect review`;
   return about;
 }
 
 export async function loadPhotos() {
+  let told = 0;
   while (!loading.done || photos.length < loading.known) {
     let found;
     try {
@@ -42,8 +44,12 @@ export async function loadPhotos() {
       photos.push(photo);
     }
     Object.assign(loading, { known: found.known, total: found.total, done: found.done });
-    tellAll("more");
-    if (photos.length >= loading.known && !loading.done) await pause(POLL_MS);
+    // Sorting thousands anew takes a moment: it is done when there is a good deal more than before.
+    if (photos.length > 1.3 * told || photos.length === loading.known) {
+      told = photos.length;
+      tellAll("more");
+    }
+    if (photos.length >= loading.known && !loading.done) await pause(Math.max(POLL_MS, photos.length / 5));
   }
   bursts = await get("/api/bursts");
   bursts.forEach(({ members }, burst) => members.forEach((photo) => burstOf.set(photo, burst)));

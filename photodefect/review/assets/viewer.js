@@ -1,6 +1,6 @@
 // The viewer: one photo or several, its burst, its heat maps, and what was found in it.
 import { get, say, tell } from "./api.js";
-import { bursts, burstOf, defects, direction, hasMap, number, photos, preview, thumbnail, verdictOf, VERDICTS } from "./photos.js";
+import { bursts, burstOf, defects, direction, hasMap, loading, number, photos, preview, thumbnail, verdictOf, VERDICTS } from "./photos.js";
 import { describeMark, drawMark } from "./marks.js";
 import { activate, current, MOST_PANES, onStage, panes, replace, setZoom, show, showMap, stage, zoom } from "./stage.js";
 import { view } from "./view.js";
@@ -291,7 +291,7 @@ function tellFacts(photo, { facts, files, findings, percentile, state: file }) {
   [...find("scores").children].forEach((row, which) => {
     const rank = percentile?.[which];
     row.querySelector(".score-rank").textContent =
-      photos[photo].grades?.[which] == null ? "not judged: monochrome" : photos[photo].grades[which] === 0 || rank == null ? "" : `worse than ${rank}% of reference photos`;
+      photos[photo].grades?.[which] == null ? "not judged: monochrome" : photos[photo].grades[which] === 0 || rank == null ? "" : `worse than ${rank}% of ${loading.compared}`;
   });
   const words = { gone: "The file is gone: it was moved or deleted.", changed: "The file has changed since it was looked at. Start the review again to have it judged anew." };
   find("file-state").hidden = !words[file];
