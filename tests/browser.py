@@ -56,8 +56,8 @@ class Browsing:
     def one(self, selector: str) -> WebElement:
         return self.driver.find_element(By.CSS_SELECTOR, selector)
 
-    def wait(self, condition: Callable[[], Any]) -> None:
-        WebDriverWait(self.driver, 20, poll_frequency=0.05).until(lambda _: condition())
+    def wait(self, condition: Callable[[], Any], *, seconds: float = 20) -> None:
+        WebDriverWait(self.driver, seconds, poll_frequency=0.05).until(lambda _: condition())
 
     def script(self, text: str) -> Any:
         return self.driver.execute_script(text)

@@ -24,6 +24,7 @@ export function open(numbers, { held = -1 } = {}) {
   Object.assign(zoom, { on: false, x: 0.5, y: 0.5, scale: 1 });
   if (!viewer.open) {
     viewer.showModal();
+    viewer.querySelector(".viewer-body").scrollTo(0, 0);
     find("panes").focus();
     document.documentElement.style.overflow = "hidden";
   }
