@@ -151,6 +151,13 @@ def test_the_ranking_examples_run(folder: Path, run: Run) -> None:
     assert not (folder / "rejects").exists()
 
 
+def test_the_keepers_examples_run(folder: Path, run: Run) -> None:
+    done = run(block("docs/review.md", "photodefect rank-folder"))
+    assert "that was the plan for 2 files" in done.stderr
+    assert not (folder / "keepers").exists()
+    assert "3 photos" in done.stdout
+
+
 def test_the_examples_that_make_pictures_run(folder: Path, run: Run) -> None:
     run(block("docs/heatmap.md", "photodefect heatmap") + block("docs/report.md", "photodefect report"))
     assert (folder / "maps" / "bulb-panel.jpg").is_file()
@@ -234,6 +241,7 @@ def test_the_exit_codes_are_those_of_the_program() -> None:
         "docs/heatmap.md",
         "docs/rank-folder.md",
         "docs/report.md",
+        "docs/review.md",
         "docs/sidecars.md",
         "docs/synthesis.md",
         "docs/training.md",

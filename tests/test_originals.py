@@ -12,13 +12,13 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-from no_network_here import forbidden_network
+from no_network_here import forbidden_network, listening_allowed
 from PIL import Image
 from tiff_bytes import bayer_dng
 from tiny_training import tiny_builder
@@ -113,6 +113,10 @@ RUNS: dict[str, Callable[[Place], list[Run]]] = {
         [at.photos],
         [at.photos, "--apply", "--journal", at.out / "unmarked.jsonl"],
     ],
+    "review": lambda at: [
+        [at.photos, "--stop-after", "0", "--no-browser"],
+        [at.photos, "--stop-after", "0", "--no-browser", "--blind", "--ratings", at.out / "ratings.csv"],
+    ],
     "undo": lambda at: [
         [],
         [at.out / "copies.jsonl"],
@@ -178,6 +182,9 @@ WRONG_TARGETS: dict[str, Callable[[Place], list[Run]]] = {
         [at.photos, "--copy-to", at.out, "--apply", "--journal", at.photos / "IMG_1.jpg"],
         [at.photos, "--xmp", "--apply", "--journal", at.photos / "IMG_1.jpg"],
     ],
+    "review": lambda at: [
+        [at.photos, "--stop-after", "0", "--no-browser", "--blind", "--ratings", at.photos / "IMG_1.jpg"],
+    ],
     "tune": lambda at: [[at.labels, "--force", "--anyway", "--output", at.labels]],
     "train": lambda at: [[at.labels, "--output", at.photos / "IMG_1.jpg", *TRAINING]],
     "evaluate": lambda at: [
@@ -191,17 +198,15 @@ WRONG_TARGETS: dict[str, Callable[[Place], list[Run]]] = {
 }
 
 WRITE_NOTHING = """
-    --any-source --batch --benchmark --best --best-per-burst --bootstrap --burst-gap --by --cache-mb --column-factor
-    --count --defect --detail --device --exclude --exclude-severe
-    --excluded --existing --fail-on --files-from --format --full
-    --group --hints --images --include-passed-over --init
-    --inputs --json --labels --learning-rate --look-every --loss --maps --max --min
-    --min-accuracy --min-votes --model --momentum --name --network --null --obvious --overlays --panel --part-size
-    --patch-placement --patches --patience --print0 --profile --quiet --ray --rebalanced --recipe --relative-to
-    --reverse --scale --score --seed --settle --show-excluded --size --split --steps --stop-after --summary
-    --synthesize --thin-sequences --threshold --title --top --trunk-passes --validate-every --validation --variants
-    --verbose --weight --weight-decay --window --workers --tensorboard
-    --threads --time-limit --no-cache --older-than --cache
+    --any-source --batch --benchmark --best --best-per-burst --bootstrap --browser --burst-gap --by --cache
+    --cache-mb --column-factor --count --defect --detail --device --exclude --exclude-severe --excluded --existing
+    --fail-on --files-from --format --full --group --hints --images --include-passed-over --init --inputs --json
+    --keep --labels --learning-rate --look-every --loss --maps --marked --max --min --min-accuracy --min-votes
+    --model --momentum --name --network --no-cache --null --obvious --older-than --overlays --panel --part-size
+    --patch-placement --patches --patience --port --print0 --profile --quiet --ray --rebalanced --recipe
+    --relative-to --reverse --scale --score --seed --settle --show-excluded --size --split --steps --stop-after
+    --summary --synthesize --tensorboard --thin-sequences --threads --threshold --time-limit --title --top
+    --trunk-passes --validate-every --validation --variants --verbose --weight --weight-decay --window --workers
 """
 """Options that choose, judge and show: no run is needed for them. What --tensorboard and --ray write is in --output."""
 
@@ -289,7 +294,8 @@ def call(command: str, arguments: Run, model: Path) -> Result:
         *(["--model", model] if "--model" in there else []),
         *(["--patches", "1"] if "--patches" in there else []),
     ]
-    return CliRunner().invoke(app, [command, *map(str, [*arguments, *usual])])
+    with listening_allowed() if command == "review" else nullcontext():
+        return CliRunner().invoke(app, [command, *map(str, [*arguments, *usual])])
 
 
 @pytest.mark.parametrize("command", available_commands())

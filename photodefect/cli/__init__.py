@@ -35,6 +35,7 @@ COMMANDS: Final = MappingProxyType(
         "report": "Make a page that shows photos with their severities and heat maps.",
         "rank-folder": "Rank the photos of a folder from best to worst, and thin it.",
         "unmark": "Take all of photodefect's marks back from the sidecars of a folder.",
+        "review": "Look at photos in the browser, compare them and mark them.",
         "undo": "Take back what was copied, linked, moved or written to sidecars.",
         "cache": "Show, check or delete the results that are kept from run to run.",
         "profile": "Show which thresholds, weights and other settings apply, and where they come from.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,10 +20,10 @@ from photodefect.sidecars.programs import READERS, Program
 from photodefect.sidecars.style import SidecarStyle
 
 if TYPE_CHECKING:
-    from photodefect.ranking.profiles.profile import Profile
     from photodefect.ranking.profiles.settings import Setting
     from photodefect.records import Diagnosis
     from photodefect.reports.exiftool_csv import ExiftoolCsvWriter
+    from photodefect.sidecars.marks import Marks
     from photodefect.sidecars.sources import Sources
     from photodefect.sidecars.write import SidecarTask, Written
     from photodefect.sidecars.xmp import XmpDocument
@@ -137,14 +137,14 @@ class SidecarOptions:
 
 
 def write_sidecars(
-    wish: SidecarWish, photos: Sequence[Diagnosis], profile: Profile, *, apply: bool, quiet: bool
+    wish: SidecarWish, photos: Sequence[Diagnosis], say: Callable[[Diagnosis], Marks], *, apply: bool, quiet: bool
 ) -> None:
     """Show what would be written, or write it; ``wish.refused`` says whether all went as it should.
 
     Args:
         wish: what shall be said.
         photos: about whom, as the profile judges them.
-        profile: what is said.
+        say: what is to be said about each.
         apply: do it.
         quiet: say only what went wrong.
 
@@ -155,7 +155,6 @@ def write_sidecars(
     from photodefect.files import DryRunOperations, FileOperations, Journal, default_journal_path, undo_command  # noqa: PLC0415
     from photodefect.sidecars import write  # noqa: PLC0415
     from photodefect.sidecars.locations import SidecarLocator  # noqa: PLC0415
-    from photodefect.sidecars.marks import marks_of  # noqa: PLC0415
 
     diagnosed = [photo for photo in photos if photo.error is None]
     locator = SidecarLocator((photo.path for photo in diagnosed), wish.style)
@@ -185,7 +184,7 @@ def write_sidecars(
                     left_out(photo.path, str(error))
                 else:
                     if place is not None and sources is not None:
-                        yield write.SidecarTask(place, marks_of(photo, profile), sources)
+                        yield write.SidecarTask(place, say(photo), sources)
                 progress.advance()
 
         def tell(written: Written) -> None:
@@ -221,12 +220,11 @@ def write_sidecars(
 
 
 def exiftool_writer(
-    stream: TextIO, wish: SidecarWish, photos: Sequence[Diagnosis], profile: Profile
+    stream: TextIO, wish: SidecarWish, photos: Sequence[Diagnosis], say: Callable[[Diagnosis], Marks]
 ) -> ExiftoolCsvWriter:
     """The writer of what exiftool is to write: to the photos, or with ``--xmp-style`` to their sidecars."""
     from photodefect.reports.exiftool_csv import ExiftoolCsvWriter  # noqa: PLC0415
     from photodefect.sidecars.locations import SidecarLocator  # noqa: PLC0415
-    from photodefect.sidecars.marks import marks_of  # noqa: PLC0415
     from photodefect.sidecars.sources import Sources, document_of  # noqa: PLC0415
     from photodefect.sidecars.write import read_sidecar  # noqa: PLC0415
 
@@ -247,7 +245,7 @@ def exiftool_writer(
             place = locator.locate(photo)
             return None if place is None else (str(place), read_sidecar(place), locator.sources(photo, place))
 
-    return ExiftoolCsvWriter(stream, lambda photo: marks_of(photo, profile), target, refused, overwrite=wish.overwrite)
+    return ExiftoolCsvWriter(stream, say, target, refused, overwrite=wish.overwrite)
 
 
 def _counted(written: Sequence[Written]) -> str:

@@ -10,6 +10,7 @@ from pathlib import PurePath
 from photodefect.photos.shots import shots
 from photodefect.ranking.hints.advice import findings
 from photodefect.ranking.hints.measurements import Measurements
+from photodefect.ranking.keepers import find_keepers
 from photodefect.ranking.overall import (
     OVERALL,
     Candidate,
@@ -33,12 +34,25 @@ from photodefect.records import Diagnosis
 
 
 @dataclass(frozen=True)
+class Only:
+    """Photos that somebody named; all others are left out.
+
+    Attributes:
+        paths: of the photos.
+        why: the reason for leaving out the others.
+    """
+
+    paths: frozenset[str]
+    why: str
+
+
+@dataclass(frozen=True)
 class Wishes:
     """What a person asked for.
 
-    Photos are left out in this order: by limits, by severe defects, from bursts, and last those that come after the
-    ``top`` or ``best`` ones. Photos of one shot, such as a raw photo and its JPEG, count as one, and are left out only
-    if none of them is to be kept.
+    Photos are left out in this order: those that are not among ``only``, by limits, by severe defects, from bursts,
+    and last those that come after the ``top`` or ``best`` ones, or are no keepers. Photos of one shot, such as a raw
+    photo and its JPEG, count as one, and are left out only if none of them is to be kept.
 
     Attributes:
         by: ``overall`` or the key of the defect to rank by.
@@ -49,6 +63,8 @@ class Wishes:
         thin_sequences: thin brackets, panoramas and other sets like bursts, and leave out photos of them one by one.
         top: how many photos to keep, from the start of the order (the worst of them if it is reversed).
         best: which percentage of photos to keep, the least severe whatever the order.
+        keep: how many shots to keep, spread over the shoot (:mod:`photodefect.ranking.keepers`).
+        only: the photos to choose from; None for all.
         relative_to_folder: percentiles are among the photos of the folder.
         gap_s: seconds between two photos of a burst, at most.
     """
@@ -61,6 +77,8 @@ class Wishes:
     thin_sequences: bool = False
     top: int | None = None
     best: float | None = None
+    keep: int | None = None
+    only: Only | None = None
     relative_to_folder: bool = False
     gap_s: float = DEFAULT_GAP_S
 
@@ -133,6 +151,10 @@ def select(
     remaining = [it for it in ordered if it.index not in left_out]
     ranks = {it.index: rank for rank, it in enumerate(remaining, start=1)}
     left_out |= _beyond(remaining, names, wishes)
+    if wishes.keep is not None:
+        kept = find_keepers(remaining, judged, miniatures, names, series, count=wishes.keep)
+        why = LeftOut(f"not among the {wishes.keep} keepers", f"not among the {wishes.keep} keepers")
+        left_out |= {it.index: why for it in remaining if names[it.diagnosis.path] not in kept}
     places = series_places(series, orders)
     if wishes.reverse:
         ordered.reverse()
@@ -163,6 +185,9 @@ def _outside(candidates: Sequence[Candidate], wishes: Wishes) -> dict[int, LeftO
     """Photos that don't keep the limits."""
     left_out = {}
     for it in candidates:
+        if wishes.only is not None and it.diagnosis.path not in wishes.only.paths:
+            left_out[it.index] = LeftOut(wishes.only.why, wishes.only.why)
+            continue
         violations = [found for limit in wishes.limits if (found := limit.violation(it.diagnosis, it.overall))]
         if violations:
             left_out[it.index] = LeftOut("outside --min and --max", ", ".join(violations))
