@@ -113,7 +113,7 @@ def test_votes_count_by_their_share_of_the_loss(key: str) -> None:
     recipe = ExpertRecipe(epochs=15, batch=50, learning_rate=3e-3)
     for share, sign in ((0.05, 1), (0.95, -1)):
         taught = {defect: expert for defect, expert in experts().items() if defect.key == key}
-        lessons = Lessons(descriptors, severities, points, rated=np.arange(600) >= 500, rated_shares={key: share})
+        lessons = Lessons(descriptors, severities, points, rated=np.arange(600) >= 500, rated_share=share)
         fit_experts(taught, lessons, recipe)
         (expert,) = taught.values()
         assert sign * np.corrcoef(predicted(expert, descriptors), told)[0, 1] > 0.9

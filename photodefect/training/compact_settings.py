@@ -30,11 +30,11 @@ sharp somewhere is so where it is meant to be, more often than not."""
 
 VOTES_SHARE: Final[Mapping[str, float]] = MappingProxyType(
     {
-        "bad_exposure": 0.7,
-        "bad_white_balance": 0.5,
+        "bad_exposure": 0.6,
+        "bad_white_balance": 0.6,
         "bad_saturation": 0.7,
-        "noise": 0.55,
-        "haze": 0.7,
+        "noise": 0.65,
+        "haze": 0.8,
         "undesired_blur": 0.7,
         "bad_composition": 0.85,
     }
@@ -42,10 +42,8 @@ VOTES_SHARE: Final[Mapping[str, float]] = MappingProxyType(
 """Share of the expert that learnt from votes: it agrees with people, the other one knows what is rare among their
 photos and keeps the steps of one scene in order. Chosen by both."""
 
-RATED_SHARE: Final[Mapping[str, float]] = MappingProxyType({"bad_exposure": 0.5})
-"""Share of votes in the loss of the expert that learns from them; :data:`USUAL_RATED_SHARE` where nothing is said."""
-
-USUAL_RATED_SHARE: Final = 0.9
+RATED_SHARE: Final = 0.9
+"""Share of votes in the loss of the experts that learn from them."""
 
 LONGER: Final[Mapping[str, int]] = MappingProxyType({"bad_saturation": 6})
 """Passes over the synthetic samples by defect key, of the experts of the whole photo."""

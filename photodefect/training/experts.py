@@ -91,7 +91,7 @@ class Lessons:
         points: (M, 2, 2), of each picture in the direction plane of each of ``IN_PLANE``, NaN where unknown: then its
             severity teaches. None where no picture has any.
         rated: (M,), whether people voted on the picture; the others were degraded.
-        rated_shares: share of the rated ones in the loss, by defect key.
+        rated_share: share of the rated ones in the loss.
         matrices: V of the rated ones by defect key (section 4.2), from their votes.
         emphasis: by defect key, how much each degraded one, in order, counts beside its class.
     """
@@ -100,7 +100,7 @@ class Lessons:
     severities: NDArray[np.float32]
     points: NDArray[np.float32] | None = None
     rated: NDArray[np.bool_] | None = None
-    rated_shares: Mapping[str, float] = field(default_factory=dict)
+    rated_share: float = 0.0
     matrices: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     emphasis: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
@@ -176,8 +176,7 @@ def _weights(
 ) -> NDArray[np.float32]:
     """How much each sample counts, (M,): mean 1, the rated ones by their share of the loss."""
     weights = np.zeros(len(severities), np.float32)
-    of_votes = lessons.rated_shares.get(defect.key, 0.0)
-    shares = {False: 1 - of_votes, True: of_votes} if rated.any() else {False: 1.0}
+    shares = {False: 1 - lessons.rated_share, True: lessons.rated_share} if rated.any() else {False: 1.0}
     for of_rated, share in shares.items():
         chosen = rated == of_rated
         if np.isnan(severities[chosen]).all():

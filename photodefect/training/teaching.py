@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from photodefect.core.network.compact import MEMBERS, Expert, Teacher, view_of
 from photodefect.core.network.multicolumn import MultiColumnNetwork
 from photodefect.core.network.registry import Kind
-from photodefect.defects import KEYS
 from photodefect.training.compact_samples import Samples
-from photodefect.training.compact_settings import RATED_SHARE, USUAL_RATED_SHARE, CompactSettings
+from photodefect.training.compact_settings import RATED_SHARE, CompactSettings
 from photodefect.training.experts import ExpertRecipe, Lessons, compact_column, fit_experts, merged
 from photodefect.training.independence import independence_weights
 from photodefect.training.rated_samples import RatedSamples
@@ -81,7 +80,7 @@ def learn_from_votes(
         np.concatenate([severities[drawn], voted]),
         np.concatenate([points[drawn], np.full((len(voted), *points.shape[1:]), np.nan, np.float32)]),
         rated=np.arange(len(drawn) + len(voted)) >= len(drawn),
-        rated_shares={key: RATED_SHARE.get(key, USUAL_RATED_SHARE) for key in KEYS},
+        rated_share=RATED_SHARE,
         matrices=people.matrices(chosen),
     )
     _teach(network, (kind, "votes"), lessons, settings.votes, say)

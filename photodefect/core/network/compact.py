@@ -88,7 +88,7 @@ HIDDEN: Final = 128
 """Neurons of a column's hidden layer, as in the paper."""
 
 MEMBERS: Final[Mapping[tuple[Kind, Teacher], int]] = MappingProxyType(
-    {("holistic", "synthesis"): 4, ("holistic", "votes"): 2, ("patches", "synthesis"): 1, ("patches", "votes"): 1}
+    {("holistic", "synthesis"): 4, ("holistic", "votes"): 1, ("patches", "synthesis"): 1, ("patches", "votes"): 1}
 )
 """Experts side by side that make one: the mean of their logits depends less on where training starts."""
 
