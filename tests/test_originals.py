@@ -100,6 +100,7 @@ RUNS: dict[str, Callable[[Place], list[Run]]] = {
         [at.photos, "--output", at.out / "ranking.csv", "--format", "csv"],
         [at.photos, "--output", at.out / "ranking.csv", "--format", "json", "--force"],
         [at.photos, "--copy-to", at.out / "copies", "--apply", "--journal", at.out / "copies.jsonl"],
+        [at.photos, "--include-passed-over", "--exclude", "IMG_1.*", "--copy-to", at.out / "all", "--apply"],
         [at.photos, "--link-to", at.out / "links", "--apply", "--keep-folders"],
         [at.photos, "--xmp", "--xmp-style", "full"],
         [at.photos, "--xmp", "--reject-as", "label", "--overwrite-ratings", "--apply", "--journal",
@@ -186,12 +187,14 @@ WRONG_TARGETS: dict[str, Callable[[Place], list[Run]]] = {
 
 WRITE_NOTHING = """
     --any-source --batch --benchmark --best --best-per-burst --bootstrap --burst-gap --by --cache-mb --column-factor
-    --count --defect --detail --device --exclude-severe --excluded --existing --fail-on --files-from --format --full
-    --group --hints --images --init --inputs --json --labels --learning-rate --look-every --loss --maps --max --min
+    --count --defect --detail --device --exclude --exclude-severe
+    --excluded --existing --fail-on --files-from --format --full
+    --group --hints --images --include-passed-over --init
+    --inputs --json --labels --learning-rate --look-every --loss --maps --max --min
     --min-accuracy --min-votes --model --momentum --name --network --null --obvious --overlays --panel --part-size
     --patch-placement --patches --patience --print0 --profile --quiet --ray --rebalanced --recipe --relative-to
     --reverse --scale --score --seed --settle --show-excluded --size --split --steps --stop-after --summary
-    --synthesize --thin-sequences --threshold --title --top --trunk-passes --validate-every --validation --variants
+    --synthesize --thin-sequences --threshold --title --top --folds --validate-every --validation --variants
     --verbose --weight --weight-decay --window --workers --tensorboard
     --threads --time-limit --no-cache --older-than --cache
 """
@@ -209,6 +212,16 @@ def plant(tree: Path, samples: Path) -> None:
         with Image.open(source) as image:
             image.convert("RGB").resize((160, 120)).save(tree / place)
     photos = tree / "photos"
+    with Image.open(photos / "IMG_2.jpg") as image:  # rated inside, by XMP and by EXIF
+        rated = image.getexif()
+        rated[0x4746] = 5
+        for name in ("IMG_2.jpg", "PXL_1.MP.jpg"):
+            image.copy().save(photos / name, exif=rated, xmp=SIDECAR.encode())
+    for name in ("PXL_1.MP", "PXL_1.MP.jpg.supplemental-metadat.json"):
+        (photos / name).write_text("of PXL_1.MP.jpg\n")
+    (photos / "L.photoslibrary").mkdir()
+    shutil.copy(photos / "IMG_1.jpg", photos / "L.photoslibrary" / "own.jpg")
+    shutil.copy(photos / "IMG_1.jpg", photos / "IMG_1.jpg_original")
     (photos / "IMG_1.xmp").write_text(SIDECAR)
     (photos / "IMG_2.jpg.xmp").write_text(SIDECAR)
     (photos / "IMG_1.AAE").write_text("<plist/>\n")
@@ -346,6 +359,13 @@ def test_every_option_that_writes_is_tried(command: str, tmp_path: Path) -> None
     for parameter in _load(command).params:
         if parameter.param_type_name == "option" and not parameter.is_eager:
             assert {*WRITE_NOTHING.split()} & {*parameter.opts} or tried & {*parameter.opts}, parameter.opts
+
+
+def test_what_is_inside_of_photos_and_beside_them_is_among_what_is_compared(place: Place) -> None:
+    assert b'xmp:Rating="5"' in (place.photos / "IMG_2.jpg").read_bytes()
+    with Image.open(place.photos / "IMG_2.jpg") as photo:
+        assert photo.getexif()[0x4746] == 5
+    assert {"photos/IMG_2.jpg", "photos/PXL_1.MP", "photos/L.photoslibrary/own.jpg"} <= snapshot(place.tree).keys()
 
 
 def test_a_change_would_be_seen(place: Place) -> None:

@@ -30,7 +30,13 @@ class Choice:
         ),
     ] = "overall"
     reverse: Annotated[bool, _CHOICE("--reverse", help="Worst first.")] = False
-    exclude_severe: Annotated[bool, _CHOICE("--exclude-severe", help="Leave out photos with a severe defect.")] = False
+    exclude_severe: Annotated[
+        bool,
+        _CHOICE(
+            "--exclude-severe",
+            help="Leave out photos with a severe defect. Exposure brackets and panoramas stay whole.",
+        ),
+    ] = False
     show_excluded: Annotated[
         bool, _CHOICE("--show-excluded", help="List on stderr each photo that was left out, with the reason.")
     ] = False
@@ -63,11 +69,13 @@ class Choice:
             "--best-per-burst",
             min=1,
             metavar="[N]",
-            help="Only the best N photos of each burst; without N, the best one. Exposure brackets and "
-            "panoramas stay whole.",
+            help="Only the best N photos of each burst; without N, the best one. Brackets, focus stacks, panoramas, "
+            "star series, time lapses and pixel shift sets stay whole.",
         ),
     ] = None
-    thin_sequences: Annotated[bool, _BURSTS("--thin-sequences", help="Thin brackets and panoramas too.")] = False
+    thin_sequences: Annotated[
+        bool, _BURSTS("--thin-sequences", help="Thin brackets and other sets too, and leave out single photos of them.")
+    ] = False
     burst_gap: Annotated[
         float,
         _BURSTS(

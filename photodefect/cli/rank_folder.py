@@ -12,7 +12,7 @@ import typer
 from photodefect.cli.console import log_to_stderr, note
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.option_groups import grouped
-from photodefect.cli.options import ModelOptions, Quiet, Verbose, null_option
+from photodefect.cli.options import ModelOptions, Quiet, Verbose, WalkOptions, null_option
 from photodefect.cli.output import check_output
 from photodefect.cli.rank_choice import Choice, tell_left_out
 from photodefect.cli.rank_judging import Judging
@@ -54,6 +54,7 @@ def rank_folder(
         ),
     ] = None,
     null: Annotated[bool, null_option()] = False,
+    walk: WalkOptions,
     model: ModelOptions,
     deeds: TransferOptions,
     marks: SidecarOptions,
@@ -81,7 +82,8 @@ def rank_folder(
     exiftool = out.chosen == "exiftool-csv"
     wishes = choice.wishes(relative_to_folder=judging.relative_to == "folder")
     root = _root(folder, files_from)
-    listed = list_photos([] if root is None else [root], files_from, null_separated=null)
+    named = [] if root is None else [root]
+    listed = list_photos(named, files_from, null_separated=null, walk=walk, quiet=quiet)
     roots = [] if root is None else [Path(root)]
     check_output(out.output, force=out.force, originals=listed.photos)
     sidecars = marks.wanted(exiftool=exiftool, journal=deeds.journal)
@@ -104,7 +106,7 @@ def rank_folder(
     photos = selection.left_out if choice.excluded else selection.chosen
     with out.opened() as stream:
         if out.summary:
-            out.write_summary(stream, selection, layers.profile, root or "")
+            out.write_summary(stream, selection, layers.profile, root or "", listed.passed_over)
         else:
             own = exiftool_writer(stream, sidecars, photos, layers.profile) if exiftool else None
             writer = own or out.writer(stream, wishes.by)

@@ -17,6 +17,7 @@ from photodefect.cli.options import replace_output_option
 from photodefect.cli.output import open_output
 
 if TYPE_CHECKING:
+    from photodefect.photos.places import PassedOver
     from photodefect.ranking.overall import RankedPhoto
     from photodefect.ranking.profiles.profile import Profile
     from photodefect.ranking.selection import Selection
@@ -117,7 +118,9 @@ class RankOutput:
             case _:
                 return PathsWriter(stream, "\0" if self.print0 else "\n")
 
-    def write_summary(self, stream: TextIO, selection: Selection, profile: Profile, root: str) -> None:
+    def write_summary(
+        self, stream: TextIO, selection: Selection, profile: Profile, root: str, passed_over: PassedOver
+    ) -> None:
         """Write the summary of a folder in place of its ranking.
 
         Args:
@@ -125,12 +128,14 @@ class RankOutput:
             selection: its photos.
             profile: what they are judged by.
             root: the folder; empty for a list of photos.
+            passed_over: what was found and not taken.
         """
+        from photodefect.photos.places import as_numbers  # noqa: PLC0415
         from photodefect.ranking.summary import summarize  # noqa: PLC0415
         from photodefect.reports.folder_summary import write_summary  # noqa: PLC0415
         from photodefect.reports.json import encode  # noqa: PLC0415
 
-        summary = summarize(selection.judged, profile, root)
+        summary = summarize(selection.judged, profile, root, as_numbers(passed_over))
         if self.chosen == "table":
             write_summary(stream, summary)
         else:

@@ -17,7 +17,7 @@ from photodefect.cli.console import note, stderr_console
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.interrupts import interrupts_are_ignored
 from photodefect.cli.option_groups import grouped
-from photodefect.cli.options import AnySource, Device, Images, Quiet
+from photodefect.cli.options import AnySource, Device, Images, Quiet, WalkOptions
 
 if TYPE_CHECKING:
     from photodefect.training.listener import Listener
@@ -91,6 +91,7 @@ def train(
         ),
     ] = None,
     any_source: AnySource = False,
+    walk: WalkOptions,
     network: Annotated[
         NetworkName, typer.Option("--network", help="lite0: the compact network; googlenet: the paper's network.")
     ] = "lite0",
@@ -227,6 +228,7 @@ def train(
             folds=folds or 5,
             seed=seed,
             workers=workers,
+            walk=walk,
             quiet=quiet,
         )
         _name_left_out(left_out, quiet=quiet)
@@ -263,7 +265,7 @@ def train(
                     from photodefect.training.tensorboard import TensorBoard  # noqa: PLC0415
 
                     listeners.append(TensorBoard(output / WORK_FOLDER / "tensorboard"))
-                photos, missing = _photos(labels, images, synthesize, settings)
+                photos, missing = _photos(labels, images, synthesize, settings, walk, quiet=quiet or not team.leads)
             listener = Listeners(listeners)
             with _held_signals(team) as interrupted:
                 try:
@@ -291,7 +293,13 @@ def train(
 
 
 def _photos(
-    labels: Path | None, images: Path | None, synthesize: Path | None, settings: Settings
+    labels: Path | None,
+    images: Path | None,
+    synthesize: Path | None,
+    settings: Settings,
+    walk: WalkOptions,
+    *,
+    quiet: bool,
 ) -> tuple[TrainingPhotos, list[str]]:
     """What to train on, and the files that are missing."""
     from photodefect.cli.photo_list import list_photos  # noqa: PLC0415
@@ -299,9 +307,11 @@ def _photos(
     from photodefect.training.photo_sets import LabelledPhotos, SyntheticPhotos  # noqa: PLC0415
 
     if labels is not None:
+        if walk.exclude or walk.include_passed_over:
+            raise typer.BadParameter("--exclude and --include-passed-over are about --synthesize")
         labelled = read_labels(labels, images)
         return LabelledPhotos(labelled), [str(path) for path in labelled.missing]
-    listed = list_photos([str(synthesize)])
+    listed = list_photos([str(synthesize)], walk=walk, quiet=quiet)
     sources = [Path(path) for path in listed.photos]
     photos = SyntheticPhotos(
         sources,

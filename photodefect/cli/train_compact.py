@@ -14,6 +14,7 @@ from photodefect.cli.console import note, stderr_console
 from photodefect.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
+    from photodefect.cli.options import WalkOptions
     from photodefect.training.samples import LeftOut
 
 FEATURES_FOLDER = "training/features"
@@ -33,6 +34,7 @@ def train_compact_recipe(
     folds: int,
     seed: int,
     workers: int,
+    walk: WalkOptions,
     quiet: bool,
 ) -> LeftOut:
     """Train the compact network on rated photos and on degraded variants of the photos in a folder.
@@ -63,7 +65,7 @@ def train_compact_recipe(
     imagenet_weights_file()
     labelled = read_labels(labels, images)
     rated = {photo.path: photo for photo in labelled.photos}
-    listed = list_photos([str(folder)])
+    listed = list_photos([str(folder)], walk=walk, quiet=quiet)
     sources = [Path(path) for path in listed.photos]
     settings = CompactSettings(workers=workers or available_cores(), folds=folds)
     settings = replace(
@@ -141,7 +143,7 @@ def refuse_to_replace(output: Path) -> None:
 
 FOLLOWED: Final = frozenset(
     {
-        *("labels", "images", "output", "synthesize", "any_source", "recipe"),
+        *("labels", "images", "output", "synthesize", "any_source", "exclude", "include_passed_over", "recipe"),
         *("seed", "variants", "rebalanced", "folds", "workers", "name", "quiet"),
     }
 )

@@ -16,7 +16,7 @@ from photodefect.core.patches import Placement
 from photodefect.defects import DEFECTS
 from photodefect.diagnosis.findings import Finding
 from photodefect.engines import Engine
-from photodefect.photos.facts import Capture, Provenance
+from photodefect.photos.facts import Capture, Provenance, with_one_orientation
 from photodefect.photos.monochrome import is_monochrome
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ def make_inputs(
     Raises:
         ValueError: the array has another shape or type.
     """
+    if capture is not None and provenance is not None:
+        capture = with_one_orientation(capture, provenance)
     holistic = holistic_input(pixels)
     height, width, _ = pixels.shape
     # The same parts of the frame are looked at in every photo, unless places are to be random.

@@ -14,6 +14,7 @@ An empty cell, or ``nan``, is a label that isn't known: it is masked in training
 from __future__ import annotations
 
 import csv
+import io
 import math
 import os
 import re
@@ -27,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photodefect.defects import BY_KEY, DEFECTS, KEYS, Defect
+from photodefect.encodings import as_utf8
 from photodefect.errors import DataError
 
 VOTES_SUFFIX: Final = "_votes"
@@ -145,8 +147,9 @@ class CsvTable:
 def read_table(path: Path) -> CsvTable:
     """Read a CSV with a header row; blank lines are skipped.
 
-    Cells are separated by commas, or by semicolons, as spreadsheets save a CSV where the comma is the decimal sign;
-    the header tells. Then numbers with a decimal comma are read as well.
+    Cells are separated by commas, or by semicolons or tabs, as spreadsheets save a table where the comma is the decimal
+    sign; the header tells, or a line ``sep=;`` before it. Then numbers with a decimal comma are read as well. Text is
+    UTF-8, with or without a byte order mark, or UTF-16.
 
     Raises:
         DataError: it can't be read, isn't UTF-8 text, is empty, repeats a column, has no rows, or a row has
@@ -154,10 +157,14 @@ def read_table(path: Path) -> CsvTable:
     """
     try:
         # File names are bytes to some systems; those that aren't UTF-8 come through as they are.
-        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as stream:
-            table = _parse(path, stream)
+        text = as_utf8(path.read_bytes()).decode("utf-8", "surrogateescape")
+        table = _parse(path, io.StringIO(text, newline=""))
     except OSError as error:
         raise DataError(f"{path} can't be read: {error.strerror or error}.") from error
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not whole: its UTF-16 text ends within a letter. Save it as a CSV in UTF-8."
+        ) from error
     except csv.Error as error:
         raise DataError(f"{path} is not a CSV: {error}.") from error
     if not table.rows:
@@ -165,11 +172,25 @@ def read_table(path: Path) -> CsvTable:
     return table
 
 
+_SEPARATOR_LINE: Final = re.compile(r'"?sep=([,;\t])"?\s*', re.I)
+"""What some spreadsheets write before the header."""
+
+_REMEDIES: Final = {
+    ",": "Put names that contain a comma in quotes, and write decimals with a point.",
+    ";": "Put cells that contain a semicolon in quotes.",
+    "\t": "Put cells that contain a tab in quotes.",
+}
+
+
 def _parse(path: Path, stream: Iterable[str]) -> CsvTable:
     lines = list(stream)
+    start = next((number for number, line in enumerate(lines) if line.strip()), 0)
+    said = _SEPARATOR_LINE.fullmatch(lines[start]) if lines else None
+    if said is not None:
+        lines[start] = "\n"  # rows keep their numbers
     first = next(filter(str.strip, lines), "")
-    semicolons = ";" in first and "," not in first
-    reader = csv.reader(lines, delimiter=";" if semicolons else ",", strict=True)
+    separator = said[1] if said else next((letter for letter in ",;\t" if letter in first), ",")
+    reader = csv.reader(lines, delimiter=separator, strict=True)
     header = next((cells for cells in reader if any(map(str.strip, cells))), None)
     if header is None:
         raise DataError(f"{path} is empty. It needs a header and one row for each photo.")
@@ -179,18 +200,16 @@ def _parse(path: Path, stream: Iterable[str]) -> CsvTable:
     repeated = sorted({name for name in columns if name and columns.count(name) > 1})
     if repeated:
         raise DataError(f"{path}, row 1: column {repeated[0]!r} is there twice. Keep one of them.")
-    remedy = "Put names that contain a comma in quotes, and write decimals with a point."
-    if semicolons:
-        remedy = "Put cells that contain a semicolon in quotes."
     table = CsvTable(path, columns)
     for cells in reader:
         if not any(map(str.strip, cells)):
             continue
         if len(cells) != len(columns):
             raise DataError(
-                f"{table.where(reader.line_num)}: {len(cells)} cells where the header has {len(columns)}. {remedy}"
+                f"{table.where(reader.line_num)}: {len(cells)} cells where the header has {len(columns)}. "
+                f"{_REMEDIES[separator]}"
             )
-        plain = map(_with_points if semicolons else str.strip, cells)
+        plain = map(str.strip if separator == "," else _with_points, cells)
         table.rows.append((reader.line_num, dict(zip(columns, plain, strict=True))))
     return table
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import PurePath
+from types import MappingProxyType
 from typing import Any, Final
 
 from photodefect.defects import DEFECTS, Defect
+from photodefect.photos.names import natural_key
 from photodefect.ranking.overall import applicable
 from photodefect.ranking.profiles.profile import Profile
 from photodefect.records import Diagnosis
@@ -18,6 +20,8 @@ WORST: Final = 5
 """How many of the worst photos are named for each defect."""
 
 UNKNOWN: Final = "unknown"
+
+NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 
 _ISO_BANDS: Final = (200, 800, 3200, 12800)
 """Upper ends; noise grows with the square root of the speed, so a band is two stops wide."""
@@ -72,6 +76,8 @@ class FolderSummary:
     Attributes:
         photos: diagnosed.
         failed: not.
+        passed_over: number of files and folders that weren't looked at, by kind: ``photo_library``, ``previews``,
+            ``recycle_bin``, ``own_pictures``, ``backup``, ``thumbnail``, ``unfinished``, ``excluded``.
         verdicts: number of photos by verdict.
         overall: number of photos by overall severity in ten steps of 0.1.
         defects: one a defect, in the usual order.
@@ -82,6 +88,7 @@ class FolderSummary:
 
     photos: int
     failed: int
+    passed_over: dict[str, int]
     verdicts: dict[str, int]
     overall: tuple[int, ...]
     defects: tuple[DefectSummary, ...]
@@ -94,19 +101,23 @@ class FolderSummary:
         return asdict(self)
 
 
-def summarize(diagnoses: Iterable[Diagnosis], profile: Profile, root: str = "") -> FolderSummary:
+def summarize(
+    diagnoses: Iterable[Diagnosis], profile: Profile, root: str = "", passed_over: Mapping[str, int] = NOTHING
+) -> FolderSummary:
     """Summarize judged records.
 
     Args:
         diagnoses: of :meth:`Profile.judge`, failed ones included.
         profile: that judged them.
         root: the folder that sub-folders are named from.
+        passed_over: what wasn't looked at, as of :func:`photodefect.photos.places.as_numbers`.
     """
     everything = list(diagnoses)
     photos = [it for it in everything if it.severity is not None]
     return FolderSummary(
         photos=len(photos),
         failed=len(everything) - len(photos),
+        passed_over=dict(passed_over),
         verdicts=_verdicts(photos),
         overall=_histogram([profile.overall(it) for it in photos], 0.0),
         defects=tuple(_of_defect(defect, photos, profile) for defect in DEFECTS),
@@ -138,7 +149,7 @@ def _of_defect(defect: Defect, photos: Sequence[Diagnosis], profile: Profile) ->
     threshold = profile.thresholds[defect.key]
     graded = {path: threshold.grade(value) for path, value in values.items()}
     wrong = [path for path, grade in graded.items() if grade != "good"]
-    worst = sorted(wrong, key=lambda path: (-abs(values[path]), path))[:WORST]
+    worst = sorted(wrong, key=lambda path: (-abs(values[path]), natural_key(path)))[:WORST]
     counts = Counter(graded.values())
     return DefectSummary(
         defect=defect.key,

@@ -14,6 +14,7 @@ from typing import Final
 from photodefect.errors import SidecarError
 from photodefect.files.companions import CompanionIndex
 from photodefect.photos.formats import PHOTO_SUFFIXES
+from photodefect.photos.shots import name_key
 from photodefect.sidecars.style import SidecarStyle
 
 SUFFIX: Final = ".xmp"
@@ -75,7 +76,7 @@ class SidecarLocator:
         names = {SidecarStyle.STEM: photo.stem + SUFFIX, SidecarStyle.FULL: photo.name + SUFFIX}
         for companion in self._index.companions(photo):
             for style, name in names.items():
-                if companion.name == name or (companion.name.casefold() == name.casefold() and style not in found):
+                if companion.name == name or (name_key(companion.name) == name_key(name) and style not in found):
                     found[style] = companion
         return found
 
