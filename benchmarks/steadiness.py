@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--model", default="compact")
     parser.add_argument("--photos", type=int, default=60, help="spread evenly over the folder")
     arguments = parser.parse_args()
-    paths = sorted(find_photos([arguments.folder]).photos)
+    paths = sorted(find_photos([arguments.folder]))
     chosen = paths[:: max(1, len(paths) // arguments.photos)][: arguments.photos]
     moves: dict[str, list[list[float]]] = {}
     with Diagnoser(arguments.model) as usual, Diagnoser(arguments.model, seed=OTHER_SEED) as other:
