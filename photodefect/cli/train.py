@@ -85,7 +85,9 @@ def train(
     synthesize: Annotated[
         Path | None,
         typer.Option(
-            "--synthesize", metavar="DIR", help="Instead of labels: clean photos, to be degraded by known severities."
+            "--synthesize",
+            metavar="DIR",
+            help="Instead of labels (in the compact recipe beside them): clean photos, degraded by known severities.",
         ),
     ] = None,
     any_source: AnySource = False,
@@ -152,14 +154,13 @@ def train(
             help="Share of variants with evenly spread severities; the others' are as in people's photos.",
         ),
     ] = 0.5,
-    trunk_passes: Annotated[
+    folds: Annotated[
         int | None,
         typer.Option(
-            "--trunk-passes",
+            "--folds",
             metavar="N",
-            min=0,
-            help="With --recipe compact: passes that tune the trunk's last stage. Default: 3; 0 keeps ImageNet's "
-            "weights.",
+            min=2,
+            help="With --recipe compact: parts of the rated photos, each judged by what the others taught. Default: 5.",
         ),
     ] = None,
     window: Annotated[
@@ -204,12 +205,11 @@ def train(
     from photodefect.training.settings import RECIPES, SettingError, Settings  # noqa: PLC0415
     from photodefect.training.team import joined_team, started_together  # noqa: PLC0415
 
-    if (labels is None) == (synthesize is None):
-        raise typer.BadParameter("name a CSV of labels, or a folder of clean photos by --synthesize, and not both")
     if recipe == "compact":
         if started_together():
             raise typer.BadParameter("--recipe compact trains in one process; start it without torchrun")
         from photodefect.cli.train_compact import (  # noqa: PLC0415
+            both_sources,
             refuse_options,
             refuse_to_replace,
             train_compact_recipe,
@@ -218,13 +218,14 @@ def train(
         refuse_options(context)
         refuse_to_replace(output)
         left_out = train_compact_recipe(
-            _clean_photos(synthesize),
+            *both_sources(labels, synthesize),
             output,
+            images=images,
             name=name or output.resolve().name,
             any_source=any_source,
             variants=variants,
             rebalanced=rebalanced,
-            trunk_passes=trunk_passes,
+            folds=folds or 5,
             seed=seed,
             workers=workers,
             walk=walk,
@@ -232,8 +233,10 @@ def train(
         )
         _name_left_out(left_out, quiet=quiet)
         raise typer.Exit(ExitCode.SOME_FAILED if left_out.unreadable else ExitCode.DONE)
-    if trunk_passes is not None:
-        raise typer.BadParameter("--trunk-passes goes with --recipe compact alone")
+    if (labels is None) == (synthesize is None):
+        raise typer.BadParameter("name a CSV of labels, or a folder of clean photos by --synthesize, and not both")
+    if folds is not None:
+        raise typer.BadParameter("--folds goes with --recipe compact alone")
     try:
         with joined_team() as team:
             with team.together():
@@ -370,12 +373,6 @@ def _report(result: RunResult, missing: list[str], output: Path, *, quiet: bool)
         note(f"the {result.missing} network {state}: the same command with {options} {what}", "yellow")
     else:
         note(f"the model is in {output}: photodefect diagnose --model {output} PHOTOS")
-
-
-def _clean_photos(synthesize: Path | None) -> Path:
-    if synthesize is None:
-        raise typer.BadParameter("--recipe compact needs a folder of clean photos by --synthesize")
-    return synthesize
 
 
 def _name_left_out(left_out: LeftOut, *, quiet: bool) -> None:

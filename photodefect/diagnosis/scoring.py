@@ -77,7 +77,9 @@ def make_inputs(
         capture = with_one_orientation(capture, provenance)
     holistic = holistic_input(pixels)
     height, width, _ = pixels.shape
-    drawn = combined_seed(content_seed(holistic, width, height), seed)
+    # The same parts of the frame are looked at in every photo, unless places are to be random.
+    content = 0 if placement == "sharp" else content_seed(holistic, width, height)
+    drawn = combined_seed(content, seed)
     crops = patch_inputs(pixels, count=patches, placement=placement, seed=drawn, side=side)
     # The warped photo shows as well as the full one whether there is colour, and takes a thousandth of the time.
     return Inputs(width, height, holistic, crops, is_monochrome(holistic), capture, provenance)
@@ -123,7 +125,7 @@ def score(engine: Engine, manifest: Manifest, photos: Sequence[Inputs]) -> list[
 
 
 def combined_seed(content: int, seed: int | None) -> int:
-    """The seed of a photo's patches: its content's, mixed with a person's own where there is one."""
+    """The seed of a photo's patches: that of its content, mixed with a person's own where there is one."""
     if seed is None:
         return content
     return int.from_bytes(hashlib.blake2b(f"{content}:{seed}".encode(), digest_size=8).digest(), "big")

@@ -6,7 +6,7 @@ Two layouts are read, told apart by their header (names are compared without reg
   for the file of that name in the folder of images;
 * our own: ``path``, relative to the folder of images, and the seven keys; optionally ``<key>_votes``, the single
   votes of the photo's workers joined by semicolons (``0;0.5;0;1;0``, an empty place where a worker gave none), and
-  ``workers``, their names in the same order.
+  ``workers``, their names in the same order, and ``group``, what photos of one place or one shoot have in common.
 
 An empty cell, or ``nan``, is a label that isn't known: it is masked in training and left out of evaluation.
 """
@@ -37,6 +37,15 @@ VOTES_SUFFIX: Final = "_votes"
 WORKERS_COLUMN: Final = "workers"
 """Column that names the workers, in the order of their votes."""
 
+GROUP_COLUMN: Final = "group"
+"""Column that says what a photo has in common with others."""
+
+SAID: Final = 0.5
+"""Mean vote from which people say that a defect is there."""
+
+SAID_SEVERE: Final = 0.75
+"""Mean vote from which most of them say that it is severe."""
+
 ROUNDING: Final = 1e-6
 """How far outside its range a severity may lie to count as a rounding error, which is clipped."""
 
@@ -65,6 +74,8 @@ class LabelledPhoto:
         votes: single votes by defect key, one place a worker, nan where that worker gave none; None without votes.
         workers: their names, in the order of the votes; None where the set doesn't name them.
         name: the path or URL as the CSV has it.
+        group: photos of one group are of one place or one shoot: what is learnt from some of them can't be judged by
+            others. Empty where the set doesn't say.
     """
 
     path: Path
@@ -72,6 +83,7 @@ class LabelledPhoto:
     votes: Mapping[str, tuple[float, ...]] | None = None
     workers: tuple[str, ...] | None = None
     name: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -235,8 +247,14 @@ def read_severity(text: str, defect: Defect, where: str) -> float:
     return min(max(value, defect.lowest), 1.0)
 
 
-def read_vote(text: str, defect: Defect, where: str) -> float:
+def read_vote(text: str, defect: Defect, where: str, largest: float = 1.0) -> float:
     """One worker's vote; empty or ``nan`` gives nan.
+
+    Args:
+        text: the cell.
+        defect: whose levels hold.
+        where: file and row, for the error.
+        largest: what a severe vote is.
 
     Raises:
         DataError: not one of the levels a worker can choose.
@@ -245,13 +263,12 @@ def read_vote(text: str, defect: Defect, where: str) -> float:
         return math.nan
     levels = vote_levels(defect)
     try:
-        value = float(text)
+        value = float(text) / largest
     except ValueError:
         value = math.inf
     if not math.isnan(value) and value not in levels:
-        raise DataError(
-            f"{where}: a vote for {defect.key} is {text!r}. A vote is one of {', '.join(f'{x:g}' for x in levels)}."
-        )
+        allowed = ", ".join(f"{level * largest:g}" for level in levels)
+        raise DataError(f"{where}: a vote for {defect.key} is {text!r}. A vote is one of {allowed}.")
     return value
 
 
@@ -291,7 +308,7 @@ def read_labels(source: Path, images: Path | None = None, *, need_images: bool =
         if need_images and not path.is_file():
             missing.append(path)
             continue
-        photos.append(LabelledPhoto(path, severities, votes, workers, name))
+        photos.append(LabelledPhoto(path, severities, votes, workers, name, cells.get(GROUP_COLUMN, "")))
     if not photos:
         raise DataError(
             f"{source}: none of its {len(missing)} photos is in {folder} "
@@ -350,15 +367,16 @@ def write_labels(stream: TextIO, photos: Sequence[LabelledPhoto]) -> None:
     """
     with_votes = any(photo.votes for photo in photos)
     with_workers = any(photo.workers for photo in photos)
+    with_groups = any(photo.group for photo in photos)
     writer = csv.writer(stream)
-    header = ["path", *KEYS, *([WORKERS_COLUMN] if with_workers else [])]
+    header = ["path", *([GROUP_COLUMN] if with_groups else []), *KEYS, *([WORKERS_COLUMN] if with_workers else [])]
     writer.writerow([*header, *(key + VOTES_SUFFIX for key in KEYS if with_votes)])
     for photo in photos:
-        writer.writerow(_cells_of(photo, with_votes=with_votes, with_workers=with_workers))
+        group = [photo.group] if with_groups else []
+        writer.writerow([photo.name, *group, *_cells_of(photo, with_votes=with_votes, with_workers=with_workers)])
 
 
 def _cells_of(photo: LabelledPhoto, *, with_votes: bool, with_workers: bool) -> Iterator[str]:
-    yield photo.name
     for key in KEYS:
         yield _number(photo.severities[key], "{:.6f}")
     if with_workers:
