@@ -201,7 +201,11 @@ def test_sets_of_which_every_photo_is_needed_are_named_and_stay_whole(samples: P
     other = view(Image.open(samples / "dog.jpg").convert("RGB").resize((480, 480)))
     for number in range(9, 14):
         save(focused(scene, (number - 9) / 4), photos / f"stack{number}.jpg", f"2024:05:01 10:00:0{number - 9}")
-        save(exposed(other, 0.05 * (number % 2)), photos / f"lapse{number}.jpg", f"2024:05:01 11:00:{5 * number}")
+        save(
+            exposed(other, 0.05 * (number % 2)),
+            photos / f"lapse{number}.jpg",
+            f"2024:05:01 11:00:{5 * number - 40:02d}",
+        )
     command = [sys.executable, "-m", "photodefect", "rank-folder", str(photos), "--best-per-burst", "-q", "--no-hints"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)

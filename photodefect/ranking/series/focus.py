@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from photodefect.ranking.series.bursts import ALIKE, same_place
 from photodefect.ranking.series.detail import aligned_energy, with_middle
@@ -35,6 +36,8 @@ def _same_but_for_focus(step: Step) -> bool:
 
 def _is_stack(roll: Roll, run: range) -> bool:
     seen = roll.miniatures[run]
+    if not _changing(seen.detail.reshape(len(seen), -1)).any():  # which spares the comparison of most bursts
+        return False
     found = with_middle(seen)
     # Small shifts may add up to a turn of the camera.
     stays = np.abs(found.shift).max() <= _MOVED and found.structure.min() >= ALIKE
@@ -52,9 +55,8 @@ def wanders(detail: Floats) -> bool:
         detail: (N, cells, cells), logarithms of energy of N photos at the same places; NaN where one shows none.
     """
     cells = detail.reshape(len(detail), -1)
-    textured = cells.max(axis=0) >= _TEXTURED  # false where one is NaN
-    changing = textured & (np.ptp(cells, axis=0) >= _WANDERING)
-    if changing.sum() < max(_FEWEST_CELLS, textured.sum() / 2):
+    changing = _changing(cells)
+    if not changing.any():
         return False
     moving = cells[:, changing]
     near_peak = (moving >= moving.max(axis=0) - _WANDERING / 2).mean(axis=1)
@@ -65,6 +67,14 @@ def wanders(detail: Floats) -> bool:
     pattern[:, changing] = moving - moving.mean(axis=0)
     pattern -= np.nanmean(pattern, axis=1, keepdims=True)
     return _roughness(pattern.reshape(detail.shape)) < _SMOOTH
+
+
+def _changing(cells: Floats) -> NDArray[np.bool_]:
+    """Which of (N, places) were sharp in one photo and not in another; none if these are few of those with detail."""
+    peaks = cells.max(axis=0)
+    textured = peaks >= _TEXTURED  # false where one is NaN
+    changing: NDArray[np.bool_] = textured & (peaks - cells.min(axis=0) >= _WANDERING)
+    return changing if changing.sum() >= max(_FEWEST_CELLS, textured.sum() / 2) else np.zeros_like(changing)
 
 
 def _roughness(pattern: Floats) -> float:
