@@ -15,7 +15,7 @@ _MOVED: Final = 2
 _STEP_EV: Final = 0.3
 _FEWEST: Final = 3
 _SPREAD_EV: Final = 1.0
-_SEEN_STEP_EV: Final = 0.5
+_SEEN_STEP_EV: Final = 0.2
 _SEEN_SPREAD_EV: Final = 2.0
 
 
