@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import webbrowser
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -126,19 +126,20 @@ def review(
             content_of=diagnoser.content_of,
         )
         server.start(ReviewApp(server.access, shoot, pictures, Exporter()))
-        _open(server.access, browser=browser)
-        shoot.begin()
 
         def take(found: tuple[Diagnosis, Measurements | None]) -> None:
             shoot.add(*found)
 
-        for problem in listed.problems:
-            shoot.add(problem, None)
-        running = diagnoser.diagnose_with(listed.photos, MEASURE)
-        if not take_all(running, take, len(listed.photos), quiet=quiet):
-            shoot.finish()
-            diagnoser.close()  # its workers; those for pictures are others
-            _wait(stop_after)
+        with suppress(KeyboardInterrupt):  # which is how a review ends, however far it came
+            _open(server.access, browser=browser)
+            shoot.begin()
+            for problem in listed.problems:
+                shoot.add(problem, None)
+            running = diagnoser.diagnose_with(listed.photos, MEASURE)
+            if not take_all(running, take, len(listed.photos), quiet=quiet):
+                shoot.finish()
+                diagnoser.close()  # its workers; those for pictures are others
+                _wait(stop_after)
         if not quiet:
             note("the review is over; all marks are kept")
     raise typer.Exit(ExitCode.DONE)
@@ -158,8 +159,9 @@ def _rate(photos: list[str], file: Path, port: int, *, browser: bool, stop_after
     ratings = Ratings(file)
     with closing(Server(port)) as server, closing(PictureMaker(PictureCache(), None)) as pictures:
         server.start(BlindApp(server.access, blind_order(photos), ratings, pictures))
-        _open(server.access, browser=browser)
-        _wait(stop_after)
+        with suppress(KeyboardInterrupt):
+            _open(server.access, browser=browser)
+            _wait(stop_after)
     if not quiet:
         note(f"{len(ratings)} ratings are in {file}; photodefect tune learns from them")
 
@@ -184,14 +186,9 @@ def _answer_enter(access: Access) -> None:
 def _wait(stop_after: float | None) -> None:
     """Wait for Ctrl-C, or for as long as was asked for."""
     over = threading.Event()
-    try:
-        if stop_after is not None:
-            over.wait(stop_after)
-            return
-        while not over.wait(_FOR_EVER_S):
-            pass
-    except KeyboardInterrupt:
-        return
+    while stop_after is None:
+        over.wait(_FOR_EVER_S)
+    over.wait(stop_after)
 
 
 def _title(paths: list[str]) -> str:
