@@ -10,7 +10,7 @@ import pytest
 from photodefect.photos.formats import PHOTO_SUFFIXES, Format
 
 ROOT = Path(__file__).parents[1]
-PAGE = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8").partition("## Capture data")[0]
 TABLE = [line.strip("|").split(" | ") for line in PAGE.splitlines() if line.startswith("| ")]
 ROWS = {cells[0].strip(): [cell.strip() for cell in cells[1:]] for cells in TABLE}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pytest
 from ranked import record, shot
 
@@ -13,10 +14,17 @@ from photodefect.ranking.hints.measurements import Measurements
 from photodefect.ranking.hints.softness import Softness
 from photodefect.ranking.profiles.profile import DEFAULT_PROFILE
 from photodefect.ranking.selection import Wishes, select
+from photodefect.ranking.series.miniature import measure_miniature
 from photodefect.records import Capture, Diagnosis
 
-# Hashes of which any two differ in 32 bits (rows of a Hadamard matrix), as those of unrelated photos do.
-UNLIKE = [f"{sum(((row & column).bit_count() & 1) << column for column in range(64)):016x}" for row in range(1, 40)]
+
+def unlike(number: int) -> str:
+    """A photo in miniature that is like none of another number."""
+    pixels = np.random.default_rng(number).integers(0, 256, (64, 96, 3), np.uint8)
+    return measure_miniature(pixels, pixels)
+
+
+UNLIKE = [unlike(number) for number in range(40)]
 
 
 def measured(likeness: str) -> Measurements:

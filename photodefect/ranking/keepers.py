@@ -24,6 +24,9 @@ from photodefect.records import Diagnosis
 MOMENT_S: Final = 60.0
 """Seconds between two photos of a moment, at most."""
 
+_UNLIKE: Final = 0.3
+"""Correlation of the tones of two photos up to which they have nothing in common."""
+
 _FLOOR: Final = 0.05
 """What even a photo just like a keeper counts as away from it, so that the better of two such goes first."""
 
@@ -114,7 +117,7 @@ class _Field:
         in_time = np.minimum(1.0, seconds / self._spacing)
         in_looks = np.full(len(seconds), math.nan)
         if self._known[chosen]:
-            in_looks[self._known] = np.clip(1 - self._looks @ self._looks[self._row[chosen]], 0, 1)
+            in_looks[self._known] = np.clip((1 - self._looks @ self._looks[self._row[chosen]]) / (1 - _UNLIKE), 0, 1)
         both = np.stack([in_time, in_looks])
         counted = np.maximum(1, (~np.isnan(both)).sum(axis=0))
         distance: NDArray[np.float64] = np.where(np.isnan(both).all(axis=0), 1.0, np.nansum(both, axis=0) / counted)
