@@ -291,6 +291,22 @@ class CompactColumn(Column):
             return whole
         return torch.cat([whole, region_means(local[:, self.located]).flatten(1)[:, :, None, None]], 1)
 
+    def pool_around(self, local: Tensor, window: int) -> Tensor:
+        """As a network's own window of 7 x 7 cells around each; beyond the edge regions see the cells at it."""
+        whole = super().pool_around(local, window)
+        if not len(self.located):
+            return whole
+        height, width = local.shape[2:]
+        padded = functional.pad(local[:, self.located], (WINDOW // 2,) * 4, mode="replicate")
+        regions = [
+            functional.avg_pool2d(padded, (bottom - top, right - left), stride=1)[
+                :, :, top : top + height, left : left + width
+            ]
+            for top, bottom in pairwise(REGION_EDGES)
+            for left, right in pairwise(REGION_EDGES)
+        ]
+        return torch.cat([whole, *regions], 1)
+
     def classify(self, pooled: Tensor) -> Tensor:
         """(N, 2T + S, h, w), means by region behind these if it sees any -> class logits (N, K, h, w)."""
         return self.classify_descriptors(describe(pooled, self.tapped))
