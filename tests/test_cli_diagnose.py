@@ -303,6 +303,9 @@ def test_the_summary_counts_severe_defects_and_says_why_photos_failed(diagnose: 
     assert result.stderr.splitlines() == [
         "2 photos: 0 good, 0 mild, 2 severe",
         "severe: noise 2",
+        "1 photo failed; the table says why",
+    ]
+    assert diagnose(folder, "--format", "csv").stderr.splitlines()[-2:] == [
         "1 photo failed:",
         "  1 x the file is empty",
     ]

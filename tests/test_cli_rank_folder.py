@@ -210,13 +210,88 @@ def test_sets_of_which_every_photo_is_needed_are_named_and_stay_whole(samples: P
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     for kind, name in (("focus stack", "stack"), ("time lapse", "lapse")):
-        lines = [line for line in done.stdout.splitlines() if f"{kind} " in line]
-        assert len(lines) == 5
-        assert all(f"/{name}" in line and " of 5)" in line for line in lines)
+        lines = [line for line in done.stdout.splitlines() if "2024-05-01" in line or line.endswith("photos:")]
+        place = next(row for row, line in enumerate(lines) if f"{kind} " in line)
+        assert lines[place].endswith(", 5 photos:")
+        assert all(f"/{name}" in line and " of 5)" in line for line in lines[place + 1 : place + 6])
     thinned = subprocess.run(
         [*command, "--thin-sequences", "--format", "paths"], env=environment, capture_output=True, text=True, check=True
     )
     assert len(thinned.stdout.splitlines()) == 2
+
+
+def test_several_folders_are_one_ranking(rank: Rank, folder: Path, tmp_path: Path) -> None:
+    card = tmp_path / "card"
+    (folder / "sub").rename(card)
+    assert len(rank.records(folder)) == 3
+    both = rank.records(folder, card)
+    assert [record["ranking"]["rank"] for record in both] == [1, 2, 3, 4, 5]
+    assert {Path(record["path"]).parent for record in both} == {folder, card}
+    groups = json.loads(rank(folder, card, "--summary", "--format", "json").stdout)["by_folder"]
+    assert {group["name"]: group["photos"] for group in groups} == {"card": 2, "photos": 3}
+    assert "is not a folder" in rank(folder, card / "guitar.jpg").stderr
+
+
+def test_several_folders_are_copied_with_their_sub_folders(rank: Rank, folder: Path, tmp_path: Path) -> None:
+    card = tmp_path / "card"
+    (folder / "sub").rename(card)
+    options = ["--top", "9", "--copy-to", tmp_path / "out", "--keep-folders", "--apply", "--journal", tmp_path / "j"]
+    assert rank(folder, card, *options).exit_code == 0
+    copied = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.jpg")}
+    assert copied == {"card/flowers.jpg", "card/guitar.jpg", *(f"photos/{name}.jpg" for name in NAMES[:3])}
+    inside = rank(folder, card, "--top", "9", "--copy-to", card / "out")
+    assert inside.exit_code == 2
+
+
+def test_only_photos_since_a_date_are_taken_and_the_others_told(rank: Rank, folder: Path) -> None:
+    result = rank(folder, "--since", "2024-05-03", "--show-excluded", "--format", "paths")
+    assert sorted(Path(path).stem for path in result.stdout.splitlines()) == ["city", "flowers", "guitar"]
+    assert "2 of 5 left out: 2 older than 2024-05-03 00:00" in result.stderr
+    assert f"  {folder}/dog.jpg: of 2024-05-01 10:00" in result.stderr
+    assert len(rank.paths(folder, "--since", "2024-05-05T10:00")) == 1
+    assert len(rank.paths(folder, "--since", "3d")) == 0
+
+
+def test_a_photo_without_a_time_counts_by_that_of_its_file(rank: Rank, folder: Path) -> None:
+    Image.open(folder / "dog.jpg").save(folder / "scan.jpg")
+    os.utime(folder / "scan.jpg", (0, 1_600_000_000))  # 2020-09-13
+    assert "scan" not in {Path(path).stem for path in rank.paths(folder, "--since", "2023-01-01")}
+    os.utime(folder / "scan.jpg")
+    assert [Path(path).stem for path in rank.paths(folder, "--since", "1d")] == ["scan"]
+
+
+def test_only_photos_of_a_verdict_are_taken(rank: Rank, folder: Path) -> None:
+    _, values = value_between(rank, folder, "noise")
+    limits = [f"noise={(values[0] + values[1]) / 2:.5f}:{(values[3] + values[4]) / 2:.5f}"]
+    judged = [option for text in ("1:1", *limits) for option in ("--threshold", text)]
+    counts = [len(rank.paths(folder, *judged, "--only", verdict)) for verdict in ("good", "mild", "severe")]
+    assert counts == [1, 3, 1]
+    assert len(rank.paths(folder, *judged, "--only", "good", "--only", "severe")) == 2
+    assert len(rank.paths(folder, *judged, "--only", "severe", "--excluded")) == 4
+
+
+def test_the_table_dates_photos_and_groups_those_of_a_burst(rank: Rank, samples: Path, tmp_path: Path) -> None:
+    image = Image.open(samples / "dog.jpg").convert("RGB").resize((300, 280))
+    for number in range(3):
+        frame = image.filter(ImageFilter.GaussianBlur(number))
+        save(frame, tmp_path / "p" / f"frame{number}.jpg", f"2024:05:01 10:00:0{number}")
+    save(Image.open(samples / "city.jpg").convert("RGB"), tmp_path / "p" / "city.jpg", "2024:05:02 11:30:00")
+    lines = rank(tmp_path / "p", "--no-hints").stdout.splitlines()
+    place = lines.index("       burst 1, 3 photos:")
+    named = [line.split() for line in lines[place:] if "2024-05-0" in line][:3]
+    assert {(Path(words[5]).stem, *words[3:5]) for words in named} == {
+        (f"frame{number}", "2024-05-01", "10:00") for number in range(3)
+    }
+    assert [line for line in lines if "2024-05-02 11:30" in line and "city.jpg" in line]
+
+
+def test_a_reason_for_failing_is_said_once(rank: Rank, folder: Path, tmp_path: Path) -> None:
+    (folder / "empty.jpg").touch()
+    shown = rank(folder)
+    assert (shown.stdout + shown.stderr).count("the file is empty") == 1
+    assert "1 photo failed; the table says why" in shown.stderr
+    assert "  1 x the file is empty" in rank(folder, "-o", tmp_path / "table.txt").stderr
+    assert "  1 x the file is empty" in rank(folder, "--format", "paths").stderr
 
 
 def test_percentiles_are_those_of_the_folder_if_asked_for(rank: Rank, folder: Path) -> None:
@@ -339,7 +414,7 @@ def test_a_damaged_photo_is_reported_and_the_rest_ranked(rank: Rank, folder: Pat
     [
         (["--best", "110%"], "more than all photos"),
         (["--best", "0"], "no photo at all"),
-        (["--best", "many"], "is not a number"),
+        (["--best", "many"], "is not a percentage"),
         (["--top", "0"], "--top"),
         (["--top", "3", "--best", "5%"], "give one of them"),
         (["--by", "blurr"], "did you mean undesired_blur?"),

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import given
-from ranked import failure, record
+from ranked import failure, record, shot
 from record_strategies import DIAGNOSES, TEXTS
 
 from photodefect.printable import UNPRINTABLE
@@ -153,3 +153,33 @@ def test_paths_on_a_terminal_are_escaped() -> None:
     stream = Terminal()
     PathsWriter(stream).write(ranked("\x1b[2J.jpg"))
     assert stream.getvalue() == "\\x1b[2J.jpg\n"
+
+
+def in_burst(path: str, rank: int, place: int, time: str | None = None) -> RankedPhoto:
+    ranking = Ranking(rank, 9, "overall", 0.2, 0.2, burst=SeriesPlace(2, "burst", 3, place))
+    return RankedPhoto.of(shot(path, time), ranking)
+
+
+def test_photos_of_a_burst_stand_below_its_name() -> None:
+    alone = RankedPhoto.of(record("a.jpg"), Ranking(2, 9, "overall", 0.3, 0.3))
+    lines = table(in_burst("b.jpg", 1, 1), in_burst("c.jpg", 4, 2), alone).splitlines()
+    assert lines[1:] == [
+        "       burst 2, 2 of 3 photos:",
+        "    1     0.20  good     b.jpg  (1 of 3)",
+        "    4     0.20  good     c.jpg  (2 of 3)",
+        "    2     0.30  good     a.jpg",
+    ]
+
+
+def test_a_table_with_dates_says_when_each_photo_was_taken() -> None:
+    stream = io.StringIO()
+    writer = RankTableWriter(stream, dated=True)
+    for photo in (in_burst("b.jpg", 1, 1, "2024-05-01T10:02:03.250+02:00"), ranked(ranking=Ranking(2, 9, "o", 0.3, 0))):
+        writer.write(photo)
+    writer.write(RankedPhoto.of(failure("x.jpg")))
+    writer.close()
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == " rank  overall  verdict  taken             photo"
+    assert lines[1].startswith("    1     0.20  good     2024-05-01 10:02  b.jpg")
+    assert [line.index("d/b.jpg") for line in lines if "d/b.jpg" in line] == [lines[0].index("photo")]
+    assert lines[-1].index("x.jpg") == lines[0].index("photo")

@@ -18,7 +18,7 @@ from photodefect.defects import DEFECTS, KEYS
 from photodefect.printable import printable
 from photodefect.records import Capture, Diagnosis, PhotoFailure, columns
 from photodefect.reports import FORMATS
-from photodefect.verdicts import DEFAULT_THRESHOLDS
+from photodefect.verdicts import DEFAULT_THRESHOLDS, Threshold
 
 DANGEROUS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """What may act upon a terminal; a line feed ends our own lines."""
@@ -187,6 +187,17 @@ def test_the_table_says_verdict_worst_defect_and_all_severities_with_saturations
     assert re.findall(r"[+-]?\d\.\d\d", scores) == ["0.10", "0.10", "-0.31", "0.10", "0.10", "0.71", "0.10"]
     over = report("table", [diagnosed(severity=dict.fromkeys(KEYS, 0.42))]).decode()
     assert over.count("+0.42") == 1
+
+
+def test_a_trace_is_a_dot_unless_a_person_calls_it_mild() -> None:
+    severity = dict(zip(KEYS, (0.1, 0.0999, -0.0999, 0.0, 0.3, 0.0999, -0.0), strict=True))
+    limits = {**DEFAULT_THRESHOLDS, "undesired_blur": Threshold(0.05, 0.5)}
+    _, _, _, scores = report("table", [diagnosed(severity=severity, thresholds=limits)]).decode().splitlines()
+    assert scores.split() == ["0.10", "▁", "·", "·", "·", "0.30", "▂", "0.10", "▁", "·"]
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii", newline="")
+    write("table", [diagnosed(severity=severity)], stream)
+    assert raw.getvalue().decode().splitlines()[-1].split() == ["0.10", ".", ".", ".", "0.30", ".", "."]
 
 
 def test_the_tables_columns_stand_under_their_titles() -> None:

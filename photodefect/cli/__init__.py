@@ -7,6 +7,7 @@ help is asked for, so that ``photodefect --help`` is there at once.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,14 +19,17 @@ from typing import Annotated, Any, Final, cast
 import typer
 import typer.core
 import typer.main
+import typer.rich_utils
 
 from photodefect._version import __version__
+from photodefect.cli.dependent_options import refuse_alone
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.guard import guarded
 from photodefect.cli.impossible_values import refuse_empty, refuse_urls
 from photodefect.cli.interrupts import endings_as_interrupts
 from photodefect.cli.optional_values import with_values
 from photodefect.printable import printable
+from photodefect.terminal import styles_wanted
 
 COMMANDS: Final = MappingProxyType(
     {
@@ -33,7 +37,7 @@ COMMANDS: Final = MappingProxyType(
         "watch": "Diagnose photos as they arrive in a folder.",
         "heatmap": "Show where in the frame each defect sits.",
         "report": "Make a page that shows photos with their severities and heat maps.",
-        "rank-folder": "Rank the photos of a folder from best to worst, and thin it.",
+        "rank-folder": "Rank the photos of folders from best to worst, and thin them.",
         "unmark": "Take all of photodefect's marks back from the sidecars of a folder.",
         "review": "Look at photos in the browser, compare them and mark them.",
         "undo": "Take back what was copied, linked, moved or written to sidecars.",
@@ -48,6 +52,8 @@ COMMANDS: Final = MappingProxyType(
     }
 )
 """Every command and what it is for, in the order of the help page."""
+
+_CHOICES: Final = re.compile(r"([:,])\n\t")
 
 _CONTEXT: Final = {"help_option_names": ["-h", "--help"]}
 
@@ -65,7 +71,9 @@ class _LazyCommand(typer.core.TyperCommand):
         refuse_empty(args)
         refuse_urls(args)
         optional = getattr(import_module(_module(self.name or "")), "OPTIONAL_VALUES", {})
-        return _load(self.name or "").make_context(info_name, with_values(args, optional), parent=parent, **extra)
+        context = _load(self.name or "").make_context(info_name, with_values(args, optional), parent=parent, **extra)
+        refuse_alone(context)
+        return context
 
 
 class _Commands(typer.core.TyperGroup):
@@ -86,13 +94,16 @@ class _Commands(typer.core.TyperGroup):
 
 @contextmanager
 def _printable_usage_errors() -> Iterator[None]:
-    """Have typer's errors, which repeat what was typed, printed so that a terminal doesn't obey it."""
+    """Have typer's errors, which repeat what was typed, printed so that a terminal doesn't obey it.
+
+    Typer sets the choices of an argument on lines of their own, which would be escaped as well.
+    """
     try:
         yield
     except Exception as error:
         said = getattr(error, "format_message", None)
         if said is not None:  # a ClickException, whose class is in different places in different versions
-            vars(error)["format_message"] = lambda: printable(said())
+            vars(error)["format_message"] = lambda: printable(_CHOICES.sub(r"\1 ", said()))
         raise
 
 
@@ -139,6 +150,8 @@ def _photodefect(
 
 def main() -> None:
     """Run the command line."""
+    if not styles_wanted():
+        typer.rich_utils.COLOR_SYSTEM = None  # of typer's own help and errors
     try:
         with endings_as_interrupts():
             app(prog_name="photodefect")

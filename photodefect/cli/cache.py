@@ -59,6 +59,8 @@ def cache(
     place = file or default_file()
     if older_than and action != "clear":
         raise typer.BadParameter("--older-than goes with clear", param_hint="--older-than")
+    if as_json and action == "clear":
+        raise typer.BadParameter("--json goes with info and verify", param_hint="--json")
     if not place.exists():
         if file is not None:
             raise DataError(f"there is no cache {place}")

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from photodefect.printable import printable
+from photodefect.terminal import console_on
 
 _FORMAT: Final = "%(name)s: %(message)s"
 
@@ -34,7 +35,7 @@ def log_to_stderr() -> None:
 
 def stderr_console() -> Console:
     """A console on stderr: plain unless a person is looking, and never with markup read into file names."""
-    return Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    return console_on(soft_wrap=True)
 
 
 def complain(message: str) -> None:

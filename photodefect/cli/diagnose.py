@@ -24,7 +24,7 @@ from photodefect.cli.options import (
     Verbose,
     WalkOptions,
 )
-from photodefect.cli.output import check_output, open_output
+from photodefect.cli.output import STDOUT, check_output, open_output
 from photodefect.cli.run import end, end_interrupted, take_all
 from photodefect.cli.work import Work, diagnosing
 
@@ -135,4 +135,4 @@ def diagnose(
     if interrupted:
         done = f"interrupted after {tally.photos} of {len(listed)} photos"
         end_interrupted(f"{done}; what was written is complete up to there", work)
-    end(tally, quiet=quiet)
+    end(tally, quiet=quiet, table=report_format == "table" and target in (None, STDOUT))

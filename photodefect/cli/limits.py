@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final
 
 import typer
 
@@ -12,6 +15,7 @@ from photodefect.defects import KEYS
 from photodefect.ranking.overall import OVERALL, Limit
 from photodefect.ranking.profiles.profile import Profile
 from photodefect.ranking.profiles.settings import Setting
+from photodefect.verdicts import VERDICTS, Verdict
 
 
 def rank_key(text: str) -> str:
@@ -47,12 +51,59 @@ def percentage(text: str) -> float:
     Raises:
         typer.BadParameter: it is no percentage above 0 and up to 100.
     """
-    value = _number(text.strip().removesuffix("%"), text)
+    try:
+        value = _number(text.strip().removesuffix("%"), text)
+    except typer.BadParameter:
+        raise typer.BadParameter(f"{text!r} is not a percentage, as in 10%") from None
     if value > 100:
         raise typer.BadParameter(f"{text!r} is more than all photos; give up to 100%")
     if value <= 0:
         raise typer.BadParameter(f"{text!r} is no photo at all; give more than 0%")
     return value
+
+
+def verdict(text: str) -> Verdict:
+    """Read a verdict.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    for known in VERDICTS:
+        if text.strip().lower() == known:
+            return known
+    raise typer.BadParameter(f"{text!r} is not a verdict; there are {', '.join(VERDICTS)}")
+
+
+_LENGTH: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(h|hours?|d|days?|w|weeks?)", re.ASCII)
+_HOURS: Final = {"h": 1, "d": 24, "w": 168}
+
+
+def since(text: str, now: datetime) -> datetime:
+    """Read a moment: a date, with or without a time, ``today``, ``yesterday``, or a while before now such as ``3d``.
+
+    Args:
+        text: as written.
+        now: by the clock of this place.
+
+    Returns:
+        The moment, by the same clock.
+
+    Raises:
+        typer.BadParameter: it is none of these.
+    """
+    word = text.strip().lower()
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    if word in ("today", "yesterday"):
+        return midnight - timedelta(days=word == "yesterday")
+    try:
+        if length := _LENGTH.fullmatch(word):
+            return now - timedelta(hours=float(length[1]) * _HOURS[length[2][0]])
+        moment = datetime.fromisoformat(text.strip())
+        return moment if moment.tzinfo is None else moment.astimezone().replace(tzinfo=None)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(
+            f"{text!r} is no time; write 2024-05-01, 2024-05-01T18:30, today, yesterday, or how long ago: 12h, 3d, 2w"
+        ) from None
 
 
 def weight_settings(values: Iterable[str]) -> dict[str, Setting]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property, partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import typer
@@ -90,6 +91,24 @@ def threshold_option(panel: str | None = None) -> Any:  # noqa: ANN401
         rich_help_panel=panel,
     )
 
+
+_COLOUR: Final = ("bad_white_balance", "bad_saturation")
+_OTHER_WORDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        **dict.fromkeys(("colour", "color", "colours", "colors"), _COLOUR),
+        **dict.fromkeys(("cast", "tint", "temperature", "wb", "awb"), ("bad_white_balance",)),
+        **dict.fromkeys(("vibrance", "vividness"), ("bad_saturation",)),
+        **dict.fromkeys(("brightness", "darkness", "underexposed", "overexposed"), ("bad_exposure",)),
+        **dict.fromkeys(("grain", "noisy"), ("noise",)),
+        **dict.fromkeys(("fog", "mist", "hazy", "contrast"), ("haze",)),
+        **dict.fromkeys(("sharpness", "focus", "blurry", "motion", "shake"), ("undesired_blur",)),
+        **dict.fromkeys(("framing", "crop", "horizon"), ("bad_composition",)),
+    }
+)
+"""What else people call defects; not taken for them, only suggested."""
+
+_ALIKE: Final = 0.75
+"""How alike two words must be for one to be a slip of the other, as :mod:`difflib` has it."""
 
 Null: TypeAlias = Annotated[bool, null_option("-0")]
 ReplaceOutput: TypeAlias = Annotated[bool, replace_output_option()]
@@ -187,8 +206,9 @@ def defect_key(text: str) -> str:
     meant = {key[start:]: key for key in KEYS for start in _word_starts(key)}
     if name in meant:
         return meant[name]
-    near = get_close_matches(name, meant, n=1)
-    hint = f"did you mean {meant[near[0]]}?" if near else f"there are {', '.join(KEYS)}"
+    near = get_close_matches(name, (*meant, *_OTHER_WORDS), n=1, cutoff=_ALIKE)
+    suggested = _OTHER_WORDS.get(near[0]) or (meant[near[0]],) if near else ()
+    hint = f"did you mean {' or '.join(suggested)}?" if suggested else f"there are {', '.join(KEYS)}"
     raise typer.BadParameter(f"{text!r} is not a defect; {hint}")
 
 
@@ -207,6 +227,9 @@ def thresholds(values: Iterable[str]) -> dict[str, Threshold]:
     result = dict(DEFAULT_THRESHOLDS)
     for value in values:
         name, equals, numbers = value.rpartition("=")
+        if not equals and numbers.strip()[:1].isalpha():
+            key = defect_key(numbers)
+            raise typer.BadParameter(f"{value!r} says no severity; write {key}=0.5 or {key}=0.3:0.5")
         keys = [defect_key(name)] if equals else list(KEYS)
         mild_text, colon, severe_text = numbers.rpartition(":")
         severe = number_above_0(severe_text, value)

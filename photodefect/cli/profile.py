@@ -40,15 +40,28 @@ def profile(
     from photodefect.ranking.profiles.settings import to_toml  # noqa: PLC0415
 
     if action == "list":
+        if chosen is not None or folder != ".":
+            raise typer.BadParameter("list names all profiles; FOLDER and --profile go with show")
         for name, file in named_profiles().items():
             sys.stdout.write(f"{printable(name)}\t{_as_given(os.fspath(file))}\n")
+            tell_hidden(file)
         return
     if not Path(folder).is_dir():
         raise DataError(f"{folder} is not a folder")
     layers = gather([Path(folder)], chosen)
+    for file in layers.files:
+        tell_hidden(file)
     sys.stdout.write(to_toml(layers.profile, layers.settings))
     if not quiet:
         note("read: " + (", ".join(map(str, layers.files)) or "no profile; these are the defaults"))
+
+
+def tell_hidden(file: Path) -> None:
+    """Say that a profile is used instead of one of photodefect's, if it is."""
+    from photodefect.ranking.profiles.locations import hides_shipped  # noqa: PLC0415
+
+    if hides_shipped(file):
+        note(f"{file} is used instead of photodefect's own profile {file.stem}; rename it to have both", "yellow")
 
 
 def _as_given(path: str) -> str:

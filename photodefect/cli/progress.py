@@ -12,6 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.segment import ControlType
 from rich.text import Text
 
+from photodefect.terminal import console_on
+
 PATIENCE_S: Final = 1.0
 """How long a run may take before it shows its progress."""
 
@@ -42,7 +44,7 @@ class ProgressLine:
     def __init__(
         self, total: int, *, enabled: bool = True, console: Console | None = None, what: str = "diagnosing"
     ) -> None:
-        self._console = console or Console(stderr=True)
+        self._console = console or console_on()
         self._enabled = enabled and self._console.is_terminal and not self._console.is_dumb_terminal
         # No refreshing thread: it would draw between the pieces of a record on the same terminal.
         self._progress = Progress(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -60,6 +61,18 @@ class Choice:
             help="Only photos in which this defect (or overall) is at most this severe. Repeatable.",
         ),
     ] = None
+    only: Annotated[
+        list[str] | None,
+        _CHOICE("--only", metavar="good|mild|severe", help="Only photos with this verdict. Repeatable."),
+    ] = None
+    since: Annotated[
+        str | None,
+        _CHOICE(
+            "--since",
+            metavar="DATE|TIME|AGO",
+            help="Only photos taken since then: 2024-05-01, 2024-05-01T18:30, today, yesterday, or 12h, 3d, 2w ago.",
+        ),
+    ] = None
     top: Annotated[int | None, _CHOICE("--top", min=1, metavar="N", help="Only the first N photos of the ranking.")] = (
         None
     )
@@ -111,7 +124,7 @@ class Choice:
         Raises:
             typer.BadParameter: a value can't be read, or two exclude each other.
         """
-        from photodefect.cli.limits import limit, percentage, rank_key  # noqa: PLC0415
+        from photodefect.cli.limits import limit, percentage, rank_key, since, verdict  # noqa: PLC0415
         from photodefect.ranking.selection import Wishes  # noqa: PLC0415
 
         counts = {"--top": self.top, "--best": self.best, "--keep": self.keep}
@@ -128,6 +141,8 @@ class Choice:
             keep=self.keep,
             reverse=self.reverse,
             exclude_severe=self.exclude_severe,
+            since=None if self.since is None else since(self.since, datetime.now()),
+            verdicts=tuple(map(verdict, self.only or ())),
             best_per_burst=self.best_per_burst,
             thin_sequences=self.thin_sequences,
             relative_to_folder=relative_to_folder,

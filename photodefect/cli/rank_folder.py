@@ -20,7 +20,7 @@ from photodefect.cli.rank_judging import Judging
 from photodefect.cli.rank_output import RankOutput
 from photodefect.cli.run import end_interrupted, take_all, tell_summary
 from photodefect.cli.sidecars import SidecarOptions, SidecarWish, exiftool_writer, write_sidecars
-from photodefect.cli.transfers import Transfer, TransferOptions, carry_out, check_transfer
+from photodefect.cli.transfers import Transfer, TransferOptions, carry_out, check_transfer, common_folder
 from photodefect.cli.work import Work, diagnosing
 from photodefect.errors import DataError
 
@@ -39,8 +39,9 @@ OPTIONAL_VALUES: Final = MappingProxyType({"--best-per-burst": "1"})
 
 @grouped
 def rank_folder(
-    folder: Annotated[
-        str | None, typer.Argument(metavar="FOLDER", help="The folder to rank. Default: the current one.")
+    folders: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="FOLDERS", help="The folders to rank, all together. Default: the current one."),
     ] = None,
     *,
     choice: Choice,
@@ -63,7 +64,7 @@ def rank_folder(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Rank the photos of a folder from best to worst, and thin it.
+    """Rank the photos of folders from best to worst, and thin them.
 
     --copy-to, --link-to, --move-to and --xmp act on the chosen photos, or with
     --excluded on those that were left out. Without --apply nothing is changed;
@@ -83,18 +84,19 @@ def rank_folder(
     exiftool = out.chosen == "exiftool-csv"
     wishes = choice.wishes(relative_to_folder=judging.relative_to == "folder")
     wanted_mark = choice.wanted_mark()
-    root = _root(folder, files_from)
-    named = [] if root is None else [root]
+    judging.check()
+    named = _named(folders or [], files_from)
+    roots = [Path(folder) for folder in named]
+    root = named[0] if len(named) == 1 else common_folder(named)
     listed = list_photos(named, files_from, null_separated=null, walk=walk, quiet=quiet)
-    roots = [] if root is None else [Path(root)]
     check_output(out.output, force=out.force, originals=listed.photos)
-    sidecars = marks.wanted(exiftool=exiftool, journal=deeds.journal)
+    sidecars = marks.wanted(journal=deeds.journal)
     transfer = deeds.wanted(xmp=sidecars.xmp)
-    _check_deeds(sidecars, transfer, apply=deeds.apply)
+    if transfer is not None and sidecars.journal is not None:
+        raise typer.BadParameter(f"--journal is one, and --xmp and --{transfer.mode}-to have one each; do one first")
     if transfer is not None:
         check_transfer(transfer, roots, listed.photos)
     layers = judging.layers(roots, marks.reject_as, marks.presets())
-
     from photodefect.cli.tally import Tally  # noqa: PLC0415
     from photodefect.review.marked import find_marks  # noqa: PLC0415
     from photodefect.review.sidecar_marks import PersonsMarks  # noqa: PLC0415
@@ -116,29 +118,17 @@ def rank_folder(
     photos = selection.left_out if choice.excluded else selection.chosen
     with out.opened() as stream:
         if out.summary:
-            out.write_summary(stream, selection, layers.profile, root or "", listed.passed_over)
+            out.write_summary(stream, selection, layers.profile, root, listed.passed_over)
         else:
             own = exiftool_writer(stream, sidecars, photos, say) if exiftool else None
-            writer = own or out.writer(stream, wishes.by)
-            for photo in (*photos, *selection.failed):
+            writer = own or out.writer(stream, wishes.by, photos)
+            for photo in (*out.in_order(photos), *selection.failed):
                 writer.write(photo)
             writer.close()
-    tell_summary(tally, quiet=quiet)
+    tell_summary(tally, quiet=quiet, table=out.shows_table)
     tell_left_out(selection, show=choice.show_excluded, quiet=quiet)
-    went = _act(sidecars, transfer, photos, say, root, apply=deeds.apply, quiet=quiet)
+    went = _act(sidecars, transfer, photos, say, roots=roots, root=root, apply=deeds.apply, quiet=quiet)
     raise typer.Exit(tally.exit_code() if went else ExitCode.SOME_FAILED)
-
-
-def _check_deeds(sidecars: SidecarWish, transfer: Transfer | None, *, apply: bool) -> None:
-    """Refuse what has no meaning together.
-
-    Raises:
-        typer.BadParameter: it has none.
-    """
-    if apply and transfer is None and not sidecars.xmp:
-        raise typer.BadParameter("--apply is about --copy-to, --link-to, --move-to or --xmp")
-    if transfer is not None and sidecars.journal is not None:
-        raise typer.BadParameter(f"--journal is one, and --xmp and --{transfer.mode}-to have one each; do one first")
 
 
 def _act(
@@ -146,8 +136,9 @@ def _act(
     transfer: Transfer | None,
     photos: Sequence[RankedPhoto],
     say: PersonsMarks,
-    root: str | None,
     *,
+    roots: Sequence[Path],
+    root: str,
     apply: bool,
     quiet: bool,
 ) -> bool:
@@ -162,17 +153,16 @@ def _act(
     if transfer is None:
         return not sidecars.refused
     names = [photo.path for photo in photos]
-    went = carry_out(transfer, names, None if root is None else Path(root), apply=apply, quiet=quiet)
+    went = carry_out(transfer, names, roots, Path(root), apply=apply, quiet=quiet)
     return went and not sidecars.refused
 
 
-def _root(folder: str | None, files_from: str | None) -> str | None:
-    """The folder to rank, or None if there is only a list."""
-    if folder is None:
-        return "." if files_from is None else None
-    if Path(folder).exists() and not Path(folder).is_dir():
-        raise DataError(f"{folder} is not a folder; name single photos by --files-from")
-    return folder
+def _named(folders: Sequence[str], files_from: str | None) -> list[str]:
+    """The folders to rank; none if there is only a list."""
+    for folder in folders:
+        if Path(folder).exists() and not Path(folder).is_dir():
+            raise DataError(f"{folder} is not a folder; name single photos by --files-from")
+    return list(folders) or (["."] if files_from is None else [])
 
 
 def _talk(diagnoser: Diagnoser, layers: Layers) -> None:

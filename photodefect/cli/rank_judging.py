@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
-from photodefect.cli.options import threshold_option
+from photodefect.cli.options import threshold_option, thresholds
+from photodefect.cli.profile import tell_hidden
 
 if TYPE_CHECKING:
     from photodefect.cli.sidecars import RejectAs
@@ -55,6 +56,17 @@ class Judging:
         ),
     ] = None
 
+    def check(self) -> None:
+        """Read the values before any work is done.
+
+        Raises:
+            typer.BadParameter: one can't be read.
+        """
+        from photodefect.cli.limits import weight_settings  # noqa: PLC0415
+
+        weight_settings(self.weight or [])
+        thresholds(self.threshold or [])
+
     def layers(self, roots: Sequence[Path], reject_as: RejectAs | None, presets: Settings | None = None) -> Layers:
         """The profile that holds.
 
@@ -78,4 +90,7 @@ class Judging:
             options["reject.as"] = Setting(reject_as, "--reject-as")
         if self.threshold:
             options |= threshold_settings(self.threshold, gather(roots, self.profile).profile)
-        return gather(roots, self.profile, options, presets)
+        layers = gather(roots, self.profile, options, presets)
+        for file in layers.files:
+            tell_hidden(file)
+        return layers

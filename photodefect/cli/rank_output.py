@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, Protocol, TextIO, T
 import typer
 
 from photodefect.cli.options import replace_output_option
-from photodefect.cli.output import open_output
+from photodefect.cli.output import STDOUT, open_output
 
 if TYPE_CHECKING:
     from photodefect.photos.places import PassedOver
@@ -83,7 +83,14 @@ class RankOutput:
         chosen: RankFormat = "paths" if self.print0 else asked or "table"
         if self.summary and chosen not in ("table", "json", "ndjson"):
             raise typer.BadParameter(f"--summary is a table, json or ndjson, not {chosen}")
+        if self.detail and (self.summary or chosen not in ("json", "ndjson", "csv")):
+            raise typer.BadParameter("--detail is about --format json, ndjson or csv, and not about --summary")
         return chosen
+
+    @property
+    def shows_table(self) -> bool:
+        """Whether the person gets to see a table of all photos."""
+        return self.chosen == "table" and not self.summary and self.output in (None, STDOUT)
 
     @contextmanager
     def opened(self) -> Iterator[TextIO]:
@@ -93,12 +100,23 @@ class RankOutput:
         with open_output(self.output, force=self.force, errors=errors, encoding=encoding) as stream:
             yield stream
 
-    def writer(self, stream: TextIO, by: str) -> RankWriter:
+    def in_order(self, photos: Sequence[RankedPhoto]) -> Sequence[RankedPhoto]:
+        """Photos as they are written: in a table those of a burst stand together, where its first one stands."""
+        if self.chosen != "table":
+            return photos
+        members: dict[int, list[RankedPhoto]] = {}
+        for place, photo in enumerate(photos):
+            burst = photo.ranking.burst if photo.ranking is not None else None
+            members.setdefault(-1 - place if burst is None else burst.number, []).append(photo)
+        return [photo for group in members.values() for photo in group]
+
+    def writer(self, stream: TextIO, by: str, photos: Sequence[RankedPhoto]) -> RankWriter:
         """The writer of the format; exiftool's has one of its own in :mod:`photodefect.cli.sidecars`.
 
         Args:
             stream: where to.
             by: what is ranked by; the table shows it.
+            photos: that will be written.
         """
         from photodefect.reports.json import JsonWriter  # noqa: PLC0415
         from photodefect.reports.ndjson import NdjsonWriter  # noqa: PLC0415
@@ -108,7 +126,7 @@ class RankOutput:
 
         match self.chosen:
             case "table":
-                return RankTableWriter(stream, by)
+                return RankTableWriter(stream, by, dated=any(it.capture and it.capture.time for it in photos))
             case "json":
                 return JsonWriter(stream, self.detail)
             case "ndjson":

@@ -84,13 +84,12 @@ def review(
     """
     if verbose:
         log_to_stderr()
+    judging.check()
     from photodefect.cli.photo_list import list_photos  # noqa: PLC0415
 
     listed = list_photos(
         paths or (["."] if files_from is None else []), files_from, null_separated=null, walk=walk, quiet=quiet
     )
-    if ratings is not None and not blind:
-        raise typer.BadParameter("--ratings is about --blind")
     if blind:
         _rate(listed.photos, ratings or Path("ratings.csv"), port, browser=browser, stop_after=stop_after, quiet=quiet)
         raise typer.Exit(ExitCode.DONE)

@@ -69,20 +69,28 @@ def diagnose_all(diagnoser: Diagnoser, photos: Iterable[str | Path], total: int,
     return diagnoses
 
 
-def tell_summary(tally: Tally, *, quiet: bool) -> None:
-    """Say what came out of the run, unless it is a quiet one."""
+def tell_summary(tally: Tally, *, quiet: bool, table: bool = False) -> None:
+    """Say what came out of the run, unless it is a quiet one.
+
+    Args:
+        tally: of its records.
+        quiet: say nothing.
+        table: the person has them before their eyes, failed ones included.
+    """
     if not quiet:
-        for line in tally.summary().splitlines():
+        for line in tally.summary(reasons=not table).splitlines():
             note(line)
 
 
-def end(tally: Tally, *, quiet: bool) -> NoReturn:
+def end(tally: Tally, *, quiet: bool, table: bool = False) -> NoReturn:
     """End a command that went through all records: the summary, and the exit code.
+
+    Arguments are those of :func:`tell_summary`.
 
     Raises:
         typer.Exit: always.
     """
-    tell_summary(tally, quiet=quiet)
+    tell_summary(tally, quiet=quiet, table=table)
     raise typer.Exit(tally.exit_code())
 
 

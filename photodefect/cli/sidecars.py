@@ -95,27 +95,15 @@ class SidecarOptions:
         bool, _SIDECARS("--overwrite-ratings", help="Also replace ratings and labels that you gave yourself.")
     ] = False
 
-    def wanted(self, *, exiftool: bool, journal: Path | None) -> SidecarWish:
+    def wanted(self, *, journal: Path | None) -> SidecarWish:
         """What options ask for.
 
         Args:
-            exiftool: the format is exiftool's, which says the same.
             journal: ``--journal``.
 
         Raises:
-            typer.BadParameter: an option has no meaning without a sidecar.
             DataError: the journal is there already.
         """
-        if not self.xmp and not exiftool:
-            given = {
-                "--for": self.program,
-                "--xmp-style": self.xmp_style,
-                "--reject-as": self.reject_as,
-                "--overwrite-ratings": self.overwrite_ratings or None,
-            }
-            for option, value in given.items():
-                if value is not None:
-                    raise typer.BadParameter(f"{option} is about --xmp or --format exiftool-csv")
         if self.xmp and journal is not None and os.path.lexists(journal):
             raise DataError(f"{journal} is there already; a journal is never written over")
         reader = READERS[self.program] if self.program is not None and self.xmp else None

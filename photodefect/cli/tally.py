@@ -52,8 +52,12 @@ class Tally:
                 met = abs(severity[demand.defect]) >= demand.limit
             self._demand_met = self._demand_met or met
 
-    def summary(self) -> str:
-        """A few lines: how many photos, how many with each severe defect, how many failed and why."""
+    def summary(self, *, reasons: bool = True) -> str:
+        """A few lines: how many photos, how many with each severe defect, how many failed.
+
+        Args:
+            reasons: and why; the person hasn't been told yet.
+        """
         diagnosed = self._verdicts.total()
         lines = [f"{_photos(diagnosed)}: " + ", ".join(f"{self._verdicts[name]} {name}" for name in VERDICTS)]
         if self._severe:
@@ -64,8 +68,12 @@ class Tally:
                 "severe: " + ", ".join(f"{defect.title.lower()} {self._severe[defect.key]}" for defect in found)
             )
         if self._failures:
-            lines.append(f"{_photos(self._failures.total())} failed:")
-            lines += [f"  {count} x {message}" for message, count in self._failures.most_common()]
+            failed = f"{_photos(self._failures.total())} failed"
+            if reasons:
+                lines.append(f"{failed}:")
+                lines += [f"  {count} x {message}" for message, count in self._failures.most_common()]
+            else:
+                lines.append(f"{failed}; the table says why")
         return "\n".join(lines)
 
     def exit_code(self) -> ExitCode:

@@ -76,7 +76,7 @@ class TransferOptions:
             xmp: sidecars are wanted; the journal is theirs.
 
         Raises:
-            typer.BadParameter: they ask for two, or an option has no meaning without one.
+            typer.BadParameter: they ask for two.
             DataError: the journal is there already.
         """
         journal = None if xmp else self.journal
@@ -85,10 +85,6 @@ class TransferOptions:
         if len(asked) > 1:
             raise typer.BadParameter(f"--{asked[0][0]}-to and --{asked[1][0]}-to both say where to; give one of them")
         if not asked:
-            if self.keep_folders:
-                raise typer.BadParameter("--keep-folders is about --copy-to, --link-to or --move-to")
-            if journal is not None:
-                raise typer.BadParameter("--journal is about --copy-to, --link-to, --move-to or --xmp")
             return None
         if journal is not None and os.path.lexists(journal):
             raise DataError(f"{journal} is there already; a journal is never written over")
@@ -110,13 +106,24 @@ def check_transfer(transfer: Transfer, roots: Sequence[Path], photos: Sequence[s
     plan_transfer([], transfer.target, transfer.mode, roots=[*roots, *{Path(photo).parent for photo in photos}])
 
 
-def carry_out(transfer: Transfer, photos: Sequence[str], root: Path | None, *, apply: bool, quiet: bool) -> bool:
+def common_folder(folders: Sequence[str]) -> str:
+    """The folder that all of these are in; empty if there is none, as on several disks of Windows."""
+    try:
+        return os.path.commonpath(list(map(os.path.abspath, folders)))
+    except ValueError:
+        return ""
+
+
+def carry_out(
+    transfer: Transfer, photos: Sequence[str], roots: Sequence[Path], base: Path, *, apply: bool, quiet: bool
+) -> bool:
     """Show the plan, or follow it.
 
     Args:
         transfer: what shall happen.
         photos: to whom.
-        root: the folder that was searched for them; None if they were listed.
+        roots: the folders that were searched for them.
+        base: the folder below which sub-folders are kept, if they are.
         apply: do it.
         quiet: say only what went wrong, and the plan.
 
@@ -135,8 +142,8 @@ def carry_out(transfer: Transfer, photos: Sequence[str], root: Path | None, *, a
         photos,
         transfer.target,
         transfer.mode,
-        roots=[] if root is None else [root],
-        base=root if transfer.keep_folders else None,
+        roots=roots,
+        base=base if transfer.keep_folders else None,
     )
     if not apply:
         for line in plan.lines():

@@ -12,6 +12,7 @@ from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.option_groups import grouped
 from photodefect.cli.options import ModelOptions, Quiet
 from photodefect.cli.output import check_output, open_output
+from photodefect.cli.profile import tell_hidden
 from photodefect.cli.run import diagnose_all
 from photodefect.cli.work import Work, diagnosing
 from photodefect.errors import DataError, NothingToDoError
@@ -98,6 +99,7 @@ def tune(
         stream.write(_profile_text(taste, heading))
     if target is not None and not quiet:
         note(f"saved as {target}")
+        tell_hidden(target)
     raise typer.Exit(ExitCode.SOME_FAILED if failed else ExitCode.DONE)
 
 

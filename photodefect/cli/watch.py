@@ -17,7 +17,7 @@ from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.fail_on import fail_on, fail_on_option
 from photodefect.cli.option_groups import grouped
 from photodefect.cli.options import Detail, DiagnosisOptions, Quiet, ReplaceOutput, ReportFormat, Verbose, WalkOptions
-from photodefect.cli.output import check_output, open_growing
+from photodefect.cli.output import STDOUT, check_output, open_growing
 from photodefect.cli.run import take_all, tell_summary
 from photodefect.cli.work import Work, diagnosing
 
@@ -127,7 +127,7 @@ def watch(
 
             interrupted = take_all(_arriving(watched, arrivals, diagnoser, stop_after), take, None)
             writer.close()
-    tell_summary(tally, quiet=quiet)
+    tell_summary(tally, quiet=quiet, table=report_format == "table" and output in (None, STDOUT))
     if interrupted:
         left = f"; {len(arrivals)} more had arrived, but were not complete or not looked at yet" if arrivals else ""
         note(f"interrupted after {tally.photos} photos{left}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal
 
 DEFAULT_MAX_PIXELS = 250_000_000
@@ -76,6 +77,14 @@ class Capture:
     drive: str | None = None
     software: str | None = None
     orientation: int | None = None
+
+    @property
+    def clock(self) -> datetime | None:
+        """What the camera's clock showed when the photo was taken, without an offset from UTC; None if unknown."""
+        try:
+            return None if self.time is None else datetime.fromisoformat(self.time).replace(tzinfo=None)
+        except ValueError:
+            return None
 
 
 def with_one_orientation(capture: Capture, provenance: Provenance) -> Capture:

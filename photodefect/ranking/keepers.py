@@ -134,9 +134,5 @@ def _looks(texts: Sequence[str]) -> NDArray[np.float64]:
 
 def _seconds(diagnosis: Diagnosis) -> float:
     """When a photo was taken by its camera's clock, in seconds; nan if that isn't known."""
-    time = None if diagnosis.capture is None else diagnosis.capture.time
-    try:
-        clock = None if time is None else datetime.fromisoformat(time).replace(tzinfo=None)
-    except ValueError:
-        return math.nan
+    clock = None if diagnosis.capture is None else diagnosis.capture.clock
     return math.nan if clock is None else (clock - datetime(2000, 1, 1)).total_seconds()

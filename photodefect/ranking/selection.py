@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import PurePath
+from datetime import datetime
+from pathlib import Path, PurePath
 
 from photodefect.photos.shots import shots
 from photodefect.ranking.hints.advice import findings
@@ -31,6 +32,7 @@ from photodefect.ranking.series.best import keep_best, order_bursts
 from photodefect.ranking.series.find import DEFAULT_GAP_S, find_series
 from photodefect.ranking.series.kinds import Series
 from photodefect.records import Diagnosis
+from photodefect.verdicts import Verdict
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,9 @@ class Only:
 class Wishes:
     """What a person asked for.
 
-    Photos are left out in this order: those that are not among ``only``, by limits, by severe defects, from bursts,
-    and last those that come after the ``top`` or ``best`` ones, or are no keepers. Photos of one shot, such as a raw
-    photo and its JPEG, count as one, and are left out only if none of them is to be kept.
+    Photos are left out in this order: those that are not among ``only``, by time, by verdict, by limits, by severe
+    defects, from bursts, and last those that come after the ``top`` or ``best`` ones, or are no keepers. Photos of one
+    shot, such as a raw photo and its JPEG, count as one, and are left out only if none of them is to be kept.
 
     Attributes:
         by: ``overall`` or the key of the defect to rank by.
@@ -65,6 +67,8 @@ class Wishes:
         best: which percentage of photos to keep, the least severe whatever the order.
         keep: how many shots to keep, spread over the shoot (:mod:`photodefect.ranking.keepers`).
         only: the photos to choose from; None for all.
+        since: only photos taken then or later; None for all. One that doesn't say when counts by its file's time.
+        verdicts: only photos with one of these; none for all.
         relative_to_folder: percentiles are among the photos of the folder.
         gap_s: seconds between two photos of a burst, at most.
     """
@@ -79,6 +83,8 @@ class Wishes:
     best: float | None = None
     keep: int | None = None
     only: Only | None = None
+    since: datetime | None = None
+    verdicts: tuple[Verdict, ...] = ()
     relative_to_folder: bool = False
     gap_s: float = DEFAULT_GAP_S
 
@@ -182,16 +188,34 @@ def select(
 
 
 def _outside(candidates: Sequence[Candidate], wishes: Wishes) -> dict[int, LeftOut]:
-    """Photos that don't keep the limits."""
+    """Photos that aren't what was asked for, or don't keep the limits."""
     left_out = {}
     for it in candidates:
         if wishes.only is not None and it.diagnosis.path not in wishes.only.paths:
             left_out[it.index] = LeftOut(wishes.only.why, wishes.only.why)
             continue
+        if wishes.since is not None and (taken := _taken(it.diagnosis)) is not None and taken < wishes.since:
+            left_out[it.index] = LeftOut(f"older than {wishes.since:%Y-%m-%d %H:%M}", f"of {taken:%Y-%m-%d %H:%M}")
+            continue
+        if wishes.verdicts and it.diagnosis.verdict not in wishes.verdicts:
+            why = f"not {' or '.join(wishes.verdicts)}"
+            left_out[it.index] = LeftOut(why, f"{it.diagnosis.verdict}, {why}")
+            continue
         violations = [found for limit in wishes.limits if (found := limit.violation(it.diagnosis, it.overall))]
         if violations:
             left_out[it.index] = LeftOut("outside --min and --max", ", ".join(violations))
     return left_out
+
+
+def _taken(diagnosis: Diagnosis) -> datetime | None:
+    """When a photo was taken, or else when its file was written; None if neither is known."""
+    clock = None if diagnosis.capture is None else diagnosis.capture.clock
+    if clock is not None:
+        return clock
+    try:
+        return datetime.fromtimestamp(Path(diagnosis.path).stat().st_mtime)
+    except (OSError, ValueError, OverflowError):
+        return None
 
 
 def _rejected(

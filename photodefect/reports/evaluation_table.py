@@ -14,6 +14,7 @@ from photodefect.evaluation.report import Evaluation
 from photodefect.evaluation.spearman import CrossClass, Estimate
 from photodefect.printable import printable
 from photodefect.reports.table import short_title
+from photodefect.terminal import console_on
 
 LEAST_WIDTH: Final = 160
 """Tables are set as if there were so many columns: better a line that runs over than a number cut in two."""
@@ -164,7 +165,7 @@ def write_benchmark(stream: TextIO, result: BenchmarkResult) -> None:
 
 
 def _console(stream: TextIO) -> Console:
-    console = Console(file=stream, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    console = console_on(stream, soft_wrap=True)
     console.width = max(console.width, LEAST_WIDTH)
     return console
 

@@ -16,6 +16,7 @@ from photodefect.printable import printable
 from photodefect.ranking.overall import OVERALL, number
 from photodefect.ranking.summary import FolderSummary, GroupSummary
 from photodefect.reports.table import BARS, STYLES, short_title
+from photodefect.terminal import console_on
 from photodefect.verdicts import VERDICTS
 
 _WIDTH: Final = 100
@@ -29,7 +30,7 @@ def write_summary(stream: TextIO, summary: FolderSummary) -> None:
         stream: where to.
         summary: of a folder.
     """
-    console = Console(file=stream, highlight=False, markup=False, emoji=False)
+    console = console_on(stream)
     if not console.is_terminal:
         console.width = _WIDTH
     bars = "utf" in console.encoding.lower()

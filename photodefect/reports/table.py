@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, TextIO
 
-from rich.console import Console
 from rich.text import Text
 
 from photodefect.defects import BY_KEY, DEFECTS, Defect
 from photodefect.printable import printable
 from photodefect.records import Diagnosis
-from photodefect.verdicts import DEFAULT_THRESHOLDS, grades
+from photodefect.terminal import console_on
+from photodefect.verdicts import DEFAULT_THRESHOLDS, TRACE, grades
 
 STYLES: Final[Mapping[str, str]] = {"good": "green", "mild": "yellow", "severe": "bold red", "failed": "magenta"}
 BARS: Final = " ▁▂▃▄▅▆▇█"
@@ -28,7 +28,7 @@ def short_title(defect: Defect) -> str:
 
 
 class TableWriter:
-    """Writes verdict, worst defect and path on one line, the seven severities below.
+    """Writes verdict, worst defect and path on one line, the seven severities below; a dot stands for a trace.
 
     Paths are never cut. On a terminal the header comes back every :data:`PHOTOS_PER_HEADER` photos.
 
@@ -38,7 +38,7 @@ class TableWriter:
     """
 
     def __init__(self, stream: TextIO, detail: bool = False) -> None:
-        self._console = Console(file=stream, highlight=False, markup=False, emoji=False, soft_wrap=True)
+        self._console = console_on(stream, soft_wrap=True)
         self._bars = "utf" in self._console.encoding.lower()
         gap = 2 if not self._console.is_terminal or self._console.width >= WIDE else 1
         self._widths = {
@@ -105,7 +105,7 @@ class TableWriter:
     def _write_scores(self, label: str, scores: Mapping[str, float], styles: Mapping[str, str]) -> None:
         line = Text(f"  {label}".ljust(LABEL_WIDTH))
         for defect in DEFECTS:
-            cell = self._cell(defect, scores.get(defect.key))
+            cell = self._cell(defect, scores.get(defect.key), quiet=defect.key not in styles)
             line.append(" " * (self._widths[defect.key] - len(cell)))
             line.append(cell, styles.get(defect.key, ""))
         line.rstrip()
@@ -118,8 +118,10 @@ class TableWriter:
             text += value.rjust(self._widths[defect.key])
         self._print(Text(text.rstrip(), style="dim"))
 
-    def _cell(self, defect: Defect, score: float | None) -> str:
+    def _cell(self, defect: Defect, score: float | None, *, quiet: bool) -> str:
         if score is None:
             return ""
+        if quiet and abs(score) < TRACE:
+            return "·  " if self._bars else "."
         number = defect.format(score)
         return f"{number} {BARS[round(abs(score) * (len(BARS) - 1))]}" if self._bars else number

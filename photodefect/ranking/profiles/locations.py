@@ -49,8 +49,21 @@ def user_folder() -> Path:
 
 def named_profiles() -> dict[str, Path]:
     """Profiles by name: those that come with photodefect, and the person's own, which go first."""
-    folders = (Path(__file__).parent, user_folder() / NAMED_FOLDER)
-    return {file.stem: file for folder in folders for file in sorted(folder.glob(f"*{SUFFIX}"))}
+    return shipped_profiles() | _in_folder(user_folder() / NAMED_FOLDER)
+
+
+def shipped_profiles() -> dict[str, Path]:
+    """The profiles that come with photodefect, by name."""
+    return _in_folder(Path(__file__).parent)
+
+
+def hides_shipped(file: Path) -> bool:
+    """Whether a profile is the person's own and has the name of one that comes with photodefect."""
+    return file.parent == user_folder() / NAMED_FOLDER and file.stem in shipped_profiles()
+
+
+def _in_folder(folder: Path) -> dict[str, Path]:
+    return {file.stem: file for file in sorted(folder.glob(f"*{SUFFIX}"))}
 
 
 def find_profile(name_or_file: str) -> Path:

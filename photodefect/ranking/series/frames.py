@@ -188,18 +188,11 @@ def _frame(members: tuple[int, ...], folder: str, place: int, seen: Sequence[Dia
     photo = (timed or list(seen))[0]
     capture = photo.capture or Capture()
     round_about = photo.width is not None and photo.height is not None and photo.width == 2 * photo.height
-    return Frame(members, folder, place, capture, _clock(capture.time), round_about=round_about)
+    return Frame(members, folder, place, capture, capture.clock, round_about=round_about)
 
 
 def _miniature(frame: Frame, photos: Sequence[Diagnosis], miniatures: Mapping[str, str]) -> str:
     return next(found for index in frame.members if (found := miniatures.get(photos[index].path)) is not None)
-
-
-def _clock(time: str | None) -> datetime | None:
-    try:
-        return None if time is None else datetime.fromisoformat(time).replace(tzinfo=None)
-    except ValueError:
-        return None
 
 
 def _step(before: Frame, after: Frame) -> Step | None:
