@@ -31,6 +31,13 @@ class Choice:
     ] = "overall"
     reverse: Annotated[bool, _CHOICE("--reverse", help="Worst first.")] = False
     exclude_severe: Annotated[bool, _CHOICE("--exclude-severe", help="Leave out photos with a severe defect.")] = False
+    keep_graphics: Annotated[
+        bool,
+        _CHOICE(
+            "--keep-graphics",
+            help="Rank screenshots, drawings, charts and documents too, which are left out otherwise.",
+        ),
+    ] = False
     show_excluded: Annotated[
         bool, _CHOICE("--show-excluded", help="List on stderr each photo that was left out, with the reason.")
     ] = False
@@ -95,6 +102,7 @@ class Choice:
         return Wishes(
             by=rank_key(self.by),
             limits=tuple(limits),
+            keep_graphics=self.keep_graphics,
             top=self.top,
             best=None if self.best is None else percentage(self.best),
             reverse=self.reverse,

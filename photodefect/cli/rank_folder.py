@@ -104,7 +104,7 @@ def rank_folder(
     photos = selection.left_out if choice.excluded else selection.chosen
     with out.opened() as stream:
         if out.summary:
-            out.write_summary(stream, selection, layers.profile, root or "")
+            out.write_summary(stream, selection, layers.profile, root or "", keep_graphics=choice.keep_graphics)
         else:
             own = exiftool_writer(stream, sidecars, photos, layers.profile) if exiftool else None
             writer = own or out.writer(stream, wishes.by)

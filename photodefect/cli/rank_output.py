@@ -117,7 +117,9 @@ class RankOutput:
             case _:
                 return PathsWriter(stream, "\0" if self.print0 else "\n")
 
-    def write_summary(self, stream: TextIO, selection: Selection, profile: Profile, root: str) -> None:
+    def write_summary(
+        self, stream: TextIO, selection: Selection, profile: Profile, root: str, *, keep_graphics: bool
+    ) -> None:
         """Write the summary of a folder in place of its ranking.
 
         Args:
@@ -125,12 +127,13 @@ class RankOutput:
             selection: its photos.
             profile: what they are judged by.
             root: the folder; empty for a list of photos.
+            keep_graphics: what isn't a photograph counts as well.
         """
         from photodefect.ranking.summary import summarize  # noqa: PLC0415
         from photodefect.reports.folder_summary import write_summary  # noqa: PLC0415
         from photodefect.reports.json import encode  # noqa: PLC0415
 
-        summary = summarize(selection.judged, profile, root)
+        summary = summarize(selection.judged, profile, root, keep_graphics=keep_graphics)
         if self.chosen == "table":
             write_summary(stream, summary)
         else:

@@ -34,7 +34,7 @@ from photodefect.records import Diagnosis
 class Wishes:
     """What a person asked for.
 
-    Photos are left out in this order: by limits, by severe defects, from bursts, and last those that come after the
+    Photos are left out in this order: what isn't a photograph, by limits, by severe defects, from bursts, and last those that come after the
     ``top`` or ``best`` ones. A raw photo and its JPEG are one shot: they count as one, and are left out only if
     neither of them is to be kept.
 
@@ -42,6 +42,7 @@ class Wishes:
         by: ``overall`` or the key of the defect to rank by.
         reverse: worst first.
         limits: what photos must keep.
+        keep_graphics: rank screenshots, drawings, charts and documents too.
         exclude_severe: leave out what the profile rejects.
         best_per_burst: photos to keep of each burst; None for all.
         thin_sequences: thin exposure brackets and panoramas like bursts.
@@ -54,6 +55,7 @@ class Wishes:
     by: str = OVERALL
     reverse: bool = False
     limits: tuple[Limit, ...] = ()
+    keep_graphics: bool = False
     exclude_severe: bool = False
     best_per_burst: int | None = None
     thin_sequences: bool = False
@@ -156,7 +158,9 @@ def _unwanted(candidates: Sequence[Candidate], profile: Profile, wishes: Wishes)
     left_out = {}
     for it in candidates:
         violations = [found for limit in wishes.limits if (found := limit.violation(it.diagnosis, it.overall))]
-        if violations:
+        if it.diagnosis.photograph is False and not wishes.keep_graphics:
+            left_out[it.index] = LeftOut("no photograph", f"no photograph: {it.diagnosis.not_photograph}")
+        elif violations:
             left_out[it.index] = LeftOut("outside --min and --max", ", ".join(violations))
         elif wishes.exclude_severe and (reasons := profile.reasons_to_reject(it.diagnosis)):
             severity = it.diagnosis.severity or {}

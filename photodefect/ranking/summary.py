@@ -70,7 +70,8 @@ class FolderSummary:
     """A folder at a glance.
 
     Attributes:
-        photos: diagnosed.
+        photos: diagnosed and summarized.
+        graphics: screenshots, drawings, charts and documents, which don't count.
         failed: not.
         verdicts: number of photos by verdict.
         overall: number of photos by overall severity in ten steps of 0.1.
@@ -81,6 +82,7 @@ class FolderSummary:
     """
 
     photos: int
+    graphics: int
     failed: int
     verdicts: dict[str, int]
     overall: tuple[int, ...]
@@ -94,19 +96,24 @@ class FolderSummary:
         return asdict(self)
 
 
-def summarize(diagnoses: Iterable[Diagnosis], profile: Profile, root: str = "") -> FolderSummary:
+def summarize(
+    diagnoses: Iterable[Diagnosis], profile: Profile, root: str = "", *, keep_graphics: bool = False
+) -> FolderSummary:
     """Summarize judged records.
 
     Args:
         diagnoses: of :meth:`Profile.judge`, failed ones included.
         profile: that judged them.
         root: the folder that sub-folders are named from.
+        keep_graphics: what isn't a photograph counts as well.
     """
     everything = list(diagnoses)
-    photos = [it for it in everything if it.severity is not None]
+    diagnosed = [it for it in everything if it.severity is not None]
+    photos = [it for it in diagnosed if keep_graphics or it.photograph is not False]
     return FolderSummary(
         photos=len(photos),
-        failed=len(everything) - len(photos),
+        graphics=len(diagnosed) - len(photos),
+        failed=len(everything) - len(diagnosed),
         verdicts=_verdicts(photos),
         overall=_histogram([profile.overall(it) for it in photos], 0.0),
         defects=tuple(_of_defect(defect, photos, profile) for defect in DEFECTS),
