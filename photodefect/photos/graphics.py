@@ -3,8 +3,8 @@
 A sensor leaves a little noise wherever light fell on it, and a lens soft transitions; what a program drew has neither.
 It has flat areas of few colours, neighbours that are exactly equal also beside strong edges, and edges from one ground
 straight to another. JPEG and scaling blur this but don't undo it. A photograph may have each of these for itself: sky
-without noise, a product cut out on white, night. So measurements of 8x8 blocks are weighed together, and what is clipped
-to white or black counts against a graphic.
+without noise, a product cut out on white, night. So measurements of 8x8 blocks are weighed together, and what
+is clipped to white or black counts against a graphic.
 
 The weights were fitted by logistic regression, each held to the sign that its meaning has, on photographs of many kinds
 and on screenshots, charts, documents, clip art and wallpapers, some of them scaled and recompressed;
@@ -23,7 +23,7 @@ _BLOCK: Final = 8
 
 _WINDOWS: Final = 10
 _WINDOW: Final = 3 * _BLOCK
-"""Windows of the frame a side, and their side in pixels: what they hold of 24 megapixels is read in half a millisecond."""
+"""Windows of the frame a side, and their side in pixels: few enough to be read in half a millisecond."""
 
 _FLAT: Final = 2
 _SOFT: Final = 48

@@ -34,9 +34,9 @@ from photodefect.records import Diagnosis
 class Wishes:
     """What a person asked for.
 
-    Photos are left out in this order: what isn't a photograph, by limits, by severe defects, from bursts, and last those that come after the
-    ``top`` or ``best`` ones. A raw photo and its JPEG are one shot: they count as one, and are left out only if
-    neither of them is to be kept.
+    Photos are left out in this order: what isn't a photograph, by limits, by severe defects, from bursts, and last
+    those that come after the ``top`` or ``best`` ones. A raw photo and its JPEG are one shot: they count as one, and
+    are left out only if neither of them is to be kept.
 
     Attributes:
         by: ``overall`` or the key of the defect to rank by.
