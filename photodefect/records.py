@@ -67,7 +67,7 @@ class Diagnosis:
             no reference.
         holistic: what the network that sees the whole frame says, by defect key.
         patches: what the network that sees crops at original resolution says, by defect key.
-        worst: key of the defect with the largest absolute severity; None if there is no trace of any.
+        worst: key of the defect with the largest absolute severity; None where it is but a trace.
         verdict: ``good``, ``mild`` or ``severe``.
         thresholds: by defect key, the thresholds that made the verdict.
         monochrome: the photo has no colour.

@@ -42,6 +42,9 @@ class Threshold:
         return "mild" if size >= self.mild else "good"
 
 
+TRACE: Final = 0.1
+"""Less than this is shown as no more than a trace; it is stored, ranked and compared all the same."""
+
 DEFAULT_THRESHOLDS: Final[Mapping[str, Threshold]] = MappingProxyType({key: Threshold() for key in KEYS})
 """The thresholds by defect key that hold unless a person says otherwise."""
 
@@ -78,8 +81,8 @@ def verdict(
     """The worst defect of a photo, and what the photo amounts to. Takes the same arguments as :func:`grades`.
 
     Returns:
-        The key with the largest absolute severity (the first of equals in the given order; None of a photo without a
-        trace of any), and the gravest grade that any defect gets.
+        The key with the largest absolute severity (the first of equals in the given order; None where it is below
+        :data:`TRACE`), and the gravest grade that any defect gets.
 
     Raises:
         ValueError: no severity is left to judge.
@@ -88,4 +91,4 @@ def verdict(
     if not graded:
         raise ValueError("no severity to judge")
     worst = max(graded, key=lambda key: abs(severities[key]))
-    return worst if severities[worst] else None, max(graded.values(), key=VERDICTS.index)
+    return worst if abs(severities[worst]) >= TRACE else None, max(graded.values(), key=VERDICTS.index)

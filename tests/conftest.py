@@ -13,9 +13,10 @@ _CACHES = pytest.StashKey[str]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep tests, and the commands that they start, away from the caches of whoever runs them."""
+    """Keep tests, and the commands that they start, away from the caches, journals and marks of whoever runs them."""
     config.stash[_CACHES] = tempfile.mkdtemp(prefix="photodefect-tests-")
-    os.environ["XDG_CACHE_HOME"] = config.stash[_CACHES]
+    for variable in ("XDG_CACHE_HOME", "XDG_STATE_HOME"):
+        os.environ[variable] = str(Path(config.stash[_CACHES]) / variable)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -37,8 +37,18 @@ def grow(folder: Path, files: dict[str, bytes]) -> None:
         path.write_bytes(content)
 
 
-_STEMS = st.sampled_from(["a", "A", "b", "a (2)", "a_01", "ä", "a\N{COMBINING DIAERESIS}", "\udcff", "a\nb", "straße"])
-_ENDINGS = st.sampled_from([".jpg", ".JPG", ".cr2", ".xmp", ".jpg.xmp", ".cr2.xmp", ".png", ".txt", ".mov", ".json"])
+_STEMS = st.sampled_from(
+    [
+        *["a", "A", "b", "a (2)", "a(1)", "a_01", "a.MP", "a.RAW-01.COVER", "IMG_1234", "IMG_E1234", "ä"],
+        *["a\N{COMBINING DIAERESIS}", "\udcff", "a\nb", "straße"],
+    ]
+)
+_ENDINGS = st.sampled_from(
+    [
+        *[".jpg", ".JPG", ".cr2", ".xmp", ".jpg.xmp", ".cr2.xmp", ".png", ".txt", ".mov", ".mp", ".aae"],
+        *[".json", ".jpg.json", ".jpg(1).json", ".jpg.suppl(1).json"],
+    ]
+)
 _FOLDERS = st.sampled_from(["", "sub/", "sub/deep/", "other/"])
 
 trees = st.dictionaries(

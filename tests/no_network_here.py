@@ -31,6 +31,17 @@ def forbidden_network() -> Iterator[list[str]]:
             os.environ["PYTHONPATH"] = before
 
 
+@contextmanager
+def listening_allowed() -> Iterator[None]:
+    """Inside :func:`forbidden_network`: this process may listen at this machine's loopback address."""
+    guard = _guard()
+    guard.may_listen = True  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        guard.may_listen = False  # type: ignore[attr-defined]
+
+
 @lru_cache(maxsize=1)
 def _guard() -> ModuleType:
     """The module, imported once: an audit hook stays until the process ends."""

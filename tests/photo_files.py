@@ -11,11 +11,12 @@ import random
 import struct
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from PIL import Image, ImageCms
-from tiff_bytes import bayer_dng, rgb16_tiff, write_tiff
+from tiff_bytes import bayer_dng, big_tiff, rgb16_planes, rgb16_tiff, write_tiff
 
 WIDTH, HEIGHT = 48, 32
 EXIF_FOLDER = 0x8769
@@ -27,6 +28,19 @@ def picture() -> Image.Image:
     noise = np.random.default_rng(0).integers(0, 24, (HEIGHT, WIDTH, 3))
     pixels = np.stack([columns * 4, rows * 6, (rows + columns) * 2], axis=2) + noise
     return Image.fromarray(pixels.astype(np.uint8))
+
+
+def plain_photo(path: Path) -> Path:
+    """A photo of the format that the name says, without metadata."""
+    if path.suffix == ".dng":
+        path.write_bytes(bayer_dng(np.zeros((64, 64), np.uint16)))
+    elif path.suffix == ".heic":
+        from pillow_heif import from_pillow  # noqa: PLC0415
+
+        from_pillow(picture()).save(path)
+    else:
+        picture().save(path)
+    return path
 
 
 def exif_bytes() -> bytes:
@@ -81,11 +95,28 @@ def interlaced_png() -> bytes:
     return png(WIDTH, HEIGHT, rows, interlaced=True)
 
 
-def psd(width: int = WIDTH, height: int = HEIGHT) -> bytes:
+def psd(bits: int = 8, *, large: bool = False) -> bytes:
     """A flat Photoshop document of three planes."""
-    header = b"8BPS\0\1" + bytes(6) + struct.pack(">HIIHH", 3, height, width, 8, 3)
-    planes = random.Random(0).randbytes(3 * WIDTH * HEIGHT)
-    return header + struct.pack(">III", 0, 0, 0) + b"\0\0" + planes
+    header = struct.pack(">4sH6xHIIHH", b"8BPS", 2 if large else 1, 3, HEIGHT, WIDTH, bits, 3)
+    planes = random.Random(0).randbytes(3 * WIDTH * HEIGHT * bits // 8)
+    return header + bytes(16 if large else 12) + b"\0\0" + planes
+
+
+def pq_png() -> bytes:
+    """A PNG of 16 bits whose code points say that it is HDR."""
+    rows = b"".join(b"\0" + random.Random(row).randbytes(6 * WIDTH) for row in range(HEIGHT))
+    whole = png(WIDTH, HEIGHT, rows, depth=16)
+    return whole[:33] + png_chunk(b"cICP", bytes([9, 16, 0, 1])) + whole[33:]
+
+
+def thumbnail_tiff() -> bytes:
+    """A TIFF whose photo is a sub-folder of its thumbnail."""
+    folders: list[tuple[dict[int, tuple[int, Any]], bytes]] = []
+    for kind, width, height in ((1, 12, 8), (0, WIDTH, HEIGHT)):
+        tags = {254: (4, kind), 256: (4, width), 257: (4, height), 258: (3, 8), 259: (3, 1), 262: (3, 1), 277: (3, 1),
+                278: (4, height)}  # fmt: skip
+        folders.append((tags, random.Random(0).randbytes(width * height)))
+    return write_tiff([(tags, data) for tags, data in folders])
 
 
 def tiled_tiff(**tags: tuple[int, Any]) -> bytes:
@@ -141,6 +172,7 @@ def _pngs(image: Image.Image) -> dict[str, bytes]:
         "png-grey16": saved(grey16, "PNG"),
         "png-rgba": saved(image.convert("RGBA"), "PNG"),
         "png-interlaced": interlaced_png(),
+        "png-pq": pq_png(),
         "apng": saved(image, "PNG", save_all=True, append_images=[image.rotate(180)]),
     }
 
@@ -158,6 +190,9 @@ def _tiffs(image: Image.Image) -> dict[str, bytes]:
         "tiff-big": saved(image, "TIFF", big_tiff=True),
         "tiff-16": rgb16_tiff(np.asarray(image).astype(np.uint16) * 257, ">"),
         "tiff-tiles": tiled_tiff(),
+        "tiff-16-planes": rgb16_planes(np.asarray(image).astype(np.uint16) * 257, rows=5),
+        "tiff-big-endian": big_tiff(np.asarray(image)),
+        "tiff-thumbnail": thumbnail_tiff(),
     }
 
 
@@ -170,13 +205,17 @@ def _modern(image: Image.Image) -> dict[str, bytes]:
     container = from_pillow(image)
     container.add_from_pillow(turned[0])
     container.save(heif, exif=exif_bytes())
+    heif_pq = io.BytesIO()
+    from_pillow(image).save(heif_pq, color_primaries=9, transfer_characteristics=16, matrix_coefficients=9)
     return {
         "webp": saved(image, "WEBP", **extras),
         "webp-lossless": saved(image.convert("RGBA"), "WEBP", lossless=True),
         "webp-animated": saved(image, "WEBP", save_all=True, append_images=turned),
         "avif": saved(image, "AVIF", speed=10, **extras),
+        "avif-pq": saved(image, "AVIF", speed=10).replace(b"colrnclx\0\x01\0\x0d", b"colrnclx\0\x09\0\x10"),
         "avif-animated": saved(image, "AVIF", speed=10, save_all=True, append_images=turned),
         "heif": heif.getvalue(),
+        "heif-pq": heif_pq.getvalue(),
         "jp2": saved(image, "JPEG2000"),
         "j2k-tiles": saved(image, "JPEG2000", no_jp2=True, tile_size=(16, 16), irreversible=True),
     }
@@ -191,6 +230,8 @@ def _plain(image: Image.Image) -> dict[str, bytes]:
         "ppm": saved(image, "PPM"),
         "pgm-plain": b"P2\n# words\n8 4\n255\n" + b" ".join(b"%d" % (7 * number) for number in range(32)),
         "psd": psd(),
+        "psd-16": psd(16),
+        "psb": psd(large=True),
         "jxl": b"\0\0\0\x0cJXL \r\n\x87\n\0\0\0\x14ftypjxl \0\0\0\0jxl \0\0\0\x10Exif\0\0\0\0II*\0",
     }
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,9 @@ from typing import Any
 
 import platformdirs
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
+from PIL.TiffImagePlugin import IFDRational
+from scenes import exposed, focused, view
 from typer.testing import CliRunner, Result
 
 import photodefect
@@ -192,6 +195,30 @@ def test_the_best_of_each_burst_is_kept_and_brackets_stay_whole(rank: Rank, samp
     assert len(rank.paths(photos, "--best-per-burst", "--burst-gap", "0.5")) == 6
 
 
+def test_sets_of_which_every_photo_is_needed_are_named_and_stay_whole(samples: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "series"
+    scene = view(Image.open(samples / "city.jpg").convert("RGB").resize((480, 480)))
+    other = view(Image.open(samples / "dog.jpg").convert("RGB").resize((480, 480)))
+    for number in range(9, 14):
+        save(focused(scene, (number - 9) / 4), photos / f"stack{number}.jpg", f"2024:05:01 10:00:0{number - 9}")
+        save(
+            exposed(other, 0.05 * (number % 2)),
+            photos / f"lapse{number}.jpg",
+            f"2024:05:01 11:00:{5 * number - 40:02d}",
+        )
+    command = [sys.executable, "-m", "photodefect", "rank-folder", str(photos), "--best-per-burst", "-q", "--no-hints"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    for kind, name in (("focus stack", "stack"), ("time lapse", "lapse")):
+        lines = [line for line in done.stdout.splitlines() if f"{kind} " in line]
+        assert len(lines) == 5
+        assert all(f"/{name}" in line and " of 5)" in line for line in lines)
+    thinned = subprocess.run(
+        [*command, "--thin-sequences", "--format", "paths"], env=environment, capture_output=True, text=True, check=True
+    )
+    assert len(thinned.stdout.splitlines()) == 2
+
+
 def test_percentiles_are_those_of_the_folder_if_asked_for(rank: Rank, folder: Path) -> None:
     records = rank.records(folder, "--relative-to", "folder", "--by", "noise")
     assert [record["percentile"]["noise"] for record in records] == [0, 20, 40, 60, 80]
@@ -235,17 +262,51 @@ def test_no_hints_leaves_them_out(rank: Rank, folder: Path) -> None:
     assert len(hinted) == len(findings)
 
 
+def test_the_same_view_gets_the_same_hint_from_every_camera(rank: Rank, samples: Path, tmp_path: Path) -> None:
+    blurred = Image.open(samples / "roman-colosseum.jpg").convert("RGB").filter(ImageFilter.GaussianBlur(6))
+    for camera, focal in (("full frame", 26.0), ("four thirds", 13.0), ("phone", 4.25)):
+        exif = Image.Exif()
+        exif.get_ifd(0x8769).update({0x829A: IFDRational(1, 9), 0x920A: focal, 0xA405: 26})
+        (tmp_path / "photos").mkdir(exist_ok=True)
+        blurred.save(tmp_path / "photos" / f"{camera}.jpg", exif=exif)
+    findings = [
+        finding
+        for record in rank.records(tmp_path / "photos", "--threshold", "undesired_blur=0.0001")
+        for finding in record["ranking"]["findings"]
+        if finding["defect"] == "undesired_blur"
+    ]
+    assert [(it["direction"], it["amount"]) for it in findings] == [(None, None)] * 3
+    assert all("can't tell whether moved or out of focus; 1/9 s" in finding["hint"] for finding in findings)
+
+
 def test_the_summary_is_of_the_whole_folder(rank: Rank, folder: Path) -> None:
     result = rank(folder, "--summary", "--format", "json", "--top", "1")
     values = json.loads(result.stdout)
     assert values["photos"] == 5
     assert [group["name"] for group in values["by_folder"]] == [".", "sub"]
     assert sum(values["overall"]) == 5
+    assert values["passed_over"] == {}
     table = rank(folder, "--summary")
     assert table.exit_code == 0
     assert "sub-folder" in table.stdout
+    assert "passed over" not in table.stdout
     refused = rank(folder, "--summary", "--format", "csv")
     assert refused.exit_code == 2
+
+
+def test_the_summary_counts_what_was_passed_over(rank: Rank, folder: Path) -> None:
+    shutil.copy(folder / "dog.jpg", folder / "dog.jpg_original")
+    (folder / "sub").rename(folder / "My.photoslibrary")
+    options = (folder, "--summary", "--exclude", "bulb.*")
+    values = json.loads(rank(*options, "--format", "json").stdout)
+    assert values["photos"] == 2
+    assert values["passed_over"] == {"photo_library": 1, "backup": 1, "excluded": 1}
+    told = "passed over: 1 photo library, 1 backup of a photo, 1 file or folder by --exclude"
+    assert told in rank(*options).stdout
+    assert rank(*options, "-q").stderr == ""
+    nothing = rank(folder, "--exclude", "*.jpg")
+    assert nothing.exit_code == 3
+    assert "passed over: 1 photo library" in " ".join(nothing.stderr.split())
 
 
 def test_paths_from_a_list_are_ranked(rank: Rank, folder: Path) -> None:
@@ -254,6 +315,12 @@ def test_paths_from_a_list_are_ranked(rank: Rank, folder: Path) -> None:
     assert {Path(record["path"]).stem for record in records} == {"dog", "city"}
     nulls = rank.records("--files-from", "-", "--null", stdin=names.replace("\n", "\0").encode())
     assert nulls == records
+
+
+def test_a_list_that_an_editor_saved_in_utf_16_is_read(rank: Rank, folder: Path) -> None:
+    names = "\r\n".join(str(path) for path in sorted(folder.glob("*.jpg")))
+    listed = rank.records("--files-from", "-", stdin=names.encode("utf-16"))
+    assert {record["path"] for record in listed} == set(names.split("\r\n"))
 
 
 def test_a_damaged_photo_is_reported_and_the_rest_ranked(rank: Rank, folder: Path) -> None:
@@ -352,7 +419,7 @@ def test_the_help_page_is_there_without_loading_decoders_or_torch() -> None:
         "import sys; from photodefect.cli import app\n"
         "try: app(['rank-folder', '--help'])\n"
         "except SystemExit: pass\n"
-        "print(sorted({'torch', 'PIL', 'imagehash', 'scipy', 'tomlkit'} & set(sys.modules)))"
+        "print(sorted({'torch', 'PIL', 'scipy', 'tomlkit'} & set(sys.modules)))"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)

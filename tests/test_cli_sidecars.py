@@ -10,6 +10,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 from exiftool import exiftool, keywords, needs_exiftool, tags
+from PIL import Image
 from typer.testing import CliRunner, Result
 
 from photodefect.cli import app
@@ -55,7 +56,7 @@ def names(folder: Path) -> set[str]:
 def test_the_plan_is_shown_and_nothing_written(rank: Rank, folder: Path, tmp_path: Path) -> None:
     result = rank("--xmp", *ALL_SEVERE)
     assert result.exit_code == 0
-    assert f"{folder}/dog.xmp (new): rating -1, label " in result.stderr
+    assert f"{folder}/dog.xmp (new): rating 1, label " in result.stderr
     assert "that was the plan for 2 sidecars (2 new, 0 changed), and --apply follows it" in result.stderr
     assert sorted(result.stdout.splitlines()) == [f"{folder}/bulb.jpg", f"{folder}/dog.jpg"]
     assert names(folder) == {"bulb.jpg", "dog.jpg"}
@@ -68,8 +69,9 @@ def test_applied_they_are_written_once_and_undo_takes_them_back(rank: Rank, fold
     assert result.exit_code == 0
     assert "wrote 2 sidecars (2 new, 0 changed)" in result.stderr
     found = tags(folder / "dog.xmp")
-    assert found["XMP-xmp:Rating"] == -1
-    assert "photodefect|noise|severe" in keywords(folder / "dog.xmp", "XMP-lr:HierarchicalSubject")
+    assert found["XMP-xmp:Rating"] == 1
+    assert "photodefect|rejected" in keywords(folder / "dog.xmp", "XMP-lr:HierarchicalSubject")
+    assert "photodefect|severe|noise" in keywords(folder / "dog.xmp", "XMP-lr:HierarchicalSubject")
     assert -1 <= found["XMP-photodefect:Bad_saturation"] <= 1
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     assert "wrote 0 sidecars (0 new, 0 changed); 2 up to date" in rank("--xmp", "--apply", *ALL_SEVERE).stderr
@@ -80,10 +82,27 @@ def test_applied_they_are_written_once_and_undo_takes_them_back(rank: Rank, fold
     assert names(folder) == {"bulb.jpg", "dog.jpg"}
 
 
-def test_good_photos_get_no_sidecar(rank: Rank, folder: Path) -> None:
-    result = rank("--xmp", "--apply", *NONE)
-    assert result.exit_code == 0
-    assert names(folder) == {"bulb.jpg", "dog.jpg"}
+def test_good_photos_get_stars_unless_the_profile_gives_none(rank: Rank, folder: Path) -> None:
+    (folder / ".photodefect.toml").write_text("[ratings]\ngood = 0\n")
+    assert rank("--xmp", "--apply", *NONE).exit_code == 0
+    assert names(folder) == {"bulb.jpg", "dog.jpg", ".photodefect.toml"}
+    (folder / ".photodefect.toml").unlink()
+    rank("--xmp", "--apply", *NONE)
+    assert XmpDocument((folder / "dog.xmp").read_bytes()).rating == 3
+
+
+def test_sidecars_are_as_the_named_program_reads_them(rank: Rank, folder: Path) -> None:
+    asking = rank("--xmp", *ALL_SEVERE).stderr
+    assert "which program is to read them? --for lightroom|bridge|captureone|darktable|digikam" in asking
+    plan = rank("--xmp", "--for", "darktable", *ALL_SEVERE).stderr
+    assert "which program" not in plan
+    assert f"{folder}/dog.jpg.xmp (new): rating -1" in plan
+    assert f"{folder}/dog.xmp (new): rating 1, label " in rank("--xmp", "--for", "lightroom", *ALL_SEVERE).stderr
+    assert f"{folder}/dog.jpg.xmp (new): rating 1" in rank("--xmp", "--for", "digikam", *ALL_SEVERE).stderr
+    styled = rank("--xmp", "--for", "darktable", "--xmp-style", "stem", "--reject-as", "keyword", *ALL_SEVERE).stderr
+    assert f"{folder}/dog.xmp (new): rating 1" in styled
+    (folder / ".photodefect.toml").write_text('[reject]\nas = "label"\n')
+    assert f"{folder}/dog.jpg.xmp (new): rating 1, label Red" in rank("--xmp", "--for", "darktable", *ALL_SEVERE).stderr
 
 
 def test_the_chosen_or_the_excluded_photos_get_them(rank: Rank, folder: Path) -> None:
@@ -99,7 +118,7 @@ def test_style_and_reject_as_are_followed(rank: Rank, folder: Path) -> None:
     assert document.rating == 1
     assert "photodefect|rejected" in document.hierarchical_keywords
     # By what is there, from now on.
-    rank("--xmp", "--apply", *ALL_SEVERE)
+    rank("--xmp", "--apply", "--reject-as", "rating", *ALL_SEVERE)
     document = XmpDocument((folder / "dog.jpg.xmp").read_bytes())
     assert document.rating == -1
     assert "photodefect|rejected" not in document.hierarchical_keywords
@@ -122,7 +141,7 @@ def test_a_persons_rating_stays_unless_told_otherwise(rank: Rank, folder: Path) 
     rank("--xmp", "--apply", *ALL_SEVERE)
     assert XmpDocument(sidecar.read_bytes()).rating == 4
     rank("--xmp", "--apply", "--overwrite-ratings", *ALL_SEVERE)
-    assert XmpDocument(sidecar.read_bytes()).rating == -1
+    assert XmpDocument(sidecar.read_bytes()).rating == 1
 
 
 def test_a_broken_sidecar_is_named_and_the_others_written(rank: Rank, folder: Path) -> None:
@@ -167,13 +186,13 @@ def test_exiftool_gets_a_table_for_photos_or_for_sidecars(rank: Rank, folder: Pa
     table = tmp_path / "marks.csv"
     assert rank("--format", "exiftool-csv", "--output", table, *ALL_SEVERE).exit_code == 0
     exiftool("-q", "-overwrite_original", f"-csv={table}", folder)
-    assert tags(folder / "dog.jpg")["XMP-xmp:Rating"] == -1
+    assert tags(folder / "dog.jpg")["XMP-xmp:Rating"] == 1
     assert "severe" in keywords(folder / "dog.jpg")
     rank("--format", "exiftool-csv", "--output", table, "--force", "--xmp-style", "full", *ALL_SEVERE)
     with table.open(newline="") as file:
         assert {row["SourceFile"] for row in csv.DictReader(file)} == {f"{folder}/{n}.jpg.xmp" for n in ("bulb", "dog")}
     exiftool("-q", "-srcfile", "%d%f.%e.xmp", f"-csv={table}", folder)
-    assert tags(folder / "dog.jpg.xmp")["XMP-xmp:Rating"] == -1
+    assert tags(folder / "dog.jpg.xmp")["XMP-xmp:Rating"] == 1
 
 
 @pytest.mark.parametrize(
@@ -192,3 +211,35 @@ def test_wrong_usage_is_refused_before_any_work(rank: Rank, arguments: list[str]
     result = rank(*arguments)
     assert result.exit_code == 2
     assert words in " ".join(result.stderr.replace("│", " ").split())
+
+
+@needs_exiftool
+def test_what_the_photo_itself_says_is_in_its_new_sidecar_and_stays(rank: Rank, folder: Path) -> None:
+    dog, bulb = folder / "dog.jpg", folder / "bulb.jpg"
+    exiftool("-q", "-overwrite_original", "-XMP-xmp:Rating=5", "-XMP-xmp:Label=Green", "-XMP-dc:Title=Rex", dog)
+    exiftool("-q", "-overwrite_original", "-IFD0:Rating=4", bulb)
+    before = {path: path.read_bytes() for path in (dog, bulb)}
+    plan = rank("--xmp", *ALL_SEVERE)
+    assert "your rating 5 stays" in plan.stderr
+    assert rank("--xmp", "--apply", *ALL_SEVERE).exit_code == 0
+    found = tags(folder / "dog.xmp")
+    assert (found["XMP-xmp:Rating"], found["XMP-xmp:Label"], found["XMP-dc:Title"]) == (5, "Green", "Rex")
+    assert tags(folder / "bulb.xmp")["XMP-xmp:Rating"] == 4
+    assert {path: path.read_bytes() for path in (dog, bulb)} == before
+    assert "2 up to date" in rank("--xmp", "--apply", *ALL_SEVERE).stderr
+
+
+def test_a_rating_in_a_sidecar_of_the_other_style_counts(rank: Rank, folder: Path) -> None:
+    shutil.copy(XMP / "lightroom.xmp", folder / "dog.jpg.xmp")
+    rank("--xmp", "--xmp-style", "stem", "--apply", *ALL_SEVERE)
+    document = XmpDocument((folder / "dog.xmp").read_bytes())
+    assert (document.rating, document.label) == (None, None)
+    assert document.hierarchical_keywords
+
+
+def test_a_photo_whose_own_xmp_is_damaged_gets_no_sidecar_that_would_hide_it(rank: Rank, folder: Path) -> None:
+    Image.open(folder / "dog.jpg").save(folder / "dog.jpg", xmp=b"<x:xmpmeta")
+    result = rank("--xmp", "--apply", *ALL_SEVERE)
+    assert result.exit_code == 1
+    assert "dog.xmp is left alone: the XMP inside the photo can't be read" in result.stderr
+    assert names(folder) == {"bulb.jpg", "dog.jpg", "bulb.xmp"}

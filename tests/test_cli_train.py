@@ -371,7 +371,7 @@ def test_a_models_networks_are_kept_when_only_the_checkpoints_of_the_other_one_a
         (("--inputs", "holistic"), "--inputs holistic doesn't go"),
         (("--resume", "step-00000001.pt"), "--resume step-00000001.pt doesn't go"),
         (("--device", "cuda"), "--device cuda doesn't go"),
-        (("--tensorboard", "--images", "."), "--images, --tensorboard don't go"),
+        (("--tensorboard", "--momentum", "0"), "--momentum, --tensorboard don't go"),
         (("--validation", "0.1", "--patience", "10"), "--validation, --patience don't go"),
         (("--keep", "1", "--validate-every", "5"), "--validate-every, --keep don't go"),
         (("--checkpoint-every", "5", "--window", "5", "--cache-mb", "9"), "--checkpoint-every, --window, --cache-mb"),
@@ -383,7 +383,7 @@ def test_a_models_networks_are_kept_when_only_the_checkpoints_of_the_other_one_a
 def test_the_compact_recipe_refuses_options_that_it_cant_follow(
     labels: Path, tmp_path: Path, given: tuple[str, ...], told: str
 ) -> None:
-    result = run("--recipe", "compact", "--synthesize", labels.parent, "-o", tmp_path / "run", *given)
+    result = run(labels, "--recipe", "compact", "--synthesize", labels.parent, "-o", tmp_path / "run", *given)
     assert result.exit_code == 2
     assert told in unboxed(result.stderr)
     assert not (tmp_path / "run").exists()
@@ -394,24 +394,33 @@ def test_the_compact_recipe_follows_the_options_that_it_has(
 ) -> None:
     told: list[CompactSettings] = []
     monkeypatch.setattr(
-        compact_recipe, "train_compact", lambda *places, **_options: told.append(places[3]) or LeftOut()
+        compact_recipe, "train_compact", lambda *places, **_options: told.append(places[4]) or LeftOut()
     )
-    recipe = ("--recipe", "compact", "--synthesize", labels.parent, "-o", tmp_path / "run")
+    recipe = (labels, "--recipe", "compact", "--synthesize", labels.parent, "-o", tmp_path / "run")
     meant = ("--network", "lite0", "--init", "imagenet", "--inputs", "both", "--device", "cpu", "--resume", "auto")
     own = ("--any-source", "--variants", "3", "--rebalanced", "0.25", "--seed", "5", "--workers", "1", "--quiet")
-    own += ("--trunk-passes", "0")
+    own += ("--folds", "3")
     assert run(*recipe).exit_code == 0
     assert run(*recipe, *meant, *own).exit_code == 0
     assert [settings.cache.any_source for settings in told] == [False, True]
     cache = told[1].cache
     assert (cache.variants, cache.rebalanced, cache.seed, told[1].workers) == (3, 0.25, 5, 1)
-    assert [(settings.tuning.epochs, settings.tuning.seed) for settings in told] == [(3, 0), (0, 5)]
+    assert [(settings.folds, settings.votes.seed, settings.views.seed) for settings in told] == [(5, 0, 0), (3, 5, 5)]
 
 
-def test_other_recipes_tune_no_last_stage_alone(labels: Path, tmp_path: Path) -> None:
-    result = run(labels, "-o", tmp_path / "run", "--trunk-passes", "2")
+@pytest.mark.parametrize("given", [("labels",), ("clean",)])
+def test_the_compact_recipe_needs_votes_and_clean_photos(labels: Path, tmp_path: Path, given: tuple[str, ...]) -> None:
+    sources = {"labels": (labels,), "clean": ("--synthesize", labels.parent)}
+    result = run(*sources[given[0]], "--recipe", "compact", "-o", tmp_path / "run")
     assert result.exit_code == 2
-    assert "--trunk-passes goes with --recipe compact alone" in unboxed(result.stderr)
+    assert "needs a CSV of labels with votes, and a folder of clean photos" in unboxed(result.stderr)
+    assert not (tmp_path / "run").exists()
+
+
+def test_other_recipes_leave_no_parts_out_in_turn(labels: Path, tmp_path: Path) -> None:
+    result = run(labels, "-o", tmp_path / "run", "--folds", "2")
+    assert result.exit_code == 2
+    assert "--folds goes with --recipe compact alone" in unboxed(result.stderr)
     assert not (tmp_path / "run").exists()
 
 
@@ -420,10 +429,10 @@ def test_the_compact_recipe_replaces_nothing_but_what_it_left_itself(
 ) -> None:
     written = []
     monkeypatch.setattr(
-        compact_recipe, "train_compact", lambda *places, **_options: written.append(places[2]) or LeftOut()
+        compact_recipe, "train_compact", lambda *places, **_options: written.append(places[3]) or LeftOut()
     )
     model, features = tmp_path / "model", tmp_path / "model" / "training" / "features"
-    recipe = ("--recipe", "compact", "--synthesize", labels.parent, "-o")
+    recipe = (labels, "--recipe", "compact", "--synthesize", labels.parent, "-o")
     features.mkdir(parents=True)
     (features / "clean__dog.npz").touch()
     assert run(*recipe, model).exit_code == 0

@@ -111,6 +111,50 @@ def test_those_that_were_left_out_can_go_instead(shell: Shell, folder: Path, tmp
     assert [str(path) for path in folder.rglob("*.jpg")] == [best]
 
 
+def test_libraries_thumbnails_and_recycle_bins_stay_whole_and_are_counted(
+    shell: Shell, folder: Path, tmp_path: Path
+) -> None:
+    passed_over = [
+        "Photos Library.photoslibrary/originals/3/3A2C.jpeg",
+        "Photos Library.photoslibrary/resources/derivatives/3/3A2C_1_105_c.jpeg",
+        "@eaDir/dog.jpg/SYNOPHOTO_THUMB_M.jpg",
+        "#recycle/gone.jpg",
+        "$RECYCLE.BIN/$R1.jpg",
+        "Cat Previews.lrdata/x.jpg",
+        "dog.jpg_original",
+    ]
+    for name in passed_over:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(folder / "bulb.jpg", folder / name)
+    result = shell.rank(folder, "--move-to", tmp_path / "out", "--apply")
+    assert result.exit_code == 0, result.stderr
+    told = "1 photo library, 2 folders of previews, 2 recycle bins, 1 backup of a photo"
+    assert result.stderr.count(f"passed over: {told}; --include-passed-over takes") == 1
+    left = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert left == {*passed_over, "notes.txt"}
+    assert "passed over" not in shell.rank(folder, "--include-passed-over").stderr
+    assert len(shell.rank(folder, "--include-passed-over", "--exclude", "@eaDir").stdout.splitlines()) == 6
+
+
+def test_no_half_of_a_phones_shot_is_ever_taken_away(shell: Shell, folder: Path, tmp_path: Path) -> None:
+    """The better of the two is kept, and so is the other, with the moving half and what Takeout says of it."""
+    halves = ["PXL_1.PORTRAIT-01.COVER.jpg", "PXL_1.PORTRAIT-02.ORIGINAL.jpg", "IMG_1234.jpg", "IMG_E1234.jpg"]
+    for name, source in zip(halves, ["dog", "bulb", "bulb", "dog"], strict=True):
+        shutil.copy(folder / f"{source}.jpg", folder / name)
+    grow(folder, {"PXL_1.MP": b"v", "IMG_1234.AAE": b"a", "IMG_1234.jpg.supplemental-met.json": b"{}"})
+    for choice in (["--top", "3"], ["--best-per-burst"], ["--best", "50%"]):
+        kept = set(shell.rank(folder, *choice).stdout.splitlines())
+        for pair in (halves[:2], halves[2:]):
+            assert len({str(folder / name) for name in pair} & kept) in (0, 2), choice
+    before = tree(folder)
+    result = shell.rank(folder, "--top", "1", "--excluded", "--move-to", tmp_path / "out", "--apply")
+    away = {path.name for path in (tmp_path / "out").iterdir()}
+    for together in ({*halves[:2], "PXL_1.MP"}, {*halves[2:], "IMG_1234.AAE", "IMG_1234.jpg.supplemental-met.json"}):
+        assert together <= away or not together & away
+    assert shell.told(result).exit_code == 0
+    assert tree(folder) == before
+
+
 def test_same_names_are_numbered_and_nothing_is_overwritten(shell: Shell, folder: Path, tmp_path: Path) -> None:
     shutil.copy(folder / "bulb.jpg", folder / "sub/dog.jpg")
     grow(tmp_path / "out", {"bulb.jpg": b"somebody's"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -58,6 +59,7 @@ def test_ratings_become_a_profile(random_model: Path, folder: Path, tmp_path: Pa
     assert result.exit_code == 0, result.stderr
     assert "noise: mean error" in result.stderr
     assert "weights: pairs in the wrong order" in result.stderr
+    assert re.search(r"^haze: severe on \d+ of \d+ photos", result.stderr, re.MULTILINE)
     # Somebody who calls everything noisy is believed, most of all where photos are.
     profile = to_profile(read_settings(target))
     assert profile.calibration["noise"](0.5) > 0.7

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
-from photodefect.core.network.compact import CompactTrunk, describe
+from photodefect.core.network.compact import (
+    TAPS,
+    TEACHERS,
+    CompactTrunk,
+    View,
+    describe,
+    region_means,
+    view_of,
+)
+from photodefect.core.network.multicolumn import expected_severity
 from photodefect.core.network.registry import KINDS, build_network
-from photodefect.defects import DEFECTS, PATCH_DEFECTS
-from photodefect.training.compact_samples import shared_channels
+from photodefect.defects import BY_KEY, DEFECTS, PATCH_DEFECTS
+from photodefect.training.experts import compact_column
+from photodefect.training.trunk_features import patch_features, whole_descriptors, whole_features
 
 
 def test_it_has_a_column_of_the_right_classes_for_every_defect() -> None:
@@ -29,13 +40,62 @@ def test_the_trunk_gives_as_many_channels_as_it_says() -> None:
         assert tuple(cells.shape) == (1, trunk.outputs, 2, 3)
 
 
-def test_what_patches_show_is_part_of_what_whole_photos_show() -> None:
+def test_what_is_cached_of_a_whole_photo_is_what_its_columns_see_and_patches_share_the_first_channels() -> None:
     networks = {kind: build_network("lite0", kind).eval() for kind in KINDS}
     networks["patches"].trunk.load_state_dict(networks["holistic"].trunk.state_dict(), strict=False)
-    pixels = torch.randint(256, (1, 3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3), np.uint8)
+    early, late = whole_features(networks, pixels)
+    np.testing.assert_allclose(early, patch_features(networks, pixels), atol=1e-3)
+    trunk, column = networks["holistic"].trunk, compact_column(networks["holistic"], "bad_composition")
+    assert isinstance(trunk, CompactTrunk)
     with torch.inference_mode():
-        whole, part = (networks[kind].features(pixels)[0] for kind in KINDS)
-    torch.testing.assert_close(whole[shared_channels(networks["holistic"].trunk, networks["patches"].trunk)], part)
+        features = networks["holistic"].features(torch.from_numpy(pixels).permute(0, 3, 1, 2))
+        seen = describe(column.pool(features), trunk.tapped).flatten(1)
+    areas = torch.tensor([4, 6, 4, 6, 9, 6, 4, 6, 4]) / 49
+    pooled = (torch.from_numpy(early) * areas[:, None]).sum(1)[:, :, None, None]
+    own = describe(pooled, sum(trunk.lite0.channels[tap] for tap in TAPS["patches"])).flatten(1)
+    joined = whole_descriptors(trunk, own, torch.from_numpy(late).float())
+    torch.testing.assert_close(joined, seen, atol=5e-3, rtol=5e-3)
+
+
+def test_a_column_mixes_the_probabilities_of_its_experts() -> None:
+    network = build_network("lite0", "patches").eval()
+    column = compact_column(network, "noise")
+    descriptors = torch.rand(3, CompactTrunk("patches").outputs, 1, 1, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        own = [expected_severity(BY_KEY["noise"], expert(descriptors)) for expert in column.taught()]
+        for share in (0.0, 0.25, 1.0):
+            column.shares.copy_(torch.tensor([share, 1 - share]))
+            mixed = expected_severity(BY_KEY["noise"], column.classify_descriptors(descriptors))
+            torch.testing.assert_close(mixed, share * own[0] + (1 - share) * own[1])
+
+
+def test_the_layout_tells_in_which_ninth_of_the_frame_something_is() -> None:
+    cells = torch.zeros(1, 1, 7, 7)
+    cells[..., 5:, 2:5] = 1.0  # below, in the middle
+    assert region_means(cells).flatten().tolist() == [0, 0, 0, 0, 0, 0, 0, 1, 0]
+
+
+@pytest.mark.parametrize(("key", "block"), [("bad_exposure", 4), ("haze", 4), ("bad_saturation", 10), ("noise", 10)])
+def test_experts_of_synthesis_see_no_deeper_block_and_saturations_no_statistics(key: str, block: int) -> None:
+    trunk = CompactTrunk("holistic").eval()
+    with torch.no_grad():
+        for deeper in trunk.lite0.blocks[block + 1 :]:
+            for parameter in deeper.parameters():
+                parameter.fill_(torch.nan)
+        visible = ~trunk(torch.ones(1, 3, 64, 64), torch.ones(1, 3, 64, 64))[0, :, 0, 0].isnan()
+    visible[2 * trunk.tapped :] = key != "bad_saturation"
+    seen = trunk.seen(view_of("holistic", "synthesis", BY_KEY[key]))
+    assert torch.equal(seen, visible.nonzero().flatten())
+    assert not visible.all()
+
+
+def test_only_a_view_with_layout_sees_regions() -> None:
+    trunk = CompactTrunk("holistic")
+    plain, layout = (trunk.seen(View(deepest=15, layout=own)) for own in (False, True))
+    assert int(plain.max()) == trunk.outputs - 1
+    assert len(layout) - len(plain) == 9 * len(trunk.located)
+    assert TEACHERS == ("synthesis", "votes")
 
 
 def test_descriptors_are_means_deviations_and_statistics_as_they_are() -> None:

@@ -102,7 +102,9 @@ def test_a_photo_with_more_pixels_than_the_limit_is_refused_by_its_header(kind: 
 
 @pytest.mark.parametrize("kind", ["jpeg", "jpeg-progressive", "png", "bmp", "ppm"])
 def test_the_size_is_checked_before_a_pixel_is_decoded(kind: str, tmp_path: Path) -> None:
-    cut_short = SEEDS[kind][:-40]
+    whole = SEEDS[kind]
+    # A progressive JPEG may lack its last passes.
+    cut_short = whole[: len(whole) // 2] if kind == "jpeg-progressive" else whole[:-40]
     assert isinstance(outcome(tmp_path, "photo", cut_short), UnreadableError)
     assert isinstance(outcome(tmp_path, "photo", cut_short, max_pixels=PIXELS - 1), TooLargeError)
 

@@ -151,6 +151,13 @@ def test_the_ranking_examples_run(folder: Path, run: Run) -> None:
     assert not (folder / "rejects").exists()
 
 
+def test_the_keepers_examples_run(folder: Path, run: Run) -> None:
+    done = run(block("docs/review.md", "photodefect rank-folder"))
+    assert "that was the plan for 2 files" in done.stderr
+    assert not (folder / "keepers").exists()
+    assert "3 photos" in done.stdout
+
+
 def test_the_examples_that_make_pictures_run(folder: Path, run: Run) -> None:
     run(block("docs/heatmap.md", "photodefect heatmap") + block("docs/report.md", "photodefect report"))
     assert (folder / "maps" / "bulb-panel.jpg").is_file()
@@ -187,10 +194,10 @@ def test_the_sidecar_examples_run(folder: Path, run: Run) -> None:
     with (folder / "sidecars.csv").open(newline="") as file:
         read = {row["SourceFile"]: row for row in csv.DictReader(file)}
     assert set(read) == {f"samples/{name}.xmp" for name in ("bulb", "city", "dog")}
-    assert {row["Rating"] for row in read.values()} == {"-1"}
+    assert {row["Rating"] for row in read.values()} == {"1"}
     assert all("photodefect|" in row["HierarchicalSubject"] for row in read.values())
     assert tags(folder / "samples" / "bulb.xmp")["XMP-xmp:Rating"] == 5
-    assert tags(folder / "tagged" / "bulb.jpg")["XMP-xmp:Rating"] == -1
+    assert tags(folder / "tagged" / "bulb.jpg")["XMP-xmp:Rating"] == 1
     assert {path: path.read_bytes() for path in (folder / "samples").glob("*.jpg")} == before
 
 
@@ -235,6 +242,7 @@ def test_the_exit_codes_are_those_of_the_program() -> None:
         "docs/heatmap.md",
         "docs/rank-folder.md",
         "docs/report.md",
+        "docs/review.md",
         "docs/sidecars.md",
         "docs/synthesis.md",
         "docs/training.md",

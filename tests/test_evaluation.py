@@ -291,6 +291,14 @@ def test_what_diagnose_writes_reads_back(tmp_path: Path, writer: type[CsvWriter 
     assert read_predictions(target).items == from_records(records, "").items
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_records_that_a_shell_saved_in_utf_16_are_read(tmp_path: Path, encoding: str) -> None:
+    target = tmp_path / "predictions.ndjson"
+    target.write_bytes((json.dumps(record("é.jpg", 0.25).to_dict(), ensure_ascii=False) + "\r\n").encode(encoding))
+    (item,) = read_predictions(target).items
+    assert (item.path, item.scores["combined"]) == ("é.jpg", dict(record("é.jpg", 0.25).severity or {}))
+
+
 def test_predictions_saved_with_semicolons_and_decimal_commas_are_read(tmp_path: Path) -> None:
     target = tmp_path / "predictions.csv"
     target.write_text("path;noise;bad_saturation\na.jpg;0,25;-0,5\n")

@@ -5,12 +5,33 @@ from __future__ import annotations
 import io
 import os
 import struct
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from exif_files import (
+    apple_note,
+    box,
+    canon_note,
+    cr3,
+    exif,
+    fujifilm_note,
+    heif,
+    jpeg,
+    made_by,
+    nikon_note,
+    olympus_note,
+    one_folder,
+    panasonic_note,
+    png,
+    png_profile,
+    segment,
+    sony_note,
+    webp,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -19,6 +40,7 @@ from tiff_bytes import bayer_dng
 
 from photodefect.photos.exif import read_capture
 from photodefect.photos.facts import Capture
+from photodefect.photos.limits import LIMITS
 
 EXIF_FOLDER = 0x8769
 
@@ -73,9 +95,9 @@ def test_everything_is_read_from_every_format(form: str) -> None:
     if form == "HEIF":
         pytest.importorskip("pillow_heif").register_heif_opener()
     capture = read_capture(photo(*FULL, format=form))
-    # In AVIF and HEIF the orientation stands outside the EXIF data.
+    # In AVIF the orientation stands outside the EXIF data.
     assert replace(capture, orientation=8) == FULL_CAPTURE
-    if form not in ("AVIF", "HEIF"):
+    if form != "AVIF":
         assert capture.orientation == 8
 
 
@@ -146,9 +168,167 @@ def test_times_are_iso_8601_or_none(tags: dict[int, str], time: str | None) -> N
     assert read_capture(photo({}, tags)).time == time
 
 
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("2024-05-01 12:00:00", "2024-05-01T12:00:00"),
+        ("2024-05-01T12:00:00+02:00", "2024-05-01T12:00:00+02:00"),
+        ("2007/06/30 18:45:17", "2007-06-30T18:45:17"),
+        ("2024:05:01 12:00:00.25", "2024-05-01T12:00:00.250"),
+        ("2024:05:01 12:00:00Z", "2024-05-01T12:00:00+00:00"),
+        ("2024:05:01 12:00:00-0330", "2024-05-01T12:00:00-03:30"),
+        ("2024:05:01 12:00", "2024-05-01T12:00:00"),
+        ("2024-04-22T14:38:09GMT+2", "2024-04-22T14:38:09+02:00"),
+        ("20111006 17:47:14.264", "2011-10-06T17:47:14.264"),
+        ("2024:5:1 9:07:05", "2024-05-01T09:07:05"),
+        # Written by phones whose programmers took the hours 1..24 for 0..23: the first hour of that day.
+        ("2019:01:01 24:04:20", "2019-01-01T00:04:20"),
+        ("2024:05:01", None),
+        ("2024:05:01 12:60:00", None),
+        ("2024:05:01 25:00:00", None),
+        ("2024:05:01 12:00:00 in the afternoon", None),
+    ],
+)
+def test_times_that_dont_keep_to_the_standard_are_read(text: str, time: str | None) -> None:
+    assert read_capture(photo({}, {0x9003: text})).time == time
+
+
+def test_a_fraction_and_an_offset_come_from_where_they_are() -> None:
+    tags = {0x9003: "2024:05:01 12:00:00.5+09:00", 0x9291: "25", 0x9011: "+02:00"}
+    assert read_capture(photo({}, tags)).time == "2024-05-01T12:00:00.250+09:00"
+    assert read_capture(photo({}, {**tags, 0x9291: "  "})).time == "2024-05-01T12:00:00.500+09:00"
+
+
 def test_high_iso_is_found_where_two_bytes_dont_hold_it() -> None:
-    assert read_capture(photo({}, {0x8827: 65535, 0x8832: 102400})).iso == 102400
+    for tag in (0x8832, 0x8833, 0x8831):  # recommended exposure index, ISO speed, standard output sensitivity
+        assert read_capture(photo({}, {0x8827: 65535, tag: 102400})).iso == 102400
+    assert read_capture(jpeg(exif(exposure={0x8827: (4, 204800)}))).iso == 204800
+    assert read_capture(jpeg(exif(exposure={0x8827: (3, [0, 250])}))).iso == 250
+    assert read_capture(photo({}, {0x8827: 65535})).iso == 65535
     assert read_capture(photo({}, {0x8827: 0})).iso is None
+
+
+def test_a_panasonic_raw_photo_without_a_jpeg_has_its_iso_in_a_tag_of_its_own() -> None:
+    assert read_capture(b"IIU\0" + one_folder({0x17: (3, 80)})[4:]).iso == 80
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "text"),
+    [
+        (2, b"Caf\xc3\xa9\0", "Café"),
+        (2, b"Caf\xe9\0", "Café"),
+        (2, b"Pictures\x992\0", "Pictures™2"),
+        (1, b"Caf\xe9\0rest", "Café"),
+        (7, b"Program 1\0", "Program 1"),
+        (2, b"\0", None),
+        (3, [65, 66], "AB"),
+    ],
+)
+def test_text_is_read_in_whatever_encoding_and_type(kind: int, value: bytes | list[int], text: str | None) -> None:
+    values = value if kind in (2, 3) else list(value)
+    assert read_capture(jpeg(exif({305: (kind, values)}))).software == text
+
+
+def test_exposure_is_taken_from_doublings_where_that_is_all_there_is() -> None:
+    # 2^-8 s and 2^(4/2), by the definition of APEX in EXIF 2.32, annex C.
+    capture = read_capture(photo({}, {0x9201: IFDRational(8, 1), 0x9202: IFDRational(4, 1)}))
+    assert (capture.shutter_s, capture.aperture) == (1 / 256, 4.0)
+
+
+def test_the_view_of_a_lens_is_what_the_camera_says_and_otherwise_unknown() -> None:
+    assert read_capture(photo({}, {0x920A: IFDRational(26, 1), 0xA405: 42})).focal_35mm == 42
+    # The density of pixels of the focal plane isn't changed by programs that make a photo smaller.
+    plane = {0xA002: 4000, 0xA003: 3000, 0xA210: 4, 0xA20E: IFDRational(4444, 10), 0xA20F: IFDRational(4444, 10)}
+    assert read_capture(photo({}, {0x920A: IFDRational(26, 1), 0xA405: 0, **plane})).focal_35mm is None
+
+
+def test_a_lens_is_told_by_its_numbers_where_it_has_no_name() -> None:
+    numbers = {0xA432: (5, [18, 1, 55, 1, 35, 10, 56, 10])}
+    assert read_capture(jpeg(exif(exposure=numbers))).lens == "18-55mm f/3.5-5.6"
+    assert read_capture(jpeg(exif(exposure={**numbers, 0xA434: (2, b"----\0")}))).lens == "18-55mm f/3.5-5.6"
+    assert read_capture(jpeg(exif(exposure={0xA432: (5, [50, 1, 50, 1, 0, 0, 0, 0])}))).lens == "50mm"
+    assert read_capture(jpeg(exif(exposure={0xA432: (5, [0, 0, 0, 0, 0, 0, 0, 0])}))).lens is None
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("theirs", "<>")
+@pytest.mark.parametrize(
+    ("make", "note", "lens", "drive"),
+    [
+        (b"Canon", lambda order: canon_note(8, order), "EF50mm f/1.8 STM", "continuous"),
+        (b"NIKON CORPORATION", nikon_note, "18-70mm f/3.5-4.5", "continuous"),
+        (b"OLYMPUS", olympus_note, "OLYMPUS M.12-40mm F2.8", "single"),
+        (b"Panasonic", lambda order: panasonic_note(8, order), "LUMIX G VARIO 12-35", "continuous"),
+        (b"SONY", lambda order: sony_note(8, order), None, "continuous"),
+        (b"FUJIFILM", lambda _: fujifilm_note(), None, "continuous"),
+    ],
+)
+def test_makers_notes_are_read_in_either_byte_order(
+    order: str, theirs: str, make: bytes, note: Callable[[str], bytes], lens: str | None, drive: str
+) -> None:
+    capture = read_capture(jpeg(exif(made_by(make), {0x9003: (2, b"x\0")}, note(theirs), order)))
+    assert (capture.lens, capture.drive) == (lens, drive)
+
+
+def test_a_makers_iso_counts_where_the_standards_is_missing() -> None:
+    assert read_capture(jpeg(exif(made_by(b"Canon"), {}, canon_note(8)))).iso == 1600
+    assert read_capture(jpeg(exif(made_by(b"Canon"), {0x8827: (3, 100)}, canon_note(8)))).iso == 100
+    assert read_capture(jpeg(exif(made_by(b"Canon"), {}, bytes(200)))).iso is None
+
+
+def test_an_iphones_burst_is_told_by_its_note() -> None:
+    assert read_capture(jpeg(exif(made_by(b"Apple"), {}, apple_note(), ">"))).sequence == "burst"
+
+
+XMP = b"http://ns.adobe.com/xap/1.0/\0"
+
+
+def test_exif_data_and_xmp_are_found_wherever_they_are_in_a_jpeg() -> None:
+    block, packet = exif(), segment(0xE1, XMP + b'<x GCamera:BurstID="4"/>')
+    extension = segment(0xE1, b"http://ns.adobe.com/xmp/extension/\0" + bytes(60_000))
+    for before in (b"", b"\xff" * 3, segment(0xE6, bytes(65_000)) * 40, extension * 3, segment(0xFE, b"words")):
+        capture = read_capture(jpeg(block, before + packet))
+        assert (capture.iso, capture.sequence) == (800, "burst")
+    assert read_capture(jpeg(block, segment(0xE1, b"Exif\0\0"))).iso == 800  # an empty one before
+
+
+def test_the_single_photos_of_a_camera_that_sees_all_around_are_no_panorama() -> None:
+    for quotes in (b'="equirectangular"', b">equirectangular<"):
+        assert read_capture(jpeg(exif(), segment(0xE1, XMP + b"GPano:ProjectionType" + quotes))).sequence is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        png_profile(exif()),
+        png_profile(exif(), b"tEXt"),
+        png_profile(exif(), b"iTXt"),
+        png_profile(exif(), b"zTXt", b"APP1"),
+        png(b"Exif\0\0" + exif()),
+        webp(exif()),
+        webp(exif(), b"Exif\0\0"),
+        heif(exif(order=">"), inside=True),
+        heif(exif(), b"mif1"),
+        b"\0\0\0\x0cJXL \r\n\x87\n" + box(b"Exif", bytes(4), exif()),
+    ],
+)
+def test_the_forms_in_which_programs_write_exif_data_are_all_read(data: bytes) -> None:
+    assert (read_capture(data).iso, read_capture(data).time) == (800, "2024-05-01T12:30:45.250+02:00")
+
+
+def test_damaged_exif_data_takes_nothing_from_what_was_read_before() -> None:
+    whole = cr3(
+        one_folder(made_by(b"Canon")), one_folder({0x8827: (3, 800), 0x9003: (2, b"2024:05:01 12:30:45\0")}), b""
+    )
+    cut = read_capture(whole[: whole.index(b"CMT2") + 20])
+    assert (cut.camera, cut.iso) == ("Canon Cam 1", None)
+    assert (read_capture(whole).camera, read_capture(whole).iso) == ("Canon Cam 1", 800)
+
+
+def test_reading_ends_however_long_the_way_is() -> None:
+    few = replace(LIMITS, exif_bytes=20_000)
+    assert read_capture(jpeg(exif(), segment(0xFE, b"") * 1000), few) == Capture()
+    assert read_capture(jpeg(exif(), segment(0xFE, b"") * 10), few).iso == 800
 
 
 def test_numbers_that_make_no_sense_are_none() -> None:

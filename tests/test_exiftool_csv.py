@@ -5,20 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from exiftool import exiftool, keywords, needs_exiftool, tags
+from photo_files import plain_photo
 from PIL import Image
 from ranked import failure, record
 
-from photodefect.ranking.profiles.profile import DEFAULT_PROFILE
+from photodefect.ranking.profiles.profile import DEFAULT_PROFILE, DEFAULT_RATINGS, RejectPolicy
 from photodefect.records import Diagnosis
 from photodefect.reports.exiftool_csv import MOST_KEYWORDS, ExiftoolCsvWriter, spellings
-from photodefect.sidecars.embedded import embedded_xmp
 from photodefect.sidecars.marks import marks_of
+from photodefect.sidecars.sources import Sources, document_of
 from photodefect.sidecars.write import read_sidecar
+from photodefect.sidecars.xmp import XmpDocument
 
+PROFILE = replace(DEFAULT_PROFILE, reject=RejectPolicy(mark="rating"), ratings={**DEFAULT_RATINGS, "good": 0})
 LIGHTROOM = Path(__file__).parent / "xmp" / "lightroom.xmp"
 
 
@@ -27,15 +31,15 @@ def written(
 ) -> str:
     stream = io.StringIO(newline="")
 
-    def target(photo: str) -> tuple[str, bytes | None]:
+    def target(photo: str) -> tuple[str, XmpDocument | None, Sources]:
         if not sidecars:
-            return photo, embedded_xmp(Path(photo))
+            return photo, document_of(Path(photo)), Sources()
         sidecar = Path(photo).with_suffix(".xmp")
-        return str(sidecar), read_sidecar(sidecar)
+        return str(sidecar), read_sidecar(sidecar), Sources((Path(photo),))
 
     writer = ExiftoolCsvWriter(
         stream,
-        lambda photo: marks_of(photo, DEFAULT_PROFILE),
+        lambda photo: marks_of(photo, PROFILE),
         target,
         lambda file, reason: (refused if refused is not None else []).append(f"{file}: {reason}"),
         overwrite=overwrite,
@@ -70,13 +74,13 @@ def test_exiftool_applies_it_to_jpegs_whose_own_metadata_stay(photos: Path) -> N
     apply(written(record(str(dog), noise=0.8, haze=0.4), record(str(city), haze=0.3)), dog, city)
     found = tags(dog)
     assert (found["XMP-xmp:Rating"], found["XMP-xmp:Label"]) == (-1, "Purple")
-    assert set(keywords(dog)) == {"dog", "best, friend", "photodefect", "noise", "severe", "haze", "mild"}
+    assert set(keywords(dog)) == {"dog", "best, friend", "photodefect", "severe", "noise", "haze", "mild"}
     assert len(keywords(dog)) == 7
-    assert set(keywords(dog, "XMP-lr:HierarchicalSubject")) == {"photodefect|noise|severe", "photodefect|haze|mild"}
+    assert set(keywords(dog, "XMP-lr:HierarchicalSubject")) == {"photodefect|severe|noise", "photodefect|mild|haze"}
     assert exiftool("-s3", "-Artist", dog).strip() == "me"
     assert Image.open(dog).tobytes() == pixels
     assert (tags(city)["XMP-xmp:Rating"], tags(city)["XMP-xmp:Label"]) == (2, "Yellow")
-    assert set(keywords(city)) == {"photodefect", "haze", "mild"}
+    assert set(keywords(city)) == {"photodefect", "mild", "haze"}
 
 
 @needs_exiftool
@@ -93,8 +97,8 @@ def test_keywords_change_with_the_verdict(photos: Path) -> None:
     exiftool("-q", "-overwrite_original", "-XMP-dc:Subject=dog", dog)
     apply(written(record(str(dog), noise=0.8)), dog)
     apply(written(record(str(dog), haze=0.4)), dog)
-    assert set(keywords(dog)) == {"dog", "photodefect", "haze", "mild"}
-    assert keywords(dog, "XMP-lr:HierarchicalSubject") == ["photodefect|haze|mild"]
+    assert set(keywords(dog)) == {"dog", "photodefect", "mild", "haze"}
+    assert keywords(dog, "XMP-lr:HierarchicalSubject") == ["photodefect|mild|haze"]
 
 
 @needs_exiftool
@@ -108,12 +112,33 @@ def test_a_persons_rating_stays_unless_told_otherwise(photos: Path) -> None:
 
 
 @needs_exiftool
+@pytest.mark.parametrize("name", ["a.jpg", "a.heic", "a.dng"])
+def test_a_rating_in_any_photo_or_its_exif_data_stays(name: str, tmp_path: Path) -> None:
+    path = plain_photo(tmp_path / name)
+    for tag, label in (("-XMP-xmp:Rating=5", "-XMP-xmp:Label=Green"), ("-IFD0:Rating=5", "-XMP-dc:Title=Peak")):
+        exiftool("-q", "-overwrite_original", "-all=" if name != "a.dng" else "-XMP:all=", path)
+        exiftool("-q", "-overwrite_original", tag, label, path)
+        (row,) = csv.DictReader(io.StringIO(written(record(str(path), noise=0.8))))
+        assert row["XMP-xmp:Rating"] == ""
+        assert row["XMP-xmp:Label"] == ("" if "Label" in label else "Purple")
+
+
+@needs_exiftool
+def test_a_new_sidecar_is_given_what_the_photo_says(photos: Path) -> None:
+    dog, sidecar = photos / "dog.jpg", photos / "dog.xmp"
+    exiftool("-q", "-overwrite_original", "-IFD0:Rating=5", "-XMP-dc:Subject=dog", dog)
+    (row,) = csv.DictReader(io.StringIO(written(record(str(dog), noise=0.8), sidecars=True)))
+    assert (row["SourceFile"], row["XMP-xmp:Rating"], row["XMP-xmp:Label"]) == (str(sidecar), "5", "Purple")
+    assert row["XMP-dc:Subject"] == "dog"
+
+
+@needs_exiftool
 def test_exiftool_applies_it_to_sidecars(photos: Path) -> None:
     sidecar = photos / "dog.xmp"
     shutil.copy(LIGHTROOM, sidecar)
     apply(written(record(str(photos / "dog.jpg"), noise=0.8), sidecars=True), sidecar)
     assert set(keywords(sidecar)) == {"Alps", "noise", "photodefect", "severe"}
-    assert set(keywords(sidecar, "XMP-lr:HierarchicalSubject")) == {"Places|Alps", "noise", "photodefect|noise|severe"}
+    assert set(keywords(sidecar, "XMP-lr:HierarchicalSubject")) == {"Places|Alps", "noise", "photodefect|severe|noise"}
     found = tags(sidecar)
     assert (found["XMP-xmp:Rating"], found["XMP-crs:ProcessVersion"]) == (4, 15.4)
 
@@ -149,19 +174,7 @@ def test_a_photo_whose_xmp_cant_be_read_is_left_out_and_reported(photos: Path) -
     text = written(record(str(dog), noise=0.8), record(str(city), noise=0.8), refused=refused)
     assert [row["SourceFile"] for row in csv.DictReader(io.StringIO(text))] == [str(city)]
     assert len(refused) == 1
-    assert refused[0].startswith(f"{dog}: it isn't well-formed XML")
-
-
-@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp"])
-@needs_exiftool
-def test_the_xmp_in_a_photo_is_found(suffix: str, tmp_path: Path) -> None:
-    path = tmp_path / f"photo{suffix}"
-    Image.new("RGB", (20, 20)).save(path)
-    assert embedded_xmp(path) is None
-    exiftool("-q", "-overwrite_original", "-XMP-xmp:Rating=4", path)
-    packet = embedded_xmp(path)
-    assert packet is not None
-    assert b"Rating" in packet
+    assert refused[0].startswith(f"{dog}: the XMP inside the photo can't be read: it isn't well-formed XML")
 
 
 def test_a_tag_is_spelled_in_as_many_ways_as_it_has_letters_for() -> None:
@@ -178,7 +191,7 @@ def test_hundreds_of_keywords_are_kept_and_too_many_refused(photos: Path) -> Non
     dog = photos / "dog.jpg"
     exiftool("-q", "-overwrite_original", *(f"-XMP-dc:Subject={number:03d}" for number in range(300)), dog)
     apply(written(record(str(dog), noise=0.8)), dog)
-    assert set(keywords(dog)) == {f"{number:03d}" for number in range(300)} | {"photodefect", "noise", "severe"}
+    assert set(keywords(dog)) == {f"{number:03d}" for number in range(300)} | {"photodefect", "severe", "noise"}
     exiftool("-q", "-overwrite_original", *(f"-XMP-dc:Subject+=x{number}" for number in range(800)), dog)
     refused: list[str] = []
     assert written(record(str(dog), haze=0.4), refused=refused).count("\n") == 1

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from photodefect.errors import DataError, TransferError
-from photodefect.files import DryRunOperations, Journal, Mode, TransferPlan, apply, plan_transfer
+from photodefect.files import DryRunOperations, Journal, Mode, TransferPlan, apply, companions, plan_transfer
 
 
 @pytest.fixture
@@ -74,6 +74,57 @@ def test_a_stranger_of_the_same_stem_in_the_target_gets_no_new_companion(source:
     grow(source, {"a.jpg": b"1"})
     grow(tmp_path / "out", {"a.xmp": b"of another photo"})
     assert ways(plan_transfer([source / "a.jpg"], tmp_path / "out")) == {"a.jpg": "a (2).jpg"}
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        {
+            "PXL_1.RAW-01.COVER.jpg": "PXL_1 (2).RAW-01.COVER.jpg",
+            "PXL_1.RAW-02.ORIGINAL.dng": "PXL_1 (2).RAW-02.ORIGINAL.dng",
+            "PXL_1.RAW-01.COVER.jpg.xmp": "PXL_1 (2).RAW-01.COVER.jpg.xmp",
+        },
+        {"PXL_1.MP.jpg": "PXL_1 (2).MP.jpg", "PXL_1.dng": "PXL_1 (2).dng", "PXL_1.MP": "PXL_1 (2).MP"},
+        {
+            "IMG_E1234.HEIC": "IMG_E1234 (2).HEIC",
+            "IMG_1234.HEIC": "IMG_1234 (2).HEIC",
+            "IMG_1234.AAE": "IMG_1234 (2).AAE",
+            "IMG_O1234.AAE": "IMG_O1234 (2).AAE",
+        },
+        {
+            "IMG_1(1).JPG": "IMG_1(1) (2).JPG",
+            "IMG_1(1).DNG": "IMG_1(1) (2).DNG",
+            "IMG_1.JPG.suppl(1).json": "IMG_1(1) (2).JPG.supplemental-metadata.json",
+            "IMG_1.DNG(1).json": "IMG_1(1) (2).DNG.supplemental-metadata.json",
+        },
+        {
+            f"{'a' * 47}.jpg": f"{'a' * 47} (2).jpg",
+            f"{'a' * 46}.json": f"{'a' * 47} (2).jpg.supplemental-metadata.json",
+        },
+    ],
+    ids=lambda group: next(iter(group)),
+)
+def test_a_number_keeps_what_phones_and_takeout_name_together(
+    source: Path, tmp_path: Path, group: dict[str, str]
+) -> None:
+    photo = next(iter(group))
+    for name in group:
+        (source / name).write_bytes(name.encode())
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / photo).write_bytes(b"a stranger")
+    plan = plan_transfer([source / photo], tmp_path / "out", "move")
+    assert ways(plan) == group
+    apply(plan, Journal(None))
+    moved = tmp_path / "out" / group[photo]
+    assert {moved, *companions(moved)} == {tmp_path / "out" / name for name in group.values()}
+
+
+def test_takeouts_numbers_take_no_name_from_the_photo_without_one(source: Path, tmp_path: Path) -> None:
+    files = ["IMG_1(1).JPG", "IMG_1.JPG", "IMG_1.JPG.supplemental-metadata(1).json", "IMG_1.JPG.suppl.json"]
+    for name in files:
+        (source / name).write_bytes(b"")
+    plan = plan_transfer([source / name for name in files[:2]], tmp_path / "out", "move")
+    assert ways(plan) == {name: name for name in files}
 
 
 def test_what_was_copied_or_linked_before_is_not_made_again(source: Path, tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,7 @@ from photodefect.files import (
     read_journal,
     undo,
 )
+from photodefect.files.fingerprint import COARSEST_NS
 
 
 @pytest.fixture
@@ -53,6 +57,72 @@ def test_a_moved_file_that_was_edited_goes_back_as_it_is(root: Path) -> None:
     outcome = take_back(root)
     assert (root / "source/a.jpg").read_bytes() == b"edited"
     assert any(str(step).endswith("a.jpg (changed since)") for step in outcome.steps)
+
+
+@pytest.fixture
+def memory_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if every other folder were on exFAT: another disk, no hard links, and times in steps of two seconds."""
+    really_copy = shutil.copystat
+
+    def link(source: Path, target: Path) -> None:
+        code = errno.EPERM if Path(source).parent == Path(target).parent else errno.EXDEV
+        raise OSError(code, os.strerror(code), str(source), None, str(target))
+
+    def copystat(source: Path, target: Path) -> None:
+        really_copy(source, target)
+        status = target.stat()
+        os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns // COARSEST_NS * COARSEST_NS))
+
+    monkeypatch.setattr(os, "link", link)
+    monkeypatch.setattr(shutil, "copystat", copystat)
+
+
+def steps(outcome: UndoOutcome) -> str:
+    return "\n".join(map(str, outcome.steps))
+
+
+@pytest.mark.usefixtures("memory_card")
+def test_times_that_a_memory_card_keeps_coarsely_are_no_change_and_come_back(root: Path) -> None:
+    photo, taken = root / "source/a.jpg", 1_700_000_001_234_567_891
+    os.utime(photo, ns=(taken, taken))
+    transfer(root, "move")
+    assert (root / "out/deep/a.jpg").stat().st_mtime_ns == 1_700_000_000_000_000_000
+    outcome = take_back(root)
+    assert "changed since" not in steps(outcome)
+    assert photo.read_bytes() == b"a"
+    assert photo.stat().st_mtime_ns // 1000 == taken // 1000
+
+
+@pytest.mark.usefixtures("memory_card")
+def test_what_was_changed_on_a_memory_card_is_told_by_its_content(root: Path) -> None:
+    transfer(root, "move")
+    moved = root / "out/deep/a.jpg"
+    time = moved.stat().st_mtime_ns + 1
+    moved.write_bytes(b"z")
+    os.utime(moved, ns=(time, time))
+    outcome = take_back(root)
+    assert any(str(step).endswith("a.jpg (changed since)") for step in outcome.steps)
+    assert (root / "source/a.jpg").read_bytes() == b"z"
+
+
+@pytest.mark.usefixtures("memory_card")
+def test_copies_on_a_memory_card_are_known_by_their_content(root: Path) -> None:
+    before = tree(root)
+    transfer(root, "copy")
+    assert take_back(root).refused == ()
+    assert tree(root) == before
+
+
+def test_a_share_that_rounds_the_time_of_a_renamed_file_does_not_make_it_a_changed_one(root: Path) -> None:
+    os.utime(root / "source/a.jpg", ns=(1_700_000_001_999_999_999,) * 2)
+    transfer(root, "move")
+    moved = root / "out/deep/a.jpg"
+    os.utime(moved, ns=(1_700_000_000_000_000_000,) * 2)
+    assert "changed since" not in steps(take_back(root))
+    (root.parent / "journal").unlink()
+    transfer(root, "move")
+    os.utime(moved, ns=(1_700_000_004_000_000_000,) * 2)
+    assert "a.jpg (changed since)" in steps(take_back(root))
 
 
 def test_nothing_new_at_the_old_place_is_overwritten(root: Path) -> None:

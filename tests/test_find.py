@@ -170,6 +170,16 @@ def test_lists_are_split_at_lines_or_null_bytes() -> None:
     assert read_path_list(io.BytesIO(b"")) == []
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_lists_are_read_as_editors_and_shells_save_them(encoding: str) -> None:
+    assert read_path_list(io.BytesIO("été.jpg\r\nb\tc.jpg\r\n".encode(encoding))) == ["été.jpg", "b\tc.jpg"]
+
+
+def test_a_list_in_utf_16_that_is_cut_is_refused() -> None:
+    with pytest.raises(DataError, match="UTF-16 text ends within a letter"):
+        read_path_list(io.BytesIO("a.jpg".encode("utf-16")[:-1]))
+
+
 def test_a_null_separated_list_read_as_lines_is_refused() -> None:
     with pytest.raises(DataError, match="-0"):
         read_path_list(io.BytesIO(b"a.jpg\0b.jpg\0"))

@@ -34,7 +34,7 @@ def document() -> Image.Image:
     page = Image.new("RGB", (1000, 1400), (252, 251, 247))
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(22)
     for line in range(42):
-        draw.text((80, 60 + 30 * line), "The quick brown fox jumps over the lazy dog, and so on.", "black", font)
+        draw.text((80, 60 + 30 * line), "The quick brown fox jumps over the lazy dog, and so on.", (40, 40, 40), font)
     return page
 
 
@@ -91,7 +91,6 @@ def test_the_reason_says_what_it_is(name: str) -> None:
     reason = why_no_photograph(np.array(GRAPHICS[name]()))
     assert reason is not None
     assert "drawing" in reason
-    assert "flat areas" in reason
 
 
 def test_no_sample_is_taken_for_a_graphic_at_any_size_or_quality(samples: Path) -> None:

@@ -49,7 +49,9 @@ def network(name: str) -> MultiColumnNetwork:
     with torch.inference_mode():
         logits = built(torch.from_numpy(photo(224, 224)).permute(2, 0, 1).unsqueeze(0))
     for key, column in built.columns.items():
-        column.get_submodule("classes").weight /= logits[key].std()  # type: ignore[operator]
+        for name, layer in column.named_modules():
+            if name.rpartition(".")[2] == "classes":
+                layer.weight /= logits[key].std()  # type: ignore[operator]
     return built
 
 

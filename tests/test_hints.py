@@ -18,6 +18,7 @@ from photodefect.ranking.hints.cast import Cast, measure_cast
 from photodefect.ranking.hints.light import Light, measure_light
 from photodefect.ranking.hints.measurements import Measurements, measure
 from photodefect.ranking.hints.softness import Softness, measure_softness
+from photodefect.ranking.series.miniature import read_miniatures
 from photodefect.records import Capture
 
 Pixels = NDArray[np.uint8]
@@ -64,7 +65,7 @@ def measurements(
     *, light: Light | None = None, cast: Cast | None = None, softness: Softness | None = None
 ) -> Measurements:
     return Measurements(
-        likeness="0" * 16,
+        miniature="AAAA",
         light=light or Light(0.18, 0.9, 0.0, 0.0, 0.0),
         cast=cast or Cast(0.0, 0.0, certain=False),
         softness=softness or Softness(None, 0.0),
@@ -167,14 +168,23 @@ def test_too_small_and_empty_frames_have_no_softness() -> None:
 @pytest.mark.parametrize(
     ("smear", "shutter", "focal", "direction", "words"),
     [
-        (2.0, 1 / 15, 200, "motion", "looks like motion at 1/15 s and 200 mm, slower than 1 / focal length"),
+        (2.0, 1 / 15, 200, "motion", "looks like motion at 1/15 s and 200 mm, too slow for steady hands"),
         (2.0, 1 / 2000, 50, None, "can't tell whether moved or out of focus (1/2000 s and 50 mm)"),
         (4.0, 1 / 2000, 50, "motion", "looks like motion at 1/2000 s and 50 mm"),
         (0.4, 1 / 2000, 50, "focus", "looks like missed focus, as 1/2000 s and 50 mm is fast enough"),
         (0.4, 1 / 15, 200, None, "can't tell whether moved or out of focus; 1/15 s and 200 mm is slow enough to shake"),
-        (0.4, None, None, "focus", "looks like missed focus: all directions are equally soft"),
+        (0.4, None, None, "focus", "looks like missed focus (the shutter isn't recorded): all directions are equally"),
+        (0.4, None, 50, "focus", "looks like missed focus (the shutter isn't recorded): all directions are equally"),
         (None, 1 / 15, 200, None, "can't tell whether moved or out of focus: too little detail (1/15 s and 200 mm)"),
-        (4.0, 2.5, None, "motion", "looks like motion at 2.5 s"),
+        (4.0, 2.5, None, "motion", "looks like motion at 2.5 s, too slow for steady hands"),
+        # A phone, whose lens sees as 24 mm do on film, or a full frame with a fisheye lens?
+        (
+            0.4,
+            1 / 9,
+            4.25,
+            None,
+            "whether 1/9 s and 4.25 mm is slow enough to shake isn't known without the angle of view",
+        ),
     ],
 )
 def test_blur_is_explained_by_detail_and_shutter(
@@ -184,6 +194,89 @@ def test_blur_is_explained_by_detail_and_shutter(
     hint = hint_for("undesired_blur", 0.7, capture, measurements(softness=Softness(smear, 0.0)))
     assert hint.direction == direction
     assert words in hint.text
+
+
+@pytest.mark.parametrize(("focal", "crop"), [(26.0, 1.0), (13.0, 2.0), (4.25, 6.12)])
+def test_the_shutter_is_judged_by_the_view_whatever_the_sensor(focal: float, crop: float) -> None:
+    view = round(focal * crop)
+    assert view == 26
+    for shutter, smear, direction in (
+        (1 / 9, 0.4, None),
+        (1 / 9, 2.0, "motion"),
+        (1 / 60, 0.4, "focus"),
+        (1 / 2000, 2.0, None),
+        (1 / 2000, 0.4, "focus"),
+    ):
+        capture = Capture(shutter_s=shutter, focal_mm=focal, focal_35mm=view)
+        hint = hint_for("undesired_blur", 0.7, capture, measurements(softness=Softness(smear, 0.0)))
+        assert hint.direction == direction, hint
+    said = hint_for(
+        "undesired_blur",
+        0.7,
+        Capture(shutter_s=1 / 9, focal_mm=4.25, focal_35mm=26),
+        measurements(softness=Softness(0.4, 0.0)),
+    )
+    assert said.text == (
+        "can't tell whether moved or out of focus; 1/9 s and 4.25 mm (26 mm equivalent) is slow enough to shake"
+    )
+
+
+def test_a_canon_that_never_says_its_view_is_judged_by_the_sensors_that_it_may_have() -> None:
+    soft = measurements(softness=Softness(0.4, 0.0))
+    # 50 mm count for 50 to 81: 1/180 s is fast enough with each, 1/20 s too slow with each, 1/30 s is not known.
+    for shutter, direction in ((1 / 180, "focus"), (1 / 20, None), (1 / 30, None)):
+        capture = Capture(camera="Canon EOS R5", shutter_s=shutter, focal_mm=50)
+        assert hint_for("undesired_blur", 0.7, capture, soft).direction == direction
+    assert (
+        "angle of view"
+        in hint_for("undesired_blur", 0.7, Capture("", "Canon EOS R5", shutter_s=1 / 30, focal_mm=50), soft).text
+    )
+
+
+def test_hints_say_by_how_much_in_fields_too() -> None:
+    dark, bright = Light(0.18 / 4, 0.4, 0.0, 0.0, 0.0), Light(0.18 * 2**1.5, 1.0, 0.0, 0.12, 0.0)
+    assert hint_for("bad_exposure", 0.6, Capture(), measurements(light=dark)).amount == {"stops": 2.0}
+    assert hint_for("bad_exposure", 0.6, Capture(), measurements(light=bright)).amount == {"stops": -1.5}
+    assert hint_for("bad_exposure", 0.6, Capture(), measurements()).amount is None
+    assert hint_for("bad_exposure", 0.6, Capture(), None).amount is None
+    (found,) = findings(record("a", bad_exposure=0.6), measurements(light=dark))
+    assert (found.to_dict()["direction"], found.to_dict()["amount"]) == ("under-exposed", {"stops": 2.0})
+    (found,) = findings(record("a", bad_exposure=0.6), measurements(light=dark), hints=False)
+    assert found.amount is None
+
+
+# Whites of illuminants by CIE 15: their XYZ, and their correlated colour temperature.
+@pytest.mark.parametrize(
+    ("white", "kelvin"),
+    [
+        ((0.9642, 1.0, 0.8249), 5003),
+        ((0.9568, 1.0, 0.9214), 5503),
+        ((0.9497, 1.0, 1.2264), 7504),
+        ((1.0985, 1.0, 0.3558), 2856),
+    ],
+)
+def test_a_cast_in_kelvin_is_the_difference_to_the_white_of_srgb(
+    small: dict[str, Pixels], white: tuple[float, float, float], kelvin: int
+) -> None:
+    # XYZ to linear sRGB, as rounded by IEC 61966-2-1.
+    matrix = np.array([[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]])
+    light = matrix @ white
+    grey = np.repeat(small["city"].mean(axis=2)[..., None], 3, axis=2).astype(np.uint8)
+    cast = measure_cast(pixels_of(linear(grey) * light / light.max()))
+    assert cast.tints()[0] == ("too warm" if kelvin < 6504 else "too cool")
+    assert 6504 + cast.kelvin() == pytest.approx(kelvin, rel=0.08)
+    hint = hint_for("bad_white_balance", 0.6, Capture(), measurements(cast=cast))
+    assert hint.amount is not None
+    assert hint.amount["kelvin"] == round(cast.kelvin(), -2)
+    assert f"by about {abs(hint.amount['kelvin']):.0f} K" in hint.text
+
+
+def test_a_tint_is_told_in_stops_of_green(small: dict[str, Pixels]) -> None:
+    grey = np.repeat(small["city"].mean(axis=2)[..., None], 3, axis=2).astype(np.uint8)
+    for stops in (-0.5, 0.5):
+        cast = measure_cast(pixels_of(linear(grey) * 0.6 * (1, 2.0**stops, 1)))
+        amount = hint_for("bad_white_balance", 0.6, Capture(), measurements(cast=cast)).amount
+        assert amount == {"green_stops": pytest.approx(-stops, abs=0.03)}
 
 
 def test_exposure_hints_say_by_how_much() -> None:
@@ -242,10 +335,10 @@ def test_measurements_survive_being_stored(photos: dict[str, Pixels]) -> None:
     measured = measure(photos["dog"])
     assert Measurements.from_dict(measured.to_dict()) == measured
     with pytest.raises(DataError, match="no measurements"):
-        Measurements.from_dict({"likeness": "0"})
+        Measurements.from_dict({"miniature": "AAAA"})
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (3000, 2), (224, 224)])
 def test_a_photo_of_any_shape_is_measured(shape: tuple[int, int]) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
-    assert len(measure(pixels).likeness) == 16
+    assert len(read_miniatures([measure(pixels).miniature])) == 1

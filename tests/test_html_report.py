@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +22,8 @@ from record_strategies import DIAGNOSES, TEXTS
 from photodefect.defects import BY_KEY, DEFECTS, KEYS
 from photodefect.errors import DataError
 from photodefect.heatmap import HeatMap
+from photodefect.photos.find import find_photos
+from photodefect.photos.places import Kind, PassedOver
 from photodefect.printable import printable
 from photodefect.records import Capture, Diagnosis, ModelIdentity, PhotoFailure, Provenance
 from photodefect.reports.html import (
@@ -29,7 +32,6 @@ from photodefect.reports.html import (
     ReportFolder,
     check_folder,
     is_report,
-    is_report_file,
     make_pictures,
 )
 from photodefect.reports.html.page import abbreviation, facts, link_to
@@ -176,10 +178,14 @@ def test_a_photo_of_the_working_directory_counts_as_lying_there(
         check_folder(Path(), force=True, originals=["a.jpg"])
 
 
-def test_the_pictures_of_reports_are_known(tmp_path: Path) -> None:
+def test_the_pictures_of_reports_are_no_photos_of_a_folder(tmp_path: Path) -> None:
     page = write(tmp_path, diagnosis())
-    assert is_report_file(next(page.parent.glob("*/thumbnails/*.jpg")))
-    assert not is_report_file(page.parent / "thumbnails" / "00001.jpg")
+    (page.parent / "thumbnails").mkdir()
+    shutil.copy(next(page.parent.glob("*/thumbnails/*.jpg")), page.parent / "thumbnails" / "00001.jpg")
+    passed_over = PassedOver()
+    found = list(find_photos([tmp_path], on_passed_over=passed_over.note))
+    assert found == [page.parent / "thumbnails" / "00001.jpg"]
+    assert passed_over == {Kind.OWN_PICTURES: 1}
 
 
 # --- the page
@@ -284,7 +290,9 @@ def test_capture_data_is_written_as_photographers_write_it() -> None:
         shutter_s=1 / 60,
         aperture=2.8,
         focal_mm=50.0,
+        focal_35mm=75.0,
         exposure_bias=-2 / 3,
+        drive="continuous",
     )
     record = Diagnosis(
         "a.NEF",
@@ -299,10 +307,17 @@ def test_capture_data_is_written_as_photographers_write_it() -> None:
         ("Camera", "NIKON Z 6"),
         ("Exposure", "1/60 s · f/2.8 · ISO 800 · -0.7 EV"),
         ("Focal length", "50 mm"),
+        ("Same view on 35 mm film", "75 mm"),
+        ("Drive", "continuous"),
         ("Size", "6000 × 4000 (24.0 MP)"),  # noqa: RUF001 - the sign of sizes
         ("File", "NEF, Adobe RGB (1998), embedded preview"),
         ("Colour", "monochrome: colour defects don't count"),
     ]
+
+
+def test_a_card_says_what_a_file_was_converted_from_and_lacks() -> None:
+    provenance = Provenance("HEIF", colour="BT.2020 PQ (nclx)", missing="end mark")
+    assert facts(Diagnosis("a.heic", provenance=provenance)) == [("File", "HEIF, BT.2020 PQ (nclx), without end mark")]
 
 
 @pytest.mark.parametrize(

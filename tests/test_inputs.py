@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tracemalloc
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from PIL import Image
 from photodefect.core.inputs import (
     CANDIDATES,
     SIDE,
+    _spread_corners,
     content_seed,
     enlarged_size,
     holistic_input,
@@ -190,19 +192,33 @@ def test_the_seed_is_the_contents_whatever_the_metadata_and_name(tmp_path: Path,
     assert content_seed(whole, 576, 576) != seed
 
 
-def test_the_sharpest_place_is_found_and_the_others_are_random() -> None:
+def test_the_sharpest_place_is_found_and_the_others_are_spread_from_the_middle_on() -> None:
     rng = np.random.default_rng(0)
     pixels = np.full((1200, 1600, 3), 128, np.uint8)
     pixels[300:900, 200:1400] = rng.integers(0, 256, (600, 1200, 3))
-    random = patch_inputs(pixels, count=3, placement="random", seed=5)
-    sharp = patch_inputs(pixels, count=3, placement="sharp", seed=5)
+    sharp = patch_inputs(pixels, count=3, placement="sharp", seed=0)
     assert sharp.shape == (3, 224, 224, 3)
-    np.testing.assert_array_equal(sharp[:2], random[:2])
-    contrasts = [float(patch.std()) for patch in patch_inputs(pixels, count=2 + CANDIDATES, seed=5)[2:]]
-    assert float(sharp[2].std()) == pytest.approx(max(contrasts), rel=0.01)
-    np.testing.assert_array_equal(
-        patch_inputs(pixels, count=1, placement="sharp", seed=5), patch_inputs(pixels, count=1, seed=5)
-    )
+    np.testing.assert_array_equal(sharp[0], pixels[488:712, 688:912])
+    assert float(sharp[2].std()) == pytest.approx(float(pixels[300:900, 200:1400].std()), rel=0.02)
+    np.testing.assert_array_equal(patch_inputs(pixels, count=1, placement="sharp", seed=0), sharp[:1])
+
+
+def test_evenly_spread_places_leave_no_large_part_of_the_frame_out() -> None:
+    corners = _spread_corners(1160, 1660, CANDIDATES, 0, 160)
+    assert (corners >= 0).all()
+    assert (corners <= (1000, 1500)).all()
+    ninths = np.bincount(corners[:, 0] // 334 * 3 + corners[:, 1] // 501, minlength=9)
+    assert ninths.min() > CANDIDATES / 9 * 0.7
+    assert not np.array_equal(corners, _spread_corners(1160, 1660, CANDIDATES, 1, 160))
+
+
+def test_a_photo_saved_again_is_looked_at_in_the_same_places(samples: Path) -> None:
+    pixels = decode(samples / "dog.jpg").pixels
+    stored = io.BytesIO()
+    Image.fromarray(pixels).save(stored, "JPEG", quality=90)
+    again = np.asarray(Image.open(stored))
+    one, two = (make_inputs(each, patches=2, placement="sharp", side=160).patches for each in (pixels, again))
+    assert np.abs(one.astype(int) - two.astype(int)).mean() < 4
 
 
 @pytest.mark.parametrize("shape", [(1, 20000), (30, 50), (224, 224), (1, 1)])

@@ -64,6 +64,32 @@ def test_column_order_case_and_a_byte_order_mark_do_not_matter(tmp_path: Path) -
     assert read_labels(table).photos[0].severities["noise"] == 0.5
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("path,noise", "été.jpg,0.5"),
+        ("path;noise", "été.jpg;0,5"),
+        ("path\tnoise", "été.jpg\t0,5"),
+        ("sep=;", "path;noise", "été.jpg;0,5"),
+        ('"sep=,"', "path,noise", '"été.jpg","0.5"'),
+    ],
+)
+def test_tables_are_read_as_spreadsheets_save_them(tmp_path: Path, encoding: str, lines: tuple[str, ...]) -> None:
+    table = tmp_path / "table.csv"
+    table.write_bytes("\r\n".join(lines).encode(encoding))
+    assert read_table(table).rows == [(len(lines), {"path": "été.jpg", "noise": "0.5"})]
+
+
+def test_a_table_in_tabs_or_cut_text_says_what_to_do(tmp_path: Path) -> None:
+    table = write(tmp_path, "path\tnoise", "a\tb.jpg\t0")
+    with pytest.raises(DataError, match=r"row 2: 3 cells where the header has 2\. Put cells that contain a tab in"):
+        read_table(table)
+    table.write_bytes("path,noise\na.jpg,0".encode("utf-16")[:-1])
+    with pytest.raises(DataError, match="UTF-16 text ends within a letter"):
+        read_table(table)
+
+
 def test_semicolons_and_decimal_commas_read_as_commas_and_decimal_points(tmp_path: Path) -> None:
     header = OWN_HEADER + ",workers,haze_votes"
     plain = write(tmp_path, header, '"a, b.jpg",0.25,1e-3,-0.5,.5,0,1,,v;w;x,0;;0.5', images=("a, b.jpg",))

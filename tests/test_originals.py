@@ -12,13 +12,13 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-from no_network_here import forbidden_network
+from no_network_here import forbidden_network, listening_allowed
 from PIL import Image
 from tiff_bytes import bayer_dng
 from tiny_training import tiny_builder
@@ -100,12 +100,22 @@ RUNS: dict[str, Callable[[Place], list[Run]]] = {
         [at.photos, "--output", at.out / "ranking.csv", "--format", "csv"],
         [at.photos, "--output", at.out / "ranking.csv", "--format", "json", "--force"],
         [at.photos, "--copy-to", at.out / "copies", "--apply", "--journal", at.out / "copies.jsonl"],
+        [at.photos, "--include-passed-over", "--exclude", "IMG_1.*", "--copy-to", at.out / "all", "--apply"],
         [at.photos, "--link-to", at.out / "links", "--apply", "--keep-folders"],
         [at.photos, "--xmp", "--xmp-style", "full"],
+        [at.photos, "--xmp", "--for", "darktable"],
         [at.photos, "--xmp", "--reject-as", "label", "--overwrite-ratings", "--apply", "--journal",
          at.out / "xmp.jsonl"],
         [at.photos, "--move-to", at.out / "planned"],
         [at.photos, "--move-to", at.out / "moved", "--apply", "--journal", at.out / "moved.jsonl"],
+    ],
+    "unmark": lambda at: [
+        [at.photos],
+        [at.photos, "--apply", "--journal", at.out / "unmarked.jsonl"],
+    ],
+    "review": lambda at: [
+        [at.photos, "--stop-after", "0", "--no-browser"],
+        [at.photos, "--stop-after", "0", "--no-browser", "--blind", "--ratings", at.out / "ratings.csv"],
     ],
     "undo": lambda at: [
         [],
@@ -172,6 +182,9 @@ WRONG_TARGETS: dict[str, Callable[[Place], list[Run]]] = {
         [at.photos, "--copy-to", at.out, "--apply", "--journal", at.photos / "IMG_1.jpg"],
         [at.photos, "--xmp", "--apply", "--journal", at.photos / "IMG_1.jpg"],
     ],
+    "review": lambda at: [
+        [at.photos, "--stop-after", "0", "--no-browser", "--blind", "--ratings", at.photos / "IMG_1.jpg"],
+    ],
     "tune": lambda at: [[at.labels, "--force", "--anyway", "--output", at.labels]],
     "train": lambda at: [[at.labels, "--output", at.photos / "IMG_1.jpg", *TRAINING]],
     "evaluate": lambda at: [
@@ -185,15 +198,16 @@ WRONG_TARGETS: dict[str, Callable[[Place], list[Run]]] = {
 }
 
 WRITE_NOTHING = """
-    --any-source --batch --benchmark --best --best-per-burst --bootstrap --burst-gap --by --cache-mb --column-factor
-    --count --defect --detail --device --exclude-severe --excluded --existing --fail-on --files-from --format --full
-    --group --hints --images --init --inputs --json --labels --learning-rate --look-every --loss --maps --max --min
-    --min-accuracy --min-votes --model --momentum --name --network --null --obvious --overlays --panel --part-size
-    --patch-placement --patches --patience --print0 --profile --quiet --ray --rebalanced --recipe --relative-to
-    --reverse --scale --score --seed --settle --show-excluded --size --split --steps --stop-after --summary
-    --synthesize --thin-sequences --threshold --title --top --trunk-passes --validate-every --validation --variants
-    --verbose --weight --weight-decay --window --workers --tensorboard
-    --threads --time-limit --no-cache --older-than --cache
+    --any-source --batch --benchmark --best --best-per-burst --bootstrap --browser --burst-gap --by --cache
+    --cache-mb --column-factor --count --defect --detail --device --exclude --exclude-severe --excluded --existing
+    --fail-on --files-from --folds --format --full --group --groups --hints --images --include-passed-over --init
+    --inputs --json --keep --keep-graphics --labels --learning-rate --look-every --loss --maps --marked --max
+    --min --min-accuracy --min-votes --model --momentum --name --network --no-cache --null --obvious --older-than
+    --overlays --panel --part-size --patch-placement --patches --patience --port --print0 --profile --quiet --ray
+    --rebalanced --recipe --relative-to --reverse --scale --score --seed --settle --severe --show-excluded --size
+    --split --steps --stop-after --summary --synthesize --tensorboard --thin-sequences --threads --threshold
+    --time-limit --title --top --validate-every --validation --variants --verbose --weight --weight-decay --window
+    --workers
 """
 """Options that choose, judge and show: no run is needed for them. What --tensorboard and --ray write is in --output."""
 
@@ -209,6 +223,16 @@ def plant(tree: Path, samples: Path) -> None:
         with Image.open(source) as image:
             image.convert("RGB").resize((160, 120)).save(tree / place)
     photos = tree / "photos"
+    with Image.open(photos / "IMG_2.jpg") as image:  # rated inside, by XMP and by EXIF
+        rated = image.getexif()
+        rated[0x4746] = 5
+        for name in ("IMG_2.jpg", "PXL_1.MP.jpg"):
+            image.copy().save(photos / name, exif=rated, xmp=SIDECAR.encode())
+    for name in ("PXL_1.MP", "PXL_1.MP.jpg.supplemental-metadat.json"):
+        (photos / name).write_text("of PXL_1.MP.jpg\n")
+    (photos / "L.photoslibrary").mkdir()
+    shutil.copy(photos / "IMG_1.jpg", photos / "L.photoslibrary" / "own.jpg")
+    shutil.copy(photos / "IMG_1.jpg", photos / "IMG_1.jpg_original")
     (photos / "IMG_1.xmp").write_text(SIDECAR)
     (photos / "IMG_2.jpg.xmp").write_text(SIDECAR)
     (photos / "IMG_1.AAE").write_text("<plist/>\n")
@@ -271,7 +295,8 @@ def call(command: str, arguments: Run, model: Path) -> Result:
         *(["--model", model] if "--model" in there else []),
         *(["--patches", "1"] if "--patches" in there else []),
     ]
-    return CliRunner().invoke(app, [command, *map(str, [*arguments, *usual])])
+    with listening_allowed() if command == "review" else nullcontext():
+        return CliRunner().invoke(app, [command, *map(str, [*arguments, *usual])])
 
 
 @pytest.mark.parametrize("command", available_commands())
@@ -281,6 +306,8 @@ def test_nothing_that_a_command_writes_changes_an_original(
     if command == "train":
         monkeypatch.setitem(NETWORKS, "lite0", tiny_builder())
     original = snapshot(place.tree)
+    if command == "unmark":  # what another command wrote
+        assert call("rank-folder", [place.photos, "--xmp", "--apply"], random_model).exit_code in (0, 1)
     if command == "undo":  # of what another command did
         for arguments in RUNS["rank-folder"](place):
             if "--journal" in arguments:
@@ -295,7 +322,7 @@ def test_nothing_that_a_command_writes_changes_an_original(
         if "--move-to" in arguments and "--apply" in arguments:
             everywhere = {entry[-1] for entry in (after | snapshot(place.out)).values()}
             assert {entry[-1] for entry in before.values()} <= everywhere, "something that was moved is gone"
-        elif "--xmp" in arguments and "--apply" in arguments:
+        elif "--apply" in arguments and ("--xmp" in arguments or command == "unmark"):
             assert after != before
             assert _beside_sidecars(after) == _beside_sidecars(before)
             before = after
@@ -303,6 +330,8 @@ def test_nothing_that_a_command_writes_changes_an_original(
             assert after == before, arguments
     if command == "undo":
         assert _without_times(snapshot(place.tree)) == _without_times(original)
+    if command == "unmark":
+        assert not any(b"photodefect:" in path.read_bytes() for path in place.photos.glob("*.xmp"))
 
 
 def _beside_sidecars(found: dict[str, tuple[object, ...]]) -> dict[str, tuple[object, ...]]:
@@ -346,6 +375,13 @@ def test_every_option_that_writes_is_tried(command: str, tmp_path: Path) -> None
     for parameter in _load(command).params:
         if parameter.param_type_name == "option" and not parameter.is_eager:
             assert {*WRITE_NOTHING.split()} & {*parameter.opts} or tried & {*parameter.opts}, parameter.opts
+
+
+def test_what_is_inside_of_photos_and_beside_them_is_among_what_is_compared(place: Place) -> None:
+    assert b'xmp:Rating="5"' in (place.photos / "IMG_2.jpg").read_bytes()
+    with Image.open(place.photos / "IMG_2.jpg") as photo:
+        assert photo.getexif()[0x4746] == 5
+    assert {"photos/IMG_2.jpg", "photos/PXL_1.MP", "photos/L.photoslibrary/own.jpg"} <= snapshot(place.tree).keys()
 
 
 def test_a_change_would_be_seen(place: Place) -> None:

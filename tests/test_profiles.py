@@ -130,6 +130,13 @@ def test_what_is_not_toml_or_not_there_is_refused(tmp_path: Path) -> None:
         read_settings(tmp_path / "latin.toml")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_profiles_are_read_as_editors_save_them(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "mine.toml").write_bytes("# à moi\r\n[weights]\r\n\tnoise = 2\r\n".encode(encoding))
+    settings = read_settings(tmp_path / "mine.toml")
+    assert {key: setting.value for key, setting in settings.items()} == {"weights.noise": 2.0}
+
+
 @given(st.text(max_size=60))
 def test_any_text_is_settings_or_an_error_that_names_the_file(text: str) -> None:
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from record_strategies import DIAGNOSES, TEXTS
 
 from photodefect.printable import UNPRINTABLE
 from photodefect.ranking.hints.advice import Finding
-from photodefect.ranking.overall import BurstPlace, RankedPhoto, Ranking
+from photodefect.ranking.overall import RankedPhoto, Ranking, SeriesPlace
 from photodefect.records import Diagnosis, columns
 from photodefect.reports.json import JsonWriter
 from photodefect.reports.paths import PathsWriter
@@ -31,7 +32,7 @@ class Terminal(io.StringIO):
 BLUR = Finding("undesired_blur", 0.6, 97, "severe", "motion", "looks like motion at 1/15 s and 200 mm")
 FADED = Finding("bad_saturation", -0.4, None, "mild")
 RANKING = Ranking(
-    3, 8, "overall", 0.52, 0.52, (BLUR, FADED), BurstPlace(2, "burst", 5, 4), "a.jpg is the best of its burst"
+    3, 8, "overall", 0.52, 0.52, (BLUR, FADED), SeriesPlace(2, "burst", 5, 4), "a.jpg is the best of its burst"
 )
 
 
@@ -56,6 +57,15 @@ def test_the_table_says_where_a_photo_stands_what_is_wrong_and_what_to_do() -> N
         "       blur 0.60 (above 97 %): looks like motion at 1/15 s and 200 mm",
         "       saturation -0.40",
     ]
+
+
+def test_the_table_and_the_row_name_the_kind_of_a_series() -> None:
+    photo = ranked(ranking=replace(RANKING, burst=SeriesPlace(2, "focus stack", 5, 4), left_out=None))
+    assert table(photo).splitlines()[1].endswith("d/b.jpg  (focus stack 2, 4 of 5)")
+    stream = io.StringIO(newline="")
+    RankCsvWriter(stream).write(photo)
+    (row,) = csv.DictReader(io.StringIO(stream.getvalue()))
+    assert (row["burst"], row["burst_kind"], row["burst_place"]) == ("2", "focus stack", "4")
 
 
 def test_the_column_has_the_name_of_the_defect_and_its_direction() -> None:

@@ -8,20 +8,21 @@ from hypothesis import strategies as st
 from ranked import failure, record
 
 from photodefect.defects import DEFECTS, KEYS
-from photodefect.ranking.bursts import Burst
 from photodefect.ranking.overall import (
     Candidate,
     Limit,
     RankedPhoto,
     Ranking,
-    burst_places,
+    SeriesPlace,
     in_order,
     number,
     overall_severity,
     relative_to_folder,
+    series_places,
     share_of,
     shown_value,
 )
+from photodefect.ranking.series.kinds import Series
 from photodefect.records import Diagnosis
 
 SEVERITIES = st.fixed_dictionaries({defect.key: st.floats(defect.lowest, 1) for defect in DEFECTS})
@@ -156,15 +157,20 @@ def test_a_share_of_photos_is_rounded_up(percentage: float, count: int, expected
     assert share_of(percentage, count) == expected
 
 
-def test_places_in_a_burst_follow_the_ranking() -> None:
-    places = burst_places([Burst("burst", (0, 2, 3)), Burst("bracket", (1, 4))], [3, 1, 0, 4, 2])
-    assert [(places[index].number, places[index].place, places[index].size) for index in range(5)] == [
-        (1, 2, 3),
-        (2, 1, 2),
-        (1, 3, 3),
-        (1, 1, 3),
-        (2, 2, 2),
-    ]
+def test_places_in_series_are_those_of_their_orders() -> None:
+    places = series_places([Series("burst", (0, 2, 3, 5)), Series("focus stack", (1, 4))], [[3, 0, 2], [1, 4]])
+    assert places == {
+        3: SeriesPlace(1, "burst", 3, 1),
+        0: SeriesPlace(1, "burst", 3, 2),
+        2: SeriesPlace(1, "burst", 3, 3),
+        1: SeriesPlace(2, "focus stack", 2, 1),
+        4: SeriesPlace(2, "focus stack", 2, 2),
+    }
+
+
+def test_equals_are_in_the_natural_order_of_their_names() -> None:
+    candidates = [Candidate(index, record(name), 0.0) for index, name in enumerate(("a10", "a9", "a1"))]
+    assert [it.diagnosis.path for it in in_order(candidates)] == ["a1", "a9", "a10"]
 
 
 def test_a_ranked_photo_is_its_record_and_its_ranking() -> None:

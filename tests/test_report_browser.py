@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from browser import Browsing, browser
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
-from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.wait import WebDriverWait
 
 from photodefect.defects import KEYS
 from photodefect.heatmap import HeatMap
@@ -27,10 +22,6 @@ from photodefect.reports.html import HtmlReport, ReportFolder, make_pictures
 from photodefect.verdicts import DEFAULT_THRESHOLDS, verdict
 
 HOSTILE = '"><img src=x onerror=alert(1)>.jpg'
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --window-size=1280,900"
-)
 MANY = 300
 
 # Name, camera, and what differs from 0.05.
@@ -94,54 +85,20 @@ def large(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if browser is None or driver is None:
-        message = "Chromium and its driver are needed (Debian: chromium, chromium-driver)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    options = webdriver.ChromeOptions()
-    options.binary_location = browser
-    for flag in [*FLAGS.split(), f"--user-data-dir={tmp_path_factory.mktemp('profile')}"]:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    running = webdriver.Chrome(options=options, service=Service(driver))
-    yield running
-    running.quit()
+    with browser(tmp_path_factory.mktemp("profile")) as running:
+        yield running
 
 
-class Page:
+class Page(Browsing):
     """A report in the browser, and what a person sees and does there."""
-
-    def __init__(self, driver: webdriver.Chrome) -> None:
-        self.driver = driver
 
     def open(self, page: Path) -> None:
         self.driver.get(page.resolve().as_uri())
         self.wait(lambda: self.all("#grid li") or self.all("#empty:not([hidden])"))
 
-    def all(self, selector: str) -> list[WebElement]:
-        return self.driver.find_elements(By.CSS_SELECTOR, selector)
-
-    def one(self, selector: str) -> WebElement:
-        return self.driver.find_element(By.CSS_SELECTOR, selector)
-
-    def wait(self, condition: Callable[[], Any]) -> None:
-        WebDriverWait(self.driver, 20, poll_frequency=0.05).until(lambda _: condition())
-
-    def script(self, text: str) -> Any:
-        return self.driver.execute_script(text)
-
     def names(self) -> list[str]:
         names: list[str] = self.script("return [...document.querySelectorAll('#grid .name')].map(n => n.textContent)")
         return names
-
-    def press(self, *keys: str) -> None:
-        for key in keys:
-            ActionChains(self.driver).send_keys(key).perform()
-
-    def focused(self) -> WebElement:
-        return self.driver.switch_to.active_element
 
     def viewer_is_open(self) -> bool:
         return bool(self.script("return document.getElementById('viewer').open"))
@@ -158,9 +115,6 @@ class Page:
 
     def chip(self, grade: str) -> WebElement:
         return self.one(f"[data-grade={grade}]")
-
-    def emulate(self, command: str, **parameters: Any) -> None:
-        self.driver.execute_cdp_cmd(f"Emulation.{command}", parameters)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import pytest
+import numpy as np
 from ranked import failure, record
 
 from photodefect.ranking.hints.cast import Cast
@@ -15,12 +15,16 @@ from photodefect.ranking.hints.softness import Softness
 from photodefect.ranking.overall import Limit, RankedPhoto
 from photodefect.ranking.profiles.profile import DEFAULT_PROFILE, Profile, RejectPolicy
 from photodefect.ranking.selection import Selection, Wishes, select
+from photodefect.ranking.series.miniature import measure_miniature
 from photodefect.records import Capture, Diagnosis
 
+RANDOM = np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8)
+ALIKE = measure_miniature(RANDOM, RANDOM)
 
-def measured(paths: list[str], likeness: str = "0123456789abcdef") -> dict[str, Measurements]:
+
+def measured(paths: list[str]) -> dict[str, Measurements]:
     light, cast, softness = Light(0.18, 0.9, 0.0, 0.0, 0.0), Cast(0.0, 0.0, certain=False), Softness(None, 0.0)
-    return {path: Measurements(likeness, light, cast, softness) for path in paths}
+    return {path: Measurements(ALIKE, light, cast, softness) for path in paths}
 
 
 def selected(photos: list[Diagnosis], profile: Profile = DEFAULT_PROFILE, **wishes: Any) -> Selection:
@@ -130,6 +134,37 @@ def test_of_each_burst_the_best_is_kept() -> None:
     assert names(selected(photos, best_per_burst=2).chosen) == "b c d e"
 
 
+def test_no_severe_photo_is_taken_out_of_a_sequence_unless_that_is_asked_for() -> None:
+    photos = [*sequence("bracket", 0.6, 0.1, 0.7), record("z", noise=0.8)]
+    assert names(selected(photos, exclude_severe=True).chosen) == "b a c"
+    assert reasons(selected(photos, exclude_severe=True)) == {"z": "severe noise 0.80"}
+    assert names(selected(photos, exclude_severe=True, thin_sequences=True).chosen) == "b"
+
+
+def test_a_sequence_of_which_all_photos_are_severe_is_left_out_as_a_whole() -> None:
+    selection = selected([*sequence("bracket", 0.6, 0.8, 0.7), record("z")], exclude_severe=True)
+    assert names(selection.chosen) == "z"
+    assert names(selection.left_out) == "a c b"
+
+
+def test_photos_outside_of_limits_do_not_hold_a_sequence_together() -> None:
+    limits = (Limit("noise", 0.2, upper=False),)
+    assert names(selected(sequence("bracket", 0.6, 0.1, 0.7), exclude_severe=True, limits=limits).chosen) == ""
+
+
+def test_a_phones_shot_is_left_out_only_if_none_of_its_photos_is_wanted() -> None:
+    photos = [
+        record("X.RAW-01.COVER.jpg", noise=0.1),
+        record("X.RAW-02.ORIGINAL.dng", noise=0.9),
+        record("IMG_1234.HEIC", noise=0.9),
+        record("IMG_E1234.HEIC", noise=0.1),
+        record("Y.MP.jpg", noise=0.9),
+        record("Y.dng", noise=0.9),
+    ]
+    assert {*reasons(selected(photos, exclude_severe=True))} == {"Y.MP.jpg", "Y.dng"}
+    assert len(selected(photos, top=2).chosen) == 4
+
+
 def test_a_severe_photo_does_not_compete_in_its_burst() -> None:
     photos = sequence(None, 0.6, 0.3, 0.4)
     selection = selected(photos, exclude_severe=True, best_per_burst=1, by="haze")
@@ -137,11 +172,13 @@ def test_a_severe_photo_does_not_compete_in_its_burst() -> None:
     assert reasons(selection)["a"] == "severe noise 0.60"
 
 
-@pytest.mark.parametrize("kind", ["bracket", "panorama"])
-def test_brackets_and_panoramas_stay_whole_unless_told_otherwise(kind: str) -> None:
-    photos = sequence(kind, 0.3, 0.1, 0.2)
+def test_brackets_stay_whole_unless_told_otherwise() -> None:
+    photos = sequence("bracket", 0.3, 0.1, 0.2)
     assert names(selected(photos, best_per_burst=1).chosen) == "b c a"
-    assert names(selected(photos, best_per_burst=1, thin_sequences=True).chosen) == "b"
+    selection = selected(photos, best_per_burst=1, thin_sequences=True)
+    assert names(selection.chosen) == "b"
+    assert set(reasons(selection).values()) == {"b is the best of its bracket"}
+    assert selection.reasons == {"not the best of a bracket": 2}
 
 
 def test_a_raw_photo_and_its_jpeg_share_their_fate() -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from ranked import failure, record
 
+from photodefect.cli.sidecars import SidecarOptions
 from photodefect.defects import KEYS
 from photodefect.ranking.profiles.profile import DEFAULT_PROFILE, RejectPolicy
+from photodefect.ranking.profiles.settings import to_profile
 from photodefect.sidecars.marks import Marks, keyword_of, marks_of
+from photodefect.sidecars.programs import READERS, Program
 
 BLURRED = record("a.jpg", undesired_blur=0.8, noise=0.4)
 KEPT = replace(DEFAULT_PROFILE, reject=RejectPolicy(defects=("noise",)))
@@ -19,7 +23,7 @@ def by(mark: str) -> Marks:
 
 
 def test_a_rejected_photo_is_marked_by_rating_label_or_keyword() -> None:
-    found = (("photodefect", "blur", "severe"), ("photodefect", "noise", "mild"))
+    found = (("photodefect", "severe", "blur"), ("photodefect", "mild", "noise"))
     assert (by("rating").rating, by("rating").label, by("rating").keywords) == (-1, "Red", found)
     assert (by("label").rating, by("label").label, by("label").keywords) == (1, "Red", found)
     assert (by("keyword").rating, by("keyword").label) == (1, "Red")
@@ -31,12 +35,35 @@ def test_a_label_that_means_rejected_means_nothing_else() -> None:
     assert marks_of(record("a.jpg", undesired_blur=0.4), profile).label is None
 
 
-def test_severe_and_mild_photos_that_arent_rejected_have_stars_and_good_ones_none() -> None:
-    assert marks_of(BLURRED, KEPT).rating == 1
-    assert marks_of(record("a.jpg", haze=0.35), DEFAULT_PROFILE).rating == 2
-    good = marks_of(record("a.jpg", haze=0.2), DEFAULT_PROFILE)
-    assert (good.rating, good.label, good.keywords, good.worth_a_file) == (None, None, (), False)
+def test_good_photos_have_more_stars_than_mild_ones_and_those_more_than_severe_ones() -> None:
+    good, mild = marks_of(record("a.jpg", haze=0.2), DEFAULT_PROFILE), marks_of(record("a.jpg", haze=0.35), KEPT)
+    assert (good.rating, mild.rating, marks_of(BLURRED, KEPT).rating) == (3, 2, 1)
+    assert (good.label, good.keywords, good.worth_a_file) == (None, (), True)
     assert good.values["verdict"] == "good"
+    silent = replace(DEFAULT_PROFILE, ratings={**DEFAULT_PROFILE.ratings, "good": 0})
+    assert not marks_of(record("a.jpg"), silent).worth_a_file
+
+
+@pytest.mark.parametrize("program", READERS)
+def test_by_default_a_programs_order_is_good_mild_severe_rejected(program: Program) -> None:
+    # Programs sort by stars with those without, and rejected ones, below one star.
+    presets = SidecarOptions(xmp=True, program=program).presets()
+    profile = to_profile(presets)
+    stars = [
+        marks_of(photo, profile).rating or 0
+        for photo in (record("a.jpg"), record("a.jpg", haze=0.35), record("a.jpg", noise=0.9))
+    ]
+    assert stars == sorted(stars, reverse=True)
+    assert len(set(stars)) == 3
+    rejected = marks_of(record("a.jpg", noise=0.9), profile)
+    assert (rejected.rating == -1) == (("photodefect", "rejected") not in rejected.keywords)
+
+
+def test_rejects_are_told_by_a_keyword_unless_a_program_is_named() -> None:
+    assert marks_of(BLURRED, DEFAULT_PROFILE).keywords[0] == ("photodefect", "rejected")
+    presets = SidecarOptions(xmp=True, program="bridge").presets()
+    assert marks_of(BLURRED, to_profile(presets)).label == "Select"
+    assert marks_of(BLURRED, to_profile(presets)).rating == -1
 
 
 def test_the_label_is_that_of_the_worst_defect_that_counts() -> None:
@@ -68,7 +95,7 @@ def test_severities_have_three_decimals_and_their_sign() -> None:
 
 def test_colour_is_no_matter_in_a_monochrome_photo() -> None:
     marks = marks_of(record("a.jpg", monochrome=True, bad_saturation=-0.9, bad_white_balance=0.9), DEFAULT_PROFILE)
-    assert not marks.worth_a_file
+    assert (marks.rating, marks.label, marks.keywords) == (3, None, ())
     assert not {"bad_saturation", "bad_white_balance"} & set(marks.values)
 
 
@@ -89,7 +116,7 @@ def test_a_profile_says_which_stars_and_which_colours() -> None:
 
 
 def test_keywords_are_flattened_as_lightroom_does() -> None:
-    assert by("rating").flat_keywords == ("photodefect", "blur", "severe", "noise", "mild")
+    assert by("rating").flat_keywords == ("photodefect", "severe", "blur", "mild", "noise")
     assert [keyword_of(key) for key in KEYS] == [
         "exposure",
         "white balance",

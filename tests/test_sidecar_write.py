@@ -14,11 +14,11 @@ from photodefect.errors import TransferError
 from photodefect.files import DryRunOperations, FileOperations, Journal, read_journal, undo
 from photodefect.files.fingerprint import Fingerprint
 from photodefect.sidecars.marks import Marks
-from photodefect.sidecars.write import SidecarOutcome, write_sidecars
+from photodefect.sidecars.write import SidecarOutcome, SidecarTask, write_sidecars
 from photodefect.sidecars.xmp import XmpDocument
 
 XMP = Path(__file__).parent / "xmp"
-SEVERE = Marks(-1, "Purple", (("photodefect", "noise", "severe"),), {"noise": "0.612", "verdict": "severe"})
+SEVERE = Marks(-1, "Purple", (("photodefect", "severe", "noise"),), {"noise": "0.612", "verdict": "severe"})
 GOOD = Marks(values={"noise": "0.1", "verdict": "good"})
 
 
@@ -26,7 +26,7 @@ def write(
     *paths: Path, marks: Marks = SEVERE, journal: Path | None = None, files: FileOperations | None = None
 ) -> SidecarOutcome:
     with Journal(journal, "test") as opened:
-        return write_sidecars([(path, marks) for path in paths], opened, files=files)
+        return write_sidecars([SidecarTask(path, marks) for path in paths], opened, files=files)
 
 
 def names(folder: Path) -> set[str]:
@@ -50,7 +50,7 @@ def test_new_and_changed_sidecars_are_told_apart_from_those_up_to_date(sidecar: 
     outcome = write(sidecar, new)
     assert [(it.path, it.new) for it in outcome.written] == [(sidecar, False), (new, True)]
     assert str(outcome.written[1]) == (
-        f"{new} (new): rating -1, label Purple, keyword photodefect|noise|severe, severities"
+        f"{new} (new): rating -1, label Purple, keyword photodefect|severe|noise, severities"
     )
     assert rating(sidecar) == rating(new) == -1
     before = {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in (sidecar, new)}
@@ -168,7 +168,7 @@ def test_what_another_program_writes_meanwhile_isnt_lost(sidecar: Path) -> None:
     write(sidecar, files=Busy(rate, 1))
     document = XmpDocument(sidecar.read_bytes())
     assert document.rating == 5
-    assert document.hierarchical_keywords == ["places|alps", "photodefect|noise|severe"]
+    assert document.hierarchical_keywords == ["places|alps", "photodefect|severe|noise"]
 
 
 def test_a_sidecar_that_appears_meanwhile_is_merged_into(sidecar: Path) -> None:
@@ -176,7 +176,7 @@ def test_a_sidecar_that_appears_meanwhile_is_merged_into(sidecar: Path) -> None:
     write(new, files=Busy(lambda path: path.write_bytes((XMP / "lightroom.xmp").read_bytes()), 1))
     document = XmpDocument(new.read_bytes())
     assert (document.rating, document.keywords[0]) == (4, "Alps")
-    assert "photodefect|noise|severe" in document.hierarchical_keywords
+    assert "photodefect|severe|noise" in document.hierarchical_keywords
 
 
 def test_a_sidecar_that_keeps_changing_is_left_alone(sidecar: Path, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from photodefect.defects import BY_KEY, KEYS
 from photodefect.diagnosis.diagnoser import Diagnoser
 from photodefect.errors import ModelError
 from photodefect.training.calibration import reference_quantiles
+from photodefect.training.experts import compact_column
 from photodefect.training.initial import initial_network, needs_standardization, standardize
 from photodefect.training.samples import SampleReader
 from photodefect.training.validation import Predictions, fitted_calibrations, predict, validation_loss
@@ -125,9 +126,8 @@ def test_imagenet_weights_go_into_the_compact_trunk() -> None:
     name = "trunk.lite0.stem.conv.weight"
     assert torch.equal(network.state_dict()[name], again.state_dict()[name])
     assert not torch.equal(network.state_dict()[name], random.state_dict()[name])
-    assert not torch.equal(
-        network.state_dict()["columns.haze.hidden.weight"], again.state_dict()["columns.haze.hidden.weight"]
-    )
+    name = "columns.haze.experts.votes.hidden.weight"
+    assert not torch.equal(network.state_dict()[name], again.state_dict()[name])
     with pytest.raises(ModelError, match="--init random"):
         initial_network("googlenet", "patches", "imagenet", 0)
 
@@ -149,10 +149,9 @@ def test_compact_columns_are_told_the_scale_of_their_descriptors_by_samples() ->
     inputs = torch.randint(0, 256, (6, 3, 224, 224), dtype=torch.uint8, generator=generator)
     inputs = (inputs * torch.linspace(0.2, 1, 6).reshape(6, 1, 1, 1)).to(torch.uint8)
     standardize(network, [Batch(inputs, torch.zeros(6, 7), torch.arange(6), torch.zeros(6, 7))])
-    column = network.column("haze")
-    predictions = []
-    original = column.dropout_inputs  # type: ignore[operator]
-    column.dropout_inputs = lambda x: (predictions.append(x), original(x))[1]  # type: ignore[assignment,operator]
+    predictions: list[torch.Tensor] = []
+    dropout = compact_column(network, "haze").expert("votes").descriptor_dropout
+    dropout.register_forward_pre_hook(lambda _layer, given: predictions.append(given[0]))
     with torch.no_grad():
         network(inputs)
     (standardized,) = predictions

@@ -10,12 +10,20 @@ import pytest
 import watchfiles
 
 from photodefect.errors import DataError
+from photodefect.photos.places import Kind, Rules
 from photodefect.watching.arrivals import Arrivals
 from photodefect.watching.folder import FolderWatch
 
 
-def watched(folder: Path, said: list[str], *, look_s: float = 3600.0) -> FolderWatch:
-    return FolderWatch(str(folder), Arrivals(0.1, time.monotonic), tick_s=0.05, look_s=look_s, tell=said.append)
+def watched(
+    folder: Path,
+    said: list[str],
+    *,
+    look_s: float = 3600.0,
+    rules: Rules = Rules(),  # noqa: B008  it never changes
+) -> FolderWatch:
+    arrivals = Arrivals(0.1, time.monotonic)
+    return FolderWatch(str(folder), arrivals, tick_s=0.05, look_s=look_s, tell=said.append, rules=rules)
 
 
 def test_a_folder_that_another_takes_the_place_of_is_watched_in_its_place(samples: Path, tmp_path: Path) -> None:
@@ -64,3 +72,15 @@ def test_paths_are_spelled_as_the_folder_was_given(
 def test_a_missing_folder_can_not_be_watched(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="not a folder"):
         watched(tmp_path / "nowhere", [])
+
+
+def test_what_is_not_the_photographers_does_not_arrive(samples: Path, tmp_path: Path) -> None:
+    (tmp_path / "@eaDir" / "a.jpg").mkdir(parents=True)
+    watch = watched(tmp_path, [], rules=Rules(("draft*",)))
+    batches = watch.batches()
+    assert next(batches) == []
+    for name in ("@eaDir/a.jpg/SYNOPHOTO_THUMB_M.jpg", "draft.jpg", "a.jpg_original", "photo.jpg"):
+        shutil.copy(samples / "bulb.jpg", tmp_path / name)
+    assert next(filter(None, batches)) == [str(tmp_path / "photo.jpg")]
+    assert watch.photos() == [str(tmp_path / "photo.jpg")]
+    assert watch.passed_over == {Kind.PREVIEWS: 1, Kind.EXCLUDED: 1, Kind.BACKUP: 1}

@@ -20,9 +20,9 @@ import typer.core
 import typer.main
 
 from photodefect._version import __version__
-from photodefect.cli.empty_values import refuse_empty
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.guard import guarded
+from photodefect.cli.impossible_values import refuse_empty, refuse_urls
 from photodefect.cli.interrupts import endings_as_interrupts
 from photodefect.cli.optional_values import with_values
 from photodefect.printable import printable
@@ -34,6 +34,8 @@ COMMANDS: Final = MappingProxyType(
         "heatmap": "Show where in the frame each defect sits.",
         "report": "Make a page that shows photos with their severities and heat maps.",
         "rank-folder": "Rank the photos of a folder from best to worst, and thin it.",
+        "unmark": "Take all of photodefect's marks back from the sidecars of a folder.",
+        "review": "Look at photos in the browser, compare them and mark them.",
         "undo": "Take back what was copied, linked, moved or written to sidecars.",
         "cache": "Show, check or delete the results that are kept from run to run.",
         "profile": "Show which thresholds, weights and other settings apply, and where they come from.",
@@ -61,6 +63,7 @@ class _LazyCommand(typer.core.TyperCommand):
         **extra: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         refuse_empty(args)
+        refuse_urls(args)
         optional = getattr(import_module(_module(self.name or "")), "OPTIONAL_VALUES", {})
         return _load(self.name or "").make_context(info_name, with_values(args, optional), parent=parent, **extra)
 

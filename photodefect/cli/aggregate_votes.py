@@ -37,6 +37,18 @@ def aggregate_votes(
         Path | None,
         typer.Option("--obvious", metavar="FILE", help="Severities known beforehand: columns path and the defects."),
     ] = None,
+    largest: Annotated[
+        float,
+        typer.Option("--severe", metavar="X", min=0.1, help="What a severe vote is: 1, or 2 if votes are 0, 1 and 2."),
+    ] = 1.0,
+    groups: Annotated[
+        Path | None,
+        typer.Option(
+            "--groups",
+            metavar="FILE",
+            help="What photos have in common: columns path and group (or source). train judges by groups left out.",
+        ),
+    ] = None,
     least_accuracy: Annotated[
         float,
         typer.Option("--min-accuracy", min=0.01, max=1.0, metavar="X", help="Leave out workers with a lower accuracy."),
@@ -58,11 +70,17 @@ def aggregate_votes(
     usage, or the votes can't be used.
     """
     from photodefect.labels.table import write_labels  # noqa: PLC0415
-    from photodefect.labels.votes import aggregate, read_votes  # noqa: PLC0415
+    from photodefect.labels.votes import aggregate, read_groups, read_votes  # noqa: PLC0415
 
-    check_output(output, force=force, read={votes: "the votes"} | ({obvious: "what is obvious"} if obvious else {}))
-    raw = read_votes(votes, obvious)
-    truth = aggregate(raw, least_accuracy=least_accuracy, votes_wanted=votes_wanted)
+    others = {obvious: "what is obvious", groups: "the groups"}
+    check_output(output, force=force, read={votes: "the votes"} | {path: what for path, what in others.items() if path})
+    raw = read_votes(votes, obvious, largest=largest)
+    truth = aggregate(
+        raw,
+        least_accuracy=least_accuracy,
+        votes_wanted=votes_wanted,
+        groups=read_groups(groups) if groups is not None else {},
+    )
     with open_output(output, force=force, errors="surrogateescape") as stream:
         write_labels(stream, truth.photos)
     if not quiet:

@@ -12,7 +12,8 @@ import typer
 from photodefect.cli.console import note
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.fail_on import FailOn
-from photodefect.cli.options import DiagnosisOptions
+from photodefect.cli.options import DiagnosisOptions, WalkOptions
+from photodefect.cli.photo_list import told_passed_over
 from photodefect.cli.run import end, take_all
 from photodefect.errors import DataError
 from photodefect.verdicts import Threshold
@@ -27,6 +28,7 @@ def diagnose_on_cluster(
     files_from: str | None,
     *,
     null_separated: bool,
+    walk: WalkOptions,
     address: str,
     results: str | None,
     force: bool,
@@ -63,7 +65,17 @@ def diagnose_on_cluster(
             limits=diagnosis.thresholds,
             time_limit=work.time_limit,
         )
-        plan = _plan(results, paths, files_from, job, null_separated=null_separated, force=force, part_size=part_size)
+        plan = _plan(
+            results,
+            paths,
+            files_from,
+            job,
+            null_separated=null_separated,
+            walk=walk,
+            force=force,
+            part_size=part_size,
+            quiet=quiet,
+        )
         tally = Tally(demands)
         open_parts = set(plan.open_parts())
         for part in range(plan.parts):
@@ -120,8 +132,10 @@ def _plan(
     job: Job,
     *,
     null_separated: bool,
+    walk: WalkOptions,
     force: bool,
     part_size: int,
+    quiet: bool,
 ) -> Plan:
     """The plan that lies in the results folder, or a new one.
 
@@ -130,21 +144,29 @@ def _plan(
         NothingToDoError: there is no photo.
     """
     from photodefect.distributed.plan import clear, make_plan, read_plan  # noqa: PLC0415
-    from photodefect.distributed.storage import ResultsFolder, find, is_url  # noqa: PLC0415
+    from photodefect.distributed.storage import ResultsFolder, find  # noqa: PLC0415
+    from photodefect.photos.find import is_url  # noqa: PLC0415
+    from photodefect.photos.places import PassedOver  # noqa: PLC0415
 
     results = ResultsFolder(place)
     if force:
         clear(results)
     inputs = [*paths, *([] if files_from is None else [f"--files-from {files_from}"])]
+    inputs += [f"--exclude {pattern}" for pattern in walk.exclude or ()]
+    inputs += ["--include-passed-over"] if walk.include_passed_over else []
     plan = read_plan(results, inputs, job)
     if plan is not None:
         return plan
-    named = [path for path in paths if not is_url(path)]
-    missing = [path for path in named if not os.path.lexists(path)]
+    missing = [path for path in paths if not is_url(path) and not os.path.lexists(path)]
     if missing:
         raise DataError(f"no such file or folder: {', '.join(map(ascii, missing[:5]))}")
-    photos = (os.fsencode(photo) for photo in find(_inputs(paths, files_from, null_separated=null_separated)))
-    return make_plan(results, photos, inputs, job, part_size=part_size)
+    passed_over = PassedOver()
+    named = _inputs(paths, files_from, null_separated=null_separated)
+    found = find(named, on_passed_over=passed_over.note, **walk.finding())
+    plan = make_plan(results, (os.fsencode(photo) for photo in found), inputs, job, part_size=part_size)
+    if passed_over and not quiet:
+        note(told_passed_over(passed_over))
+    return plan
 
 
 def _inputs(paths: Sequence[str], files_from: str | None, *, null_separated: bool) -> Iterator[str]:

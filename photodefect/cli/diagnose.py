@@ -22,6 +22,7 @@ from photodefect.cli.options import (
     ReplaceOutput,
     ReportFormat,
     Verbose,
+    WalkOptions,
 )
 from photodefect.cli.output import check_output, open_output
 from photodefect.cli.run import end, end_interrupted, take_all
@@ -51,6 +52,7 @@ def diagnose(
     detail: Detail = False,
     files_from: FilesFrom = None,
     null: Null = False,
+    walk: WalkOptions,
     diagnosis: DiagnosisOptions,
     fail_on_: Annotated[
         list[str] | None,
@@ -90,6 +92,7 @@ def diagnose(
             paths or [],
             files_from,
             null_separated=null,
+            walk=walk,
             address=ray,
             results=output,
             force=force,
@@ -104,7 +107,7 @@ def diagnose(
     from photodefect.cli.photo_list import list_photos  # noqa: PLC0415
     from photodefect.cli.tally import Tally  # noqa: PLC0415
 
-    listed = list_photos(paths or [], files_from, null_separated=null)
+    listed = list_photos(paths or [], files_from, null_separated=null, walk=walk, quiet=quiet)
     target = None if output is None else Path(output)
     check_output(target, force=force, originals=listed.photos)
 

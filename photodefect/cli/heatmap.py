@@ -18,6 +18,7 @@ import typer
 from photodefect.cli.console import complain, log_to_stderr, note
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.interrupts import held_interrupts
+from photodefect.cli.option_groups import grouped
 from photodefect.cli.options import (
     Device,
     FilesFrom,
@@ -28,13 +29,14 @@ from photodefect.cli.options import (
     ReplaceFiles,
     TimeLimit,
     Verbose,
+    WalkOptions,
     defect_key,
 )
-from photodefect.cli.photo_list import PhotoList, list_photos
+from photodefect.cli.photo_list import list_photos
 from photodefect.cli.progress import ProgressLine
 from photodefect.core.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
 from photodefect.defects import BY_KEY, PATCH_DEFECTS
-from photodefect.errors import DataError, NothingToDoError
+from photodefect.errors import DataError
 from photodefect.printable import printable
 from photodefect.records import PhotoFailure
 
@@ -52,6 +54,7 @@ _NO_MORE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _log = logging.getLogger(__name__)
 
 
+@grouped
 def heatmap(
     paths: Photos = None,
     *,
@@ -99,6 +102,7 @@ def heatmap(
     ] = False,
     files_from: FilesFrom = None,
     null: Null = False,
+    walk: WalkOptions,
     model: ModelName = "compact",
     device: Device = "auto",
     time_limit: TimeLimit = None,
@@ -134,8 +138,8 @@ def heatmap(
     if window is not None and (window < 1 or window % 2 == 0):
         raise typer.BadParameter(f"{window} is not an odd number of cells", param_hint="--window")
     keys = _mapped(defect or [])
-    listed = list_photos(paths or [], files_from, null_separated=null)
-    photos = _without_own_output(listed, paths or [], output)
+    listed = list_photos(paths or [], files_from, null_separated=null, walk=walk, quiet=quiet)
+    photos = listed.photos
 
     # Decoders take a while to import: not before everything that a person may have mistyped was checked.
     from photodefect.diagnosis.map_drawing import Draw  # noqa: PLC0415
@@ -184,18 +188,6 @@ def _mapped(names: Sequence[str]) -> list[str]:
                 f"{key} has no heat map: it is judged on the whole frame, not on its parts", param_hint="--defect"
             )
     return [defect.key for defect in PATCH_DEFECTS if not chosen or defect.key in chosen]
-
-
-def _without_own_output(listed: PhotoList, paths: Sequence[str], output: Path) -> list[str]:
-    """The photos without the pictures that an earlier run left in a folder inside of a walked one."""
-    target = Path(os.path.realpath(output))
-    roots = [Path(os.path.realpath(path)) for path in paths]
-    if not any(root in target.parents for root in roots):
-        return listed.photos
-    photos = [photo for photo in listed.photos if photo in paths or target not in Path(os.path.realpath(photo)).parents]
-    if not photos and not listed.problems:
-        raise NothingToDoError(f"no photo outside of {output}, where the pictures go")
-    return photos
 
 
 def _workers(settings: Settings) -> Workers:

@@ -97,6 +97,32 @@ ThresholdTexts: TypeAlias = Annotated[list[str] | None, threshold_option()]
 
 
 @dataclass(frozen=True)
+class WalkOptions:
+    """What is left out where folders are searched for photos."""
+
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--exclude",
+            metavar="PATTERN",
+            help="Leave out files and folders that match this pattern, as .gitignore has them. Repeatable.",
+        ),
+    ] = None
+    include_passed_over: Annotated[
+        bool,
+        typer.Option(
+            "--include-passed-over",
+            help="Also search what is passed over otherwise: photo libraries, previews, recycle bins, backups, "
+            "unfinished files, and photodefect's own reports and heat maps.",
+        ),
+    ] = False
+
+    def finding(self) -> dict[str, Any]:
+        """The same as arguments of ``find_photos``."""
+        return {"exclude": tuple(self.exclude or ()), "include_passed_over": self.include_passed_over}
+
+
+@dataclass(frozen=True)
 class ModelOptions:
     """Which model looks at photos, where it computes, and at how many crops it looks."""
 

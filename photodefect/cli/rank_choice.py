@@ -12,6 +12,7 @@ from photodefect.cli.console import note
 
 if TYPE_CHECKING:
     from photodefect.ranking.selection import Selection, Wishes
+    from photodefect.review.marked import MarkedAs
 
 _CHOICE: Final = partial(typer.Option, rich_help_panel="Which photos")
 _BURSTS: Final = partial(typer.Option, rich_help_panel="Bursts")
@@ -30,7 +31,13 @@ class Choice:
         ),
     ] = "overall"
     reverse: Annotated[bool, _CHOICE("--reverse", help="Worst first.")] = False
-    exclude_severe: Annotated[bool, _CHOICE("--exclude-severe", help="Leave out photos with a severe defect.")] = False
+    exclude_severe: Annotated[
+        bool,
+        _CHOICE(
+            "--exclude-severe",
+            help="Leave out photos with a severe defect. Exposure brackets and panoramas stay whole.",
+        ),
+    ] = False
     keep_graphics: Annotated[
         bool,
         _CHOICE(
@@ -64,17 +71,36 @@ class Choice:
         None
     )
     best: Annotated[str | None, _CHOICE("--best", metavar="P%", help="Only the best P percent of the photos.")] = None
+    keep: Annotated[
+        int | None,
+        _CHOICE(
+            "--keep",
+            min=1,
+            metavar="N",
+            help="Only N photos, spread over the shoot: the best of each moment first, then by time and likeness.",
+        ),
+    ] = None
+    marked: Annotated[
+        str | None,
+        _CHOICE(
+            "--marked",
+            metavar="pick|reject|unmarked|N+",
+            help="Only photos that you marked so in photodefect review; N+ is N stars and more.",
+        ),
+    ] = None
     best_per_burst: Annotated[
         int | None,
         _BURSTS(
             "--best-per-burst",
             min=1,
             metavar="[N]",
-            help="Only the best N photos of each burst; without N, the best one. Exposure brackets and "
-            "panoramas stay whole.",
+            help="Only the best N photos of each burst; without N, the best one. Brackets, focus stacks, panoramas, "
+            "star series, time lapses and pixel shift sets stay whole.",
         ),
     ] = None
-    thin_sequences: Annotated[bool, _BURSTS("--thin-sequences", help="Thin brackets and panoramas too.")] = False
+    thin_sequences: Annotated[
+        bool, _BURSTS("--thin-sequences", help="Thin brackets and other sets too, and leave out single photos of them.")
+    ] = False
     burst_gap: Annotated[
         float,
         _BURSTS(
@@ -95,8 +121,10 @@ class Choice:
         from photodefect.cli.limits import limit, percentage, rank_key  # noqa: PLC0415
         from photodefect.ranking.selection import Wishes  # noqa: PLC0415
 
-        if self.top is not None and self.best is not None:
-            raise typer.BadParameter("--top and --best both say how many photos; give one of them")
+        counts = {"--top": self.top, "--best": self.best, "--keep": self.keep}
+        given = [option for option, value in counts.items() if value is not None]
+        if len(given) > 1:
+            raise typer.BadParameter(f"{given[0]} and {given[1]} both say how many photos; give one of them")
         limits = [limit(text, upper=False) for text in self.least or []]
         limits += [limit(text, upper=True) for text in self.most or []]
         return Wishes(
@@ -105,6 +133,7 @@ class Choice:
             keep_graphics=self.keep_graphics,
             top=self.top,
             best=None if self.best is None else percentage(self.best),
+            keep=self.keep,
             reverse=self.reverse,
             exclude_severe=self.exclude_severe,
             best_per_burst=self.best_per_burst,
@@ -112,6 +141,19 @@ class Choice:
             relative_to_folder=relative_to_folder,
             gap_s=self.burst_gap,
         )
+
+    def wanted_mark(self) -> MarkedAs | None:
+        """What ``--marked`` asks for.
+
+        Raises:
+            typer.BadParameter: it can't be read.
+        """
+        from photodefect.review.marked import MarkedAs  # noqa: PLC0415
+
+        try:
+            return None if self.marked is None else MarkedAs.read(self.marked)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
 
 
 def tell_left_out(selection: Selection, *, show: bool, quiet: bool) -> None:

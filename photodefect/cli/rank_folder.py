@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Final
@@ -12,7 +13,7 @@ import typer
 from photodefect.cli.console import log_to_stderr, note
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.option_groups import grouped
-from photodefect.cli.options import ModelOptions, Quiet, Verbose, null_option
+from photodefect.cli.options import ModelOptions, Quiet, Verbose, WalkOptions, null_option
 from photodefect.cli.output import check_output
 from photodefect.cli.rank_choice import Choice, tell_left_out
 from photodefect.cli.rank_judging import Judging
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from photodefect.ranking.hints.measurements import Measurements
     from photodefect.ranking.overall import RankedPhoto
     from photodefect.ranking.profiles.locations import Layers
-    from photodefect.ranking.profiles.profile import Profile
     from photodefect.records import Diagnosis
+    from photodefect.review.sidecar_marks import PersonsMarks
 
 OPTIONAL_VALUES: Final = MappingProxyType({"--best-per-burst": "1"})
 """Options that may stand without a number, and what they mean then."""
@@ -54,6 +55,7 @@ def rank_folder(
         ),
     ] = None,
     null: Annotated[bool, null_option()] = False,
+    walk: WalkOptions,
     model: ModelOptions,
     deeds: TransferOptions,
     marks: SidecarOptions,
@@ -76,12 +78,14 @@ def rank_folder(
     """
     # Decoders and torch take a while to import: help pages don't wait for the former, mistyped options not for torch.
     from photodefect.cli.photo_list import list_photos  # noqa: PLC0415
-    from photodefect.ranking.selection import select  # noqa: PLC0415
+    from photodefect.ranking.selection import Only, select  # noqa: PLC0415
 
     exiftool = out.chosen == "exiftool-csv"
     wishes = choice.wishes(relative_to_folder=judging.relative_to == "folder")
+    wanted_mark = choice.wanted_mark()
     root = _root(folder, files_from)
-    listed = list_photos([] if root is None else [root], files_from, null_separated=null)
+    named = [] if root is None else [root]
+    listed = list_photos(named, files_from, null_separated=null, walk=walk, quiet=quiet)
     roots = [] if root is None else [Path(root)]
     check_output(out.output, force=out.force, originals=listed.photos)
     sidecars = marks.wanted(exiftool=exiftool, journal=deeds.journal)
@@ -89,14 +93,22 @@ def rank_folder(
     _check_deeds(sidecars, transfer, apply=deeds.apply)
     if transfer is not None:
         check_transfer(transfer, roots, listed.photos)
-    layers = judging.layers(roots, marks.reject_as)
+    layers = judging.layers(roots, marks.reject_as, marks.presets())
 
     from photodefect.cli.tally import Tally  # noqa: PLC0415
+    from photodefect.review.marked import find_marks  # noqa: PLC0415
+    from photodefect.review.sidecar_marks import PersonsMarks  # noqa: PLC0415
 
     with diagnosing(model.model, work, listed.photos, **model.settings()) as diagnoser:
         if verbose:
             _talk(diagnoser, layers)
         diagnoses, measurements = _diagnose(diagnoser, listed, work, quiet=quiet)
+        marked = find_marks(diagnoses, diagnoser.content_of) if choice.marked or sidecars.xmp or exiftool else {}
+    if wanted_mark is not None:
+        only = Only(wanted_mark.choose((it.path for it in diagnoses), marked), f"not marked {wanted_mark.text}")
+        wishes = replace(wishes, only=only)
+        sidecars.overwrite |= wanted_mark.wants_marks
+    say = PersonsMarks(marked, layers.profile)
     selection = select(diagnoses, measurements, layers.profile, wishes)
     tally = Tally()
     for judged in selection.judged:
@@ -104,16 +116,23 @@ def rank_folder(
     photos = selection.left_out if choice.excluded else selection.chosen
     with out.opened() as stream:
         if out.summary:
-            out.write_summary(stream, selection, layers.profile, root or "", keep_graphics=choice.keep_graphics)
+            out.write_summary(
+                stream,
+                selection,
+                layers.profile,
+                root or "",
+                listed.passed_over,
+                keep_graphics=choice.keep_graphics,
+            )
         else:
-            own = exiftool_writer(stream, sidecars, photos, layers.profile) if exiftool else None
+            own = exiftool_writer(stream, sidecars, photos, say) if exiftool else None
             writer = own or out.writer(stream, wishes.by)
             for photo in (*photos, *selection.failed):
                 writer.write(photo)
             writer.close()
     tell_summary(tally, quiet=quiet)
     tell_left_out(selection, show=choice.show_excluded, quiet=quiet)
-    went = _act(sidecars, transfer, photos, layers.profile, root, apply=deeds.apply, quiet=quiet)
+    went = _act(sidecars, transfer, photos, say, root, apply=deeds.apply, quiet=quiet)
     raise typer.Exit(tally.exit_code() if went else ExitCode.SOME_FAILED)
 
 
@@ -133,7 +152,7 @@ def _act(
     sidecars: SidecarWish,
     transfer: Transfer | None,
     photos: Sequence[RankedPhoto],
-    profile: Profile,
+    say: PersonsMarks,
     root: str | None,
     *,
     apply: bool,
@@ -146,7 +165,7 @@ def _act(
     """
     if sidecars.xmp:
         # Before anything goes elsewhere, so that sidecars go along.
-        write_sidecars(sidecars, photos, profile, apply=apply, quiet=quiet)
+        write_sidecars(sidecars, photos, say, apply=apply, quiet=quiet)
     if transfer is None:
         return not sidecars.refused
     names = [photo.path for photo in photos]

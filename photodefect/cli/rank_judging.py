@@ -15,6 +15,7 @@ from photodefect.cli.options import threshold_option
 if TYPE_CHECKING:
     from photodefect.cli.sidecars import RejectAs
     from photodefect.ranking.profiles.locations import Layers
+    from photodefect.ranking.profiles.settings import Settings
 
 _PANEL: Final = "Judging"
 _JUDGING: Final = partial(typer.Option, rich_help_panel=_PANEL)
@@ -54,12 +55,13 @@ class Judging:
         ),
     ] = None
 
-    def layers(self, roots: Sequence[Path], reject_as: RejectAs | None) -> Layers:
+    def layers(self, roots: Sequence[Path], reject_as: RejectAs | None, presets: Settings | None = None) -> Layers:
         """The profile that holds.
 
         Args:
             roots: the folder to rank, if there is one; its own profile counts.
             reject_as: ``--reject-as``, which a profile has as well.
+            presets: settings that ``--for`` brings along.
 
         Raises:
             typer.BadParameter: a value can't be read.
@@ -76,4 +78,4 @@ class Judging:
             options["reject.as"] = Setting(reject_as, "--reject-as")
         if self.threshold:
             options |= threshold_settings(self.threshold, gather(roots, self.profile).profile)
-        return gather(roots, self.profile, options)
+        return gather(roots, self.profile, options, presets)

@@ -21,11 +21,11 @@ from photodefect.cli.options import (
     Quiet,
     ThresholdTexts,
     Verbose,
+    WalkOptions,
     thresholds,
 )
 from photodefect.cli.run import end, end_interrupted, take_all
 from photodefect.cli.work import Work, diagnosing
-from photodefect.errors import NothingToDoError
 from photodefect.printable import printable
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def report(
     ] = None,
     files_from: FilesFrom = None,
     null: Null = False,
+    walk: WalkOptions,
     model: ModelOptions,
     threshold: ThresholdTexts = None,
     work: Work,
@@ -77,12 +78,10 @@ def report(
     # Imported as late as in diagnose, for the same reasons.
     from photodefect.cli.photo_list import list_photos  # noqa: PLC0415
     from photodefect.cli.tally import Tally  # noqa: PLC0415
-    from photodefect.reports.html import HtmlReport, ReportFolder, check_folder, is_report, is_report_file  # noqa: PLC0415
+    from photodefect.reports.html import HtmlReport, ReportFolder, check_folder, is_report  # noqa: PLC0415
 
-    listed = list_photos(paths or [], files_from, null_separated=null)
-    photos = [photo for photo in listed.photos if not is_report_file(photo)]
-    if not photos and not listed.problems:
-        raise NothingToDoError("there are only pictures of earlier reports")
+    listed = list_photos(paths or [], files_from, null_separated=null, walk=walk, quiet=quiet)
+    photos = listed.photos
     check_folder(output, force=force, originals=photos)
 
     from photodefect.diagnosis.workers.limits import MAPPING_MEMORY, default_workers  # noqa: PLC0415

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,14 +16,17 @@ from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.interrupts import held_interrupts
 from photodefect.cli.progress import ProgressLine
 from photodefect.errors import DataError, SidecarError
+from photodefect.sidecars.programs import READERS, Program
 from photodefect.sidecars.style import SidecarStyle
 
 if TYPE_CHECKING:
-    from photodefect.ranking.profiles.profile import Profile
+    from photodefect.ranking.profiles.settings import Setting
     from photodefect.records import Diagnosis
     from photodefect.reports.exiftool_csv import ExiftoolCsvWriter
     from photodefect.sidecars.marks import Marks
-    from photodefect.sidecars.write import Written
+    from photodefect.sidecars.sources import Sources
+    from photodefect.sidecars.write import SidecarTask, Written
+    from photodefect.sidecars.xmp import XmpDocument
 
 _SIDECARS: Final = partial(typer.Option, rich_help_panel="Sidecars")
 
@@ -62,12 +65,21 @@ class SidecarOptions:
             "--apply, only the plan is shown.",
         ),
     ] = False
+    program: Annotated[
+        Program | None,
+        _SIDECARS(
+            "--for",
+            help="The program that is to read them. It decides how sidecars are named, how a rejected photo is marked "
+            "and what labels are called, unless --xmp-style, --reject-as or your profile do.",
+            show_default=False,
+        ),
+    ] = None
     xmp_style: Annotated[
         SidecarStyle | None,
         _SIDECARS(
             "--xmp-style",
-            help="stem: IMG.xmp (Lightroom, Capture One); full: IMG.CR2.xmp (darktable, digiKam). Default: as existing "
-            "sidecars are named, else stem.",
+            help="stem: IMG.xmp (Lightroom, Capture One); full: IMG.CR2.xmp (darktable, digiKam). Default: as --for "
+            "has it, or as existing sidecars are named, else stem.",
             show_default=False,
         ),
     ] = None
@@ -75,7 +87,7 @@ class SidecarOptions:
         RejectAs | None,
         _SIDECARS(
             "--reject-as",
-            help="How a sidecar marks a photo as rejected. Default: by rating -1, unless the profile says otherwise.",
+            help="How a sidecar marks a photo as rejected. Default: as --for or the profile have it, else by keyword.",
             show_default=False,
         ),
     ] = None
@@ -96,6 +108,7 @@ class SidecarOptions:
         """
         if not self.xmp and not exiftool:
             given = {
+                "--for": self.program,
                 "--xmp-style": self.xmp_style,
                 "--reject-as": self.reject_as,
                 "--overwrite-ratings": self.overwrite_ratings or None,
@@ -105,18 +118,33 @@ class SidecarOptions:
                     raise typer.BadParameter(f"{option} is about --xmp or --format exiftool-csv")
         if self.xmp and journal is not None and os.path.lexists(journal):
             raise DataError(f"{journal} is there already; a journal is never written over")
-        return SidecarWish(self.xmp, journal if self.xmp else None, self.xmp_style, self.overwrite_ratings)
+        reader = READERS[self.program] if self.program is not None and self.xmp else None
+        style = self.xmp_style or (None if reader is None else reader.style)
+        return SidecarWish(self.xmp, journal if self.xmp else None, style, self.overwrite_ratings)
+
+    def presets(self) -> dict[str, Setting]:
+        """What ``--for`` says of rejected photos and labels, as settings of a profile."""
+        from photodefect.ranking.profiles.profile import DEFAULT_LABELS  # noqa: PLC0415
+        from photodefect.ranking.profiles.settings import Setting  # noqa: PLC0415
+
+        if self.program is None:
+            return {}
+        reader, source = READERS[self.program], f"--for {self.program}"
+        labels = {
+            f"labels.{key}": Setting(reader.labels.get(label, label), source) for key, label in DEFAULT_LABELS.items()
+        }
+        return labels | {"reject.as": Setting(reader.mark, source)}
 
 
 def write_sidecars(
-    wish: SidecarWish, photos: Sequence[Diagnosis], profile: Profile, *, apply: bool, quiet: bool
+    wish: SidecarWish, photos: Sequence[Diagnosis], say: Callable[[Diagnosis], Marks], *, apply: bool, quiet: bool
 ) -> None:
     """Show what would be written, or write it; ``wish.refused`` says whether all went as it should.
 
     Args:
         wish: what shall be said.
         photos: about whom, as the profile judges them.
-        profile: what is said.
+        say: what is to be said about each.
         apply: do it.
         quiet: say only what went wrong.
 
@@ -127,12 +155,17 @@ def write_sidecars(
     from photodefect.files import DryRunOperations, FileOperations, Journal, default_journal_path, undo_command  # noqa: PLC0415
     from photodefect.sidecars import write  # noqa: PLC0415
     from photodefect.sidecars.locations import SidecarLocator  # noqa: PLC0415
-    from photodefect.sidecars.marks import marks_of  # noqa: PLC0415
 
     diagnosed = [photo for photo in photos if photo.error is None]
     locator = SidecarLocator((photo.path for photo in diagnosed), wish.style)
     name = (wish.journal or default_journal_path("xmp")) if apply else None
     done: list[Written] = []
+    if not apply and wish.style is None:
+        note(
+            f"which program is to read them? --for {'|'.join(READERS)} names and marks them as it does; these are for "
+            "all, as far as that goes",
+            "yellow",
+        )
     with (
         Journal(name, "XMP sidecars") as journal,
         ProgressLine(len(diagnosed), enabled=apply and not quiet, what="writing sidecars") as progress,
@@ -142,15 +175,16 @@ def write_sidecars(
             wish.refused = True
             note(f"{photo} gets no sidecar: {reason}", "yellow")
 
-        def wanted() -> Iterator[tuple[Path, Marks]]:
+        def tasks() -> Iterator[SidecarTask]:
             for photo in diagnosed:
                 try:
                     place = locator.locate(photo.path)
+                    sources = None if place is None else locator.sources(photo.path, place)
                 except SidecarError as error:
                     left_out(photo.path, str(error))
                 else:
-                    if place is not None:
-                        yield place, marks_of(photo, profile)
+                    if place is not None and sources is not None:
+                        yield write.SidecarTask(place, say(photo), sources)
                 progress.advance()
 
         def tell(written: Written) -> None:
@@ -160,7 +194,7 @@ def write_sidecars(
 
         try:
             outcome = write.write_sidecars(
-                wanted(),
+                tasks(),
                 journal,
                 files=FileOperations() if apply else DryRunOperations(),
                 overwrite=wish.overwrite,
@@ -186,13 +220,12 @@ def write_sidecars(
 
 
 def exiftool_writer(
-    stream: TextIO, wish: SidecarWish, photos: Sequence[Diagnosis], profile: Profile
+    stream: TextIO, wish: SidecarWish, photos: Sequence[Diagnosis], say: Callable[[Diagnosis], Marks]
 ) -> ExiftoolCsvWriter:
     """The writer of what exiftool is to write: to the photos, or with ``--xmp-style`` to their sidecars."""
     from photodefect.reports.exiftool_csv import ExiftoolCsvWriter  # noqa: PLC0415
-    from photodefect.sidecars.embedded import embedded_xmp  # noqa: PLC0415
     from photodefect.sidecars.locations import SidecarLocator  # noqa: PLC0415
-    from photodefect.sidecars.marks import marks_of  # noqa: PLC0415
+    from photodefect.sidecars.sources import Sources, document_of  # noqa: PLC0415
     from photodefect.sidecars.write import read_sidecar  # noqa: PLC0415
 
     def refused(file: str, reason: str) -> None:
@@ -201,18 +234,18 @@ def exiftool_writer(
 
     if wish.style is None:
 
-        def target(photo: str) -> tuple[str, bytes | None] | None:
-            return photo, embedded_xmp(Path(photo))
+        def target(photo: str) -> tuple[str, XmpDocument | None, Sources] | None:
+            return photo, document_of(Path(photo)), Sources()
 
     else:
         diagnosed = (photo.path for photo in photos if photo.error is None)
         locator = SidecarLocator(diagnosed, wish.style)
 
-        def target(photo: str) -> tuple[str, bytes | None] | None:
+        def target(photo: str) -> tuple[str, XmpDocument | None, Sources] | None:
             place = locator.locate(photo)
-            return None if place is None else (str(place), read_sidecar(place))
+            return None if place is None else (str(place), read_sidecar(place), locator.sources(photo, place))
 
-    return ExiftoolCsvWriter(stream, lambda photo: marks_of(photo, profile), target, refused, overwrite=wish.overwrite)
+    return ExiftoolCsvWriter(stream, say, target, refused, overwrite=wish.overwrite)
 
 
 def _counted(written: Sequence[Written]) -> str:

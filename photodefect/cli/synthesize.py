@@ -12,13 +12,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from photodefect.cli.console import complain, note, stderr_console
 from photodefect.cli.exit_codes import ExitCode
-from photodefect.cli.options import AnySource, Quiet
+from photodefect.cli.option_groups import grouped
+from photodefect.cli.options import AnySource, Quiet, WalkOptions
+from photodefect.cli.photo_list import told_passed_over
 from photodefect.defects import KEYS
 from photodefect.diagnosis.workers.isolated import IsolatedDecoder
 from photodefect.diagnosis.workers.limits import default_workers
 from photodefect.errors import DataError, NothingToDoError
 from photodefect.photos.decode import Decoder
 from photodefect.photos.find import find_photos
+from photodefect.photos.places import PassedOver
 from photodefect.synthesis.contact_sheet import contact_sheet
 from photodefect.synthesis.labelled_set import LABELS, check_new_folder, examine, load_source, new_folder, write_set
 
@@ -28,10 +31,12 @@ _SHEET_ROWS = 6
 _SHEETS = "contact-sheets"
 
 
-def synthesize(  # noqa: PLR0917 - a command has as many parameters as it has options
+@grouped
+def synthesize(
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="Folder of clean photos; its subfolders are searched too.")
     ],
+    *,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for the set, a new or an empty one.")
     ],
@@ -53,6 +58,7 @@ def synthesize(  # noqa: PLR0917 - a command has as many parameters as it has op
         bool, typer.Option("--contact-sheet", help="Also make a sheet per defect that shows it at five severities.")
     ] = False,
     any_source: AnySource = False,
+    walk: WalkOptions,
     quiet: Quiet = False,
 ) -> None:
     """Make labelled photos with graded synthetic defects.
@@ -64,9 +70,13 @@ def synthesize(  # noqa: PLR0917 - a command has as many parameters as it has op
     if not folder.exists():
         raise DataError(f"{folder}: there is no such folder")
     check_new_folder(output)
-    paths = list(find_photos([folder]))
+    passed_over = PassedOver()
+    paths = list(find_photos([folder], on_passed_over=passed_over.note, **walk.finding()))
+    told = told_passed_over(passed_over)
     if not paths:
-        raise NothingToDoError(f"no photo in {folder}")
+        raise NothingToDoError(f"no photo in {folder}{told and f'; {told}'}")
+    if told and not quiet:
+        note(told)
     clean: list[Path] = []
     unreadable = unclean = 0
     threads = default_workers()

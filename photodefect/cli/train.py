@@ -17,7 +17,7 @@ from photodefect.cli.console import note, stderr_console
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.interrupts import interrupts_are_ignored
 from photodefect.cli.option_groups import grouped
-from photodefect.cli.options import AnySource, Device, Images, Quiet
+from photodefect.cli.options import AnySource, Device, Images, Quiet, WalkOptions
 
 if TYPE_CHECKING:
     from photodefect.training.listener import Listener
@@ -85,10 +85,13 @@ def train(
     synthesize: Annotated[
         Path | None,
         typer.Option(
-            "--synthesize", metavar="DIR", help="Instead of labels: clean photos, to be degraded by known severities."
+            "--synthesize",
+            metavar="DIR",
+            help="Instead of labels (in the compact recipe beside them): clean photos, degraded by known severities.",
         ),
     ] = None,
     any_source: AnySource = False,
+    walk: WalkOptions,
     network: Annotated[
         NetworkName, typer.Option("--network", help="lite0: the compact network; googlenet: the paper's network.")
     ] = "lite0",
@@ -151,14 +154,13 @@ def train(
             help="Share of variants with evenly spread severities; the others' are as in people's photos.",
         ),
     ] = 0.5,
-    trunk_passes: Annotated[
+    folds: Annotated[
         int | None,
         typer.Option(
-            "--trunk-passes",
+            "--folds",
             metavar="N",
-            min=0,
-            help="With --recipe compact: passes that tune the trunk's last stage. Default: 3; 0 keeps ImageNet's "
-            "weights.",
+            min=2,
+            help="With --recipe compact: parts of the rated photos, each judged by what the others taught. Default: 5.",
         ),
     ] = None,
     window: Annotated[
@@ -203,12 +205,11 @@ def train(
     from photodefect.training.settings import RECIPES, SettingError, Settings  # noqa: PLC0415
     from photodefect.training.team import joined_team, started_together  # noqa: PLC0415
 
-    if (labels is None) == (synthesize is None):
-        raise typer.BadParameter("name a CSV of labels, or a folder of clean photos by --synthesize, and not both")
     if recipe == "compact":
         if started_together():
             raise typer.BadParameter("--recipe compact trains in one process; start it without torchrun")
         from photodefect.cli.train_compact import (  # noqa: PLC0415
+            both_sources,
             refuse_options,
             refuse_to_replace,
             train_compact_recipe,
@@ -217,21 +218,25 @@ def train(
         refuse_options(context)
         refuse_to_replace(output)
         left_out = train_compact_recipe(
-            _clean_photos(synthesize),
+            *both_sources(labels, synthesize),
             output,
+            images=images,
             name=name or output.resolve().name,
             any_source=any_source,
             variants=variants,
             rebalanced=rebalanced,
-            trunk_passes=trunk_passes,
+            folds=folds or 5,
             seed=seed,
             workers=workers,
+            walk=walk,
             quiet=quiet,
         )
         _name_left_out(left_out, quiet=quiet)
         raise typer.Exit(ExitCode.SOME_FAILED if left_out.unreadable else ExitCode.DONE)
-    if trunk_passes is not None:
-        raise typer.BadParameter("--trunk-passes goes with --recipe compact alone")
+    if (labels is None) == (synthesize is None):
+        raise typer.BadParameter("name a CSV of labels, or a folder of clean photos by --synthesize, and not both")
+    if folds is not None:
+        raise typer.BadParameter("--folds goes with --recipe compact alone")
     try:
         with joined_team() as team:
             with team.together():
@@ -260,7 +265,7 @@ def train(
                     from photodefect.training.tensorboard import TensorBoard  # noqa: PLC0415
 
                     listeners.append(TensorBoard(output / WORK_FOLDER / "tensorboard"))
-                photos, missing = _photos(labels, images, synthesize, settings)
+                photos, missing = _photos(labels, images, synthesize, settings, walk, quiet=quiet or not team.leads)
             listener = Listeners(listeners)
             with _held_signals(team) as interrupted:
                 try:
@@ -288,7 +293,13 @@ def train(
 
 
 def _photos(
-    labels: Path | None, images: Path | None, synthesize: Path | None, settings: Settings
+    labels: Path | None,
+    images: Path | None,
+    synthesize: Path | None,
+    settings: Settings,
+    walk: WalkOptions,
+    *,
+    quiet: bool,
 ) -> tuple[TrainingPhotos, list[str]]:
     """What to train on, and the files that are missing."""
     from photodefect.cli.photo_list import list_photos  # noqa: PLC0415
@@ -296,9 +307,11 @@ def _photos(
     from photodefect.training.photo_sets import LabelledPhotos, SyntheticPhotos  # noqa: PLC0415
 
     if labels is not None:
+        if walk.exclude or walk.include_passed_over:
+            raise typer.BadParameter("--exclude and --include-passed-over are about --synthesize")
         labelled = read_labels(labels, images)
         return LabelledPhotos(labelled), [str(path) for path in labelled.missing]
-    listed = list_photos([str(synthesize)])
+    listed = list_photos([str(synthesize)], walk=walk, quiet=quiet)
     sources = [Path(path) for path in listed.photos]
     photos = SyntheticPhotos(
         sources,
@@ -360,12 +373,6 @@ def _report(result: RunResult, missing: list[str], output: Path, *, quiet: bool)
         note(f"the {result.missing} network {state}: the same command with {options} {what}", "yellow")
     else:
         note(f"the model is in {output}: photodefect diagnose --model {output} PHOTOS")
-
-
-def _clean_photos(synthesize: Path | None) -> Path:
-    if synthesize is None:
-        raise typer.BadParameter("--recipe compact needs a folder of clean photos by --synthesize")
-    return synthesize
 
 
 def _name_left_out(left_out: LeftOut, *, quiet: bool) -> None:

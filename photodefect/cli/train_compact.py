@@ -1,4 +1,4 @@
-"""``photodefect train --recipe compact``: the recipe of the shipped weights, from a folder of clean photos."""
+"""``photodefect train --recipe compact``: the recipe of the shipped weights, from rated and from clean photos."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from photodefect.cli.console import note, stderr_console
 from photodefect.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
+    from photodefect.cli.options import WalkOptions
     from photodefect.training.samples import LeftOut
 
 FEATURES_FOLDER = "training/features"
@@ -21,19 +22,22 @@ FEATURES_FOLDER = "training/features"
 
 
 def train_compact_recipe(
+    labels: Path,
     folder: Path,
     output: Path,
     *,
+    images: Path | None,
     name: str,
     any_source: bool,
     variants: int,
     rebalanced: float,
-    trunk_passes: int | None,
+    folds: int,
     seed: int,
     workers: int,
+    walk: WalkOptions,
     quiet: bool,
 ) -> LeftOut:
-    """Train the compact network on degraded variants of the photos in a folder.
+    """Train the compact network on rated photos and on degraded variants of the photos in a folder.
 
     Features that an earlier run cached in the same output folder are used, so the same command goes on where it
     stopped.
@@ -42,7 +46,7 @@ def train_compact_recipe(
         Photos that can't be used, and why.
 
     Raises:
-        DataError: no photo is clean enough to learn from.
+        DataError: the labels can't be used or hold no votes, or no photo is clean enough to learn from.
         ModelError: the ImageNet weights are missing.
         NothingToDoError: there is no photo.
         typer.Exit: it was interrupted; the person was told how to go on.
@@ -52,29 +56,28 @@ def train_compact_recipe(
     from photodefect._version import __version__  # noqa: PLC0415
     from photodefect.cli.photo_list import list_photos  # noqa: PLC0415
     from photodefect.diagnosis.diagnoser import available_cores  # noqa: PLC0415
+    from photodefect.labels.table import read_labels  # noqa: PLC0415
     from photodefect.training.compact_recipe import train_compact  # noqa: PLC0415
     from photodefect.training.compact_settings import CompactSettings  # noqa: PLC0415
-    from photodefect.training.features import shard_files  # noqa: PLC0415
     from photodefect.training.imagenet import imagenet_weights_file  # noqa: PLC0415
     from photodefect.training.samples import LeftOut  # noqa: PLC0415
 
     imagenet_weights_file()
-    listed = list_photos([str(folder)])
+    labelled = read_labels(labels, images)
+    rated = {photo.path: photo for photo in labelled.photos}
+    listed = list_photos([str(folder)], walk=walk, quiet=quiet)
     sources = [Path(path) for path in listed.photos]
-    settings = CompactSettings(workers=workers or available_cores())
+    settings = CompactSettings(workers=workers or available_cores(), folds=folds)
     settings = replace(
         settings,
         cache=replace(settings.cache, variants=variants, rebalanced=rebalanced, seed=seed, any_source=any_source),
         holistic=replace(settings.holistic, seed=settings.holistic.seed + seed),
         patches=replace(settings.patches, seed=settings.patches.seed + seed),
-        tuning=replace(
-            settings.tuning,
-            epochs=settings.tuning.epochs if trunk_passes is None else trunk_passes,
-            seed=settings.tuning.seed + seed,
-        ),
+        votes=replace(settings.votes, seed=settings.votes.seed + seed),
+        views=replace(settings.views, seed=seed),
     )
     columns = (
-        TextColumn("features of degraded photos"),
+        TextColumn("features"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
@@ -82,24 +85,40 @@ def train_compact_recipe(
     features = output / FEATURES_FOLDER
     try:
         with Progress(*columns, console=stderr_console(), transient=True, disable=quiet) as progress:
-            task = progress.add_task("features", total=len(sources))
+            task = progress.add_task("features", total=len(sources) + len(rated))
 
-            def report(line: str, done: int | None) -> None:
-                if done is not None:
-                    progress.update(task, completed=done)
+            def report(line: str, *, photo_done: bool = False) -> None:
+                if photo_done:
+                    progress.advance(task)
                 elif not quiet:
                     note(line)
 
-            left_out = train_compact(sources, features, output, settings, name=name, version=__version__, report=report)
+            left_out = train_compact(
+                sources, rated, features, output, settings, name=name, version=__version__, report=report
+            )
     except KeyboardInterrupt:
-        done = sum(shard.exists() for shard in shard_files(sources, features, settings.cache).values())
-        note(f"interrupted after the features of {done} of {len(sources)} photos")
+        done = len(list(features.glob("*.npz")))
+        note(f"interrupted after the features of {done} of {len(sources) + len(rated)} photos")
         note(f"the same command goes on from there: features so far are in {features}")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     if not quiet:
         note(f"the model is in {output}: photodefect diagnose --model {output} PHOTOS")
     unusable = {it.path: it.error.message if it.error else "" for it in listed.problems}
+    unusable |= dict.fromkeys(map(str, labelled.missing), "there is no such file")
     return LeftOut(unusable | left_out.unreadable, left_out.unfit)
+
+
+def both_sources(labels: Path | None, synthesize: Path | None) -> tuple[Path, Path]:
+    """The rated and the clean photos.
+
+    Raises:
+        typer.BadParameter: one of them isn't named.
+    """
+    if labels is None or synthesize is None:
+        raise typer.BadParameter(
+            "--recipe compact needs a CSV of labels with votes, and a folder of clean photos by --synthesize"
+        )
+    return labels, synthesize
 
 
 def refuse_to_replace(output: Path) -> None:
@@ -124,11 +143,11 @@ def refuse_to_replace(output: Path) -> None:
 
 FOLLOWED: Final = frozenset(
     {
-        *("labels", "output", "synthesize", "any_source", "recipe"),
-        *("seed", "variants", "rebalanced", "trunk_passes", "workers", "name", "quiet"),
+        *("labels", "images", "output", "synthesize", "any_source", "exclude", "include_passed_over", "recipe"),
+        *("seed", "variants", "rebalanced", "folds", "workers", "name", "quiet"),
     }
 )
-"""Options of ``train`` that the recipe follows. Labels are told of otherwise."""
+"""Options of ``train`` that the recipe follows."""
 
 MEANT: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {"network": ("lite0",), "inputs": ("both",), "init": ("imagenet",), "resume": ("auto",), "device": ("auto", "cpu")}

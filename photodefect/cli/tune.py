@@ -56,11 +56,14 @@ def tune(
 
     From your severities, each defect you rated gets a scale of your own. From
     stars or keep/reject, the defects get weights. A part of the fit is saved
-    only if it does better on photos left out of the fit.
+    only if it does better on photos left out of the fit. Then it says for each
+    defect how often it was severe and how often you agreed, and which threshold
+    or weight would help.
 
     Exit codes: 0 done; 1 done, but some files failed; 2 wrong usage, or too few
     ratings; 3 no photo could be diagnosed; 4 the model can't be used.
     """
+    from photodefect.ranking.agreement import agreements  # noqa: PLC0415
     from photodefect.ranking.tune import ENOUGH, fit_taste, read_ratings  # noqa: PLC0415
 
     rated = read_ratings(ratings)
@@ -85,6 +88,9 @@ def tune(
         )
     taste = fit_taste(rated, diagnoses)
     _report(taste, quiet=quiet)
+    if not quiet:
+        for agreement in agreements(rated, diagnoses):
+            note(str(agreement))
     for it in failed:
         note(f"left out: {it.path}: {it.error and it.error.message}", "yellow")
     heading = [f"Fitted by photodefect tune to {len(rated) - len(failed)} ratings of {ratings.name}."]

@@ -16,7 +16,7 @@ from photodefect.cli.console import complain, log_to_stderr, note
 from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.fail_on import fail_on, fail_on_option
 from photodefect.cli.option_groups import grouped
-from photodefect.cli.options import Detail, DiagnosisOptions, Quiet, ReplaceOutput, ReportFormat, Verbose
+from photodefect.cli.options import Detail, DiagnosisOptions, Quiet, ReplaceOutput, ReportFormat, Verbose, WalkOptions
 from photodefect.cli.output import check_output, open_growing
 from photodefect.cli.run import take_all, tell_summary
 from photodefect.cli.work import Work, diagnosing
@@ -62,6 +62,7 @@ def watch(
     ] = None,
     force: ReplaceOutput = False,
     detail: Detail = False,
+    walk: WalkOptions,
     diagnosis: DiagnosisOptions,
     fail_on_: Annotated[
         list[str] | None,
@@ -88,12 +89,15 @@ def watch(
     if verbose:
         log_to_stderr()
     # Imported as late as in diagnose, for the same reasons.
+    from photodefect.cli.photo_list import told_passed_over  # noqa: PLC0415
     from photodefect.cli.tally import Tally  # noqa: PLC0415
+    from photodefect.photos.places import Rules  # noqa: PLC0415
     from photodefect.watching.arrivals import Arrivals  # noqa: PLC0415
     from photodefect.watching.folder import FolderWatch  # noqa: PLC0415
 
     arrivals = Arrivals(settle, time.monotonic)
-    watched = FolderWatch(folder, arrivals, tick_s=settle / 2, look_s=look_every, tell=complain)
+    rules = Rules(**walk.finding())
+    watched = FolderWatch(folder, arrivals, tick_s=settle / 2, look_s=look_every, tell=complain, rules=rules)
     there = watched.photos()
     check_output(output, force=force, originals=there)
     if not existing:
@@ -110,6 +114,8 @@ def watch(
         if verbose:
             note(diagnoser.describe())
         if not quiet:
+            if watched.passed_over:
+                note(told_passed_over(watched.passed_over))
             note(f"watching {folder}; Ctrl-C ends it")
         with open_growing(output, force=force, errors=chosen.encoding_errors, encoding=encoding) as stream:
             writer = chosen.writer(stream, detail)

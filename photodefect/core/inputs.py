@@ -16,7 +16,11 @@ SIDE = 224
 """Width and height of an input, in pixels, unless a network wants smaller patches."""
 
 CANDIDATES = 128
-"""Random places among which the sharpest is looked for; with half as many, a small bird in focus was missed."""
+"""Places among which the sharpest is looked for; with half as many, a small bird in focus was missed."""
+
+_PLASTIC = 1.324717957244746
+_STRIDES = np.array([1 / _PLASTIC, 1 / _PLASTIC**2])
+"""Steps of the R2 sequence (Roberts 2018), along each side: however many of its points, they are spread evenly."""
 
 
 def holistic_input(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -51,10 +55,12 @@ def patch_inputs(
     Args:
         pixels: (height, width, 3) sRGB.
         count: number of random patches, at least 1.
-        placement: ``random``: ``count`` patches, as in the paper; ``sharp``: the last of them (if there are two or
-            more) is the sharpest of :data:`CANDIDATES` other random ones; ``grid``: the nine of the
-            authors' test script.
-        seed: what random places are drawn from, 0 or more; see :func:`content_seed`. A grid doesn't need it.
+        placement: ``random``: ``count`` patches, as in the paper; ``sharp``: the first ones are spread evenly from the
+            middle on, the last one (if there are two or more) is the sharpest of :data:`CANDIDATES` others, all at the
+            same parts of the frame in every photo, so that the same photo saved again is judged alike; ``grid``: the
+            nine of the authors' test script.
+        seed: what random places are drawn from, 0 or more; see :func:`content_seed`. Evenly spread ones begin elsewhere
+            by it, unless it is 0. A grid doesn't need it.
         side: of a patch, in pixels.
 
     Returns:
@@ -68,13 +74,22 @@ def patch_inputs(
     if placement != "sharp":
         corners = patch_corners(height, width, count=count, placement=placement, seed=seed, side=side)
     elif count == 1:
-        corners = patch_corners(height, width, count=1, placement="random", seed=seed, side=side)
+        corners = _spread_corners(height, width, 1, seed, side)
     else:
-        many = count - 1 + CANDIDATES
-        drawn = patch_corners(height, width, count=many, placement="random", seed=seed, side=side)
-        random, candidates = drawn[: count - 1], drawn[count - 1 :]
-        corners = np.vstack([random, _sharpest(pixels, candidates, pixels.shape[0] / height, side)])
+        spread = _spread_corners(height, width, count - 1 + CANDIDATES, seed, side)
+        first, candidates = spread[: count - 1], spread[count - 1 :]
+        corners = np.vstack([first, _sharpest(pixels, candidates, pixels.shape[0] / height, side)])
     return _cut(pixels, corners, height, width, side)
+
+
+def _spread_corners(height: int, width: int, count: int, seed: int, side: int) -> NDArray[np.int64]:
+    """Top left corners of patches that are spread evenly over a photo, (count, 2): the first in its middle."""
+    if count < 1:
+        raise ValueError(f"count is {count}; at least one patch is needed")
+    begin = np.random.Generator(np.random.PCG64(seed)).random(2) if seed else np.array([0.5, 0.5])
+    places = (begin + np.arange(count)[:, None] * _STRIDES) % 1
+    corners: NDArray[np.int64] = np.rint(places * (height - side, width - side)).astype(np.int64)
+    return corners
 
 
 def _sharpest(pixels: NDArray[np.uint8], corners: NDArray[np.int64], scale: float, side: int) -> NDArray[np.int64]:

@@ -38,6 +38,7 @@ COMMIT_AFTER_S: Final = 1.0
 """How long a result waits for others before it is committed."""
 
 _LEAVING_MS: Final = 700
+_SAME_FILE: Final = "path = ? AND size = ? AND mtime_ns = ? AND ctime_ns = ? AND inode = ?"
 _DAY_S: Final = 86400
 
 _log = logging.getLogger(__name__)
@@ -116,7 +117,7 @@ class Cache:
                 return {}
             return self._results(
                 "files JOIN results ON results.content = files.content",
-                "path = ? AND size = ? AND mtime_ns = ? AND ctime_ns = ? AND inode = ?",
+                _SAME_FILE,
                 (_path_key(path), stamp.size, stamp.mtime_ns, stamp.ctime_ns, stamp.inode),
                 kinds,
             )
@@ -125,6 +126,25 @@ class Cache:
         """What is known of a content, by kind."""
         with self._lock:
             return self._results("results", "content = ?", (content,), kinds)
+
+    def content_of(self, path: str) -> bytes | None:
+        """The :func:`content_key` of a file without reading it; None if it isn't known as it is now."""
+        with self._lock:
+            if self._connection is None:
+                return None
+            self.commit()
+            try:
+                stamp = Stamp.of(os.stat(path))  # noqa: PTH116
+                row = self._connection.execute(
+                    f"SELECT content FROM files WHERE {_SAME_FILE}",
+                    (_path_key(path), stamp.size, stamp.mtime_ns, stamp.ctime_ns, stamp.inode),
+                ).fetchone()
+            except (OSError, ValueError):
+                return None
+            except sqlite3.Error as error:
+                self._meet(error)
+                return None
+            return None if row is None else bytes(row[0])
 
     def store(self, path: str, stamp: Stamp | None, content: bytes, results: Mapping[str, str]) -> None:
         """Keep results of a photo.

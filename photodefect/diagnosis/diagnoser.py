@@ -213,6 +213,10 @@ class Diagnoser:
         """
         yield from self._run(paths, job)
 
+    def content_of(self, path: str) -> bytes | None:
+        """What tells the content of a photo's file, if the cache knows it as it is now; the file isn't read."""
+        return None if self._cache is None else self._cache.content_of(path)
+
     def diagnose_pixels(self, pixels: NDArray[np.uint8], path: str = "") -> Diagnosis:
         """Diagnose a photo that is in memory already.
 

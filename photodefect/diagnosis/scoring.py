@@ -16,7 +16,7 @@ from photodefect.core.patches import Placement
 from photodefect.defects import DEFECTS
 from photodefect.diagnosis.findings import Finding
 from photodefect.engines import Engine
-from photodefect.photos.facts import Capture, Provenance
+from photodefect.photos.facts import Capture, Provenance, with_one_orientation
 from photodefect.photos.graphics import why_no_photograph
 from photodefect.photos.monochrome import is_monochrome
 
@@ -76,9 +76,13 @@ def make_inputs(
     Raises:
         ValueError: the array has another shape or type.
     """
+    if capture is not None and provenance is not None:
+        capture = with_one_orientation(capture, provenance)
     holistic = holistic_input(pixels)
     height, width, _ = pixels.shape
-    drawn = combined_seed(content_seed(holistic, width, height), seed)
+    # The same parts of the frame are looked at in every photo, unless places are to be random.
+    content = 0 if placement == "sharp" else content_seed(holistic, width, height)
+    drawn = combined_seed(content, seed)
     crops = patch_inputs(pixels, count=patches, placement=placement, seed=drawn, side=side)
     # The warped photo shows as well as the full one whether there is colour, and takes a thousandth of the time.
     # Who knows how long the shutter was open has a camera.
@@ -127,7 +131,7 @@ def score(engine: Engine, manifest: Manifest, photos: Sequence[Inputs]) -> list[
 
 
 def combined_seed(content: int, seed: int | None) -> int:
-    """The seed of a photo's patches: its content's, mixed with a person's own where there is one."""
+    """The seed of a photo's patches: that of its content, mixed with a person's own where there is one."""
     if seed is None:
         return content
     return int.from_bytes(hashlib.blake2b(f"{content}:{seed}".encode(), digest_size=8).digest(), "big")

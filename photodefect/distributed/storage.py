@@ -7,7 +7,7 @@ import posixpath
 import re
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -16,10 +16,10 @@ import fsspec
 
 from photodefect.errors import DataError, UnreadableError
 from photodefect.files.unfinished import part_of
-from photodefect.photos.find import find_photos
+from photodefect.photos.find import OnPassedOver, find_photos, is_url
 from photodefect.photos.formats import PHOTO_SUFFIXES
-
-_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(::.+)?://")
+from photodefect.photos.names import natural_key
+from photodefect.photos.places import Kind, Rules
 
 # Listings of millions of objects aren't kept; what is written by others meanwhile is seen.
 _OPTIONS: Final = {"use_listings_cache": False}
@@ -31,39 +31,69 @@ _COPY_LIFE_S: Final = 3600.0
 """Longer than a copy is needed by anybody."""
 
 
-def is_url(text: str) -> bool:
-    """Whether ``text`` is a URL rather than a path."""
-    return _URL.match(text) is not None
-
-
-def find(inputs: Iterable[str]) -> Iterator[str]:
+def find(
+    inputs: Iterable[str],
+    *,
+    exclude: Sequence[str] = (),
+    include_passed_over: bool = False,
+    on_passed_over: OnPassedOver | None = None,
+) -> Iterator[str]:
     """The photos that paths, folders and URLs stand for, lazily, spelled as they were given.
 
     Paths are walked as by :func:`photodefect.find_photos`. Of URLs photos are told by their endings alone, since a look
     at each object would cost a request: a URL with such an ending is a photo, whether it is there or not, any other is
-    walked. What is hidden is left out likewise.
+    walked. What is hidden or isn't the photographer's is left out likewise, as far as names tell.
+
+    Args:
+        inputs: paths, folders and URLs.
+        exclude: as of :func:`photodefect.find_photos`, like the following.
+        include_passed_over: also find what isn't the photographer's.
+        on_passed_over: called with what isn't taken.
 
     Raises:
         DataError: the storage can't be reached, or a folder isn't there.
     """
+    rules = Rules(tuple(exclude), include_passed_over)
+    told = on_passed_over or (lambda _path, _kind: None)
     for text in inputs:
         if is_url(text):
-            yield from _find_url(text)
-        else:
-            path = Path(text)
-            yield from [text] if not path.is_dir() else (str(photo) for photo in find_photos([path]))
+            yield from _find_url(text, rules, told)
+            continue
+        photos = find_photos(
+            [Path(text)],
+            exclude=exclude,
+            include_passed_over=include_passed_over,
+            missing_ok=True,
+            on_passed_over=on_passed_over,
+        )
+        yield from (str(photo) if Path(text).is_dir() else text for photo in photos)
 
 
-def _find_url(url: str) -> Iterator[str]:
+def _find_url(url: str, rules: Rules, on_passed_over: OnPassedOver) -> Iterator[str]:
     fs, root = _filesystem(url)
     if _has_photo_ending(root):
-        yield url
+        if rules.excludes(root):
+            on_passed_over(Path(root), Kind.EXCLUDED)
+        else:
+            yield url
         return
     try:
         for folder, folders, files in fs.walk(root, on_error="raise"):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for name in sorted(files):
-                if not name.startswith(".") and _has_photo_ending(name):
+            below = posixpath.relpath(folder, root)
+            inside = "" if below == "." else f"{below}/"
+            kept = []
+            for name in sorted((name for name in folders if not rules.hides(name)), key=natural_key):
+                kind = rules.of_folder(inside + name)
+                if kind is None:
+                    kept.append(name)
+                else:
+                    on_passed_over(Path(folder, name), kind)
+            folders[:] = kept
+            photos = (name for name in files if not name.startswith(".") and _has_photo_ending(name))
+            for name in sorted(photos, key=natural_key):
+                if rules.excludes(inside + name):
+                    on_passed_over(Path(folder, name), Kind.EXCLUDED)
+                else:
                     yield fs.unstrip_protocol(posixpath.join(folder, name))
     except FileNotFoundError as error:
         raise DataError(f"there is nothing at {url}") from error

@@ -14,8 +14,9 @@ from photodefect._version import __version__
 from photodefect.core.network.folders import find_model, read_manifest
 from photodefect.core.patches import Placement
 from photodefect.distributed.plan import Job
-from photodefect.distributed.storage import clear_copies, is_url, local_copy
+from photodefect.distributed.storage import clear_copies, local_copy
 from photodefect.errors import ModelError, PhotodefectError, PhotoError
+from photodefect.photos.find import is_url
 from photodefect.records import Diagnosis, PhotoFailure
 from photodefect.verdicts import Threshold
 

@@ -6,13 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 import onnx
+import torch
 from onnx import TensorProto, helper
 from torch import nn
 
 from photodefect.core.network import compact, googlenet
 from photodefect.core.network.direction_planes import GRID_POINTS, SPREAD
 from photodefect.core.network.lite0 import Block
-from photodefect.core.network.multicolumn import INPUT_SIDE, Column, MultiColumnNetwork
+from photodefect.core.network.multicolumn import INPUT_SIDE, WINDOW, Column, MultiColumnNetwork
 from photodefect.defects import Defect
 from photodefect.engines.graph import Graph, Value, chain, conv_norm, convolution, layer_of
 from photodefect.engines.graph_files import INPUT, MEAN, ORDER, OUTPUT, SCALE
@@ -101,10 +102,13 @@ def _inception_chain(graph: Graph, blocks: nn.Sequential, x: Value) -> Value:
 
 
 def _compact_descriptors(graph: Graph, trunk: compact.CompactTrunk, normalized: Value, rgb: Value) -> Value:
-    """Descriptors of the whole input, (N, 2T + S, 1, 1): see :func:`photodefect.core.network.compact.describe`."""
+    """Descriptors of the whole input, (N, 2T + S, 1, 1): see :func:`photodefect.core.network.compact.describe`.
+
+    Behind them come the means by region, (N, 9 L, 1, 1), of a network that sees all of a window of 7 x 7 cells.
+    """
     lite0 = trunk.lite0
     x = conv_norm(graph, lite0.stem, normalized)
-    means, squares = [], []
+    means, squares, located = [], [], []
     for index, block in enumerate(lite0.blocks):
         if not isinstance(block, Block):
             raise TypeError(f"no rule makes a graph of {type(block).__name__}")
@@ -115,18 +119,45 @@ def _compact_descriptors(graph: Graph, trunk: compact.CompactTrunk, normalized: 
         if index in lite0.taps:
             means.append(graph("GlobalAveragePool", x))
             squares.append(graph("GlobalAveragePool", graph("Mul", x, x)))
+            if index in compact.LAYOUT_TAPS:
+                located.append(x)
     mean, square = graph("Concat", *means, axis=1), graph("Concat", *squares, axis=1)
     variance = graph("Relu", graph("Sub", square, graph("Mul", mean, mean)))
     deviation = graph("Sqrt", graph("Add", variance, graph.constant(1e-6)))
-    return graph("Concat", mean, deviation, statistics(graph, INPUT, rgb), axis=1)
+    descriptors = [mean, deviation, statistics(graph, INPUT, rgb)]
+    if located:
+        descriptors.append(_region_means(graph, graph("Concat", *located, axis=1), len(trunk.located)))
+    return graph("Concat", *descriptors, axis=1)
+
+
+def _region_means(graph: Graph, cells: Value, channels: int) -> Value:
+    """Cells (N, C, 7, 7) -> (N, 9 C, 1, 1): see :func:`photodefect.core.network.compact.region_means`."""
+    shares = compact.region_means(torch.eye(WINDOW**2).reshape(1, -1, WINDOW, WINDOW))[0]
+    flat = graph("Reshape", cells, graph.constant([0, channels, -1], np.int64))
+    by_channel = graph("MatMul", flat, graph.constant(shares.T.numpy()))
+    by_region = graph("Transpose", by_channel, perm=[0, 2, 1])
+    return graph("Reshape", by_region, graph.constant([0, compact.REGIONS * channels, 1, 1], np.int64))
 
 
 def _compact_logits(graph: Graph, column: compact.CompactColumn, descriptors: Value) -> Value:
-    centred = graph("Sub", descriptors, graph.weight(column.centre))
-    standardized = graph("Div", centred, graph.weight(column.deviation))
+    """Class logits (N, K): the logarithms of the experts' probabilities, mixed by their shares."""
+    shares = graph.many("Split", [graph.weight(column.shares)], len(compact.TEACHERS), axis=0)
+    mixed = None
+    for expert, share in zip(column.taught(), shares, strict=True):
+        logits = graph("Flatten", _expert_logits(graph, expert, descriptors))
+        part = graph("Mul", graph("Softmax", logits, axis=1), share)
+        mixed = part if mixed is None else graph("Add", mixed, part)
+    assert mixed is not None
+    return graph("Log", mixed)
+
+
+def _expert_logits(graph: Graph, expert: compact.Expert, descriptors: Value) -> Value:
+    seen = graph("Gather", descriptors, graph.constant(expert.seen.numpy(), np.int64), axis=1)
+    centred = graph("Sub", seen, graph.weight(expert.centre))
+    standardized = graph("Div", centred, graph.weight(expert.deviation))
     clipped = graph("Clip", standardized, graph.constant(-compact.EXTREME), graph.constant(compact.EXTREME))
-    outputs = convolution(graph, column.classes, graph("Relu", convolution(graph, column.hidden, clipped)))
-    return _plane_class_logits(graph, column.defect, outputs) if column.in_plane else outputs
+    outputs = convolution(graph, expert.classes, graph("Relu", convolution(graph, expert.hidden, clipped)))
+    return _plane_class_logits(graph, expert.defect, outputs) if expert.in_plane else outputs
 
 
 def _plane_class_logits(graph: Graph, defect: Defect, logits: Value) -> Value:

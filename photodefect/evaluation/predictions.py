@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from photodefect.defects import BY_KEY, KEYS
 from photodefect.distributed.results import is_results, read_results
+from photodefect.encodings import as_utf8
 from photodefect.errors import DataError
 from photodefect.labels.table import ROUNDING, CsvTable, identity_of, read_severity, read_table
 from photodefect.records import Diagnosis
@@ -109,16 +110,17 @@ def _read_parquet(path: Path) -> list[tuple[str, Prediction]]:
 
 def _read_text(path: Path) -> list[tuple[str, Prediction]]:
     try:
-        with path.open("rb") as stream:
-            start = stream.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+        text = as_utf8(path.read_bytes())
     except OSError as error:
         raise DataError(f"{path} can't be read: {error.strerror or error}.") from error
-    return _read_json(path) if start in (b"{", b"[") else _read_csv(path)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: its UTF-16 text ends within a letter. Was it cut off?") from error
+    return _read_json(path, text) if text.lstrip()[:1] in (b"{", b"[") else _read_csv(path)
 
 
-def _read_json(path: Path) -> list[tuple[str, Prediction]]:
+def _read_json(path: Path, data: bytes) -> list[tuple[str, Prediction]]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 text.") from error
     records: list[tuple[str, Any]] = []

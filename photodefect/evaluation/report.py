@@ -23,7 +23,9 @@ from photodefect.evaluation.spearman import (
     bootstrap_spearman,
     cross_class_spearman,
 )
+from photodefect.evaluation.told import Told, told
 from photodefect.labels.table import LabelledPhoto
+from photodefect.verdicts import DEFAULT_THRESHOLDS
 
 SCHEMA_VERSION: Final = 1
 """Version of the JSON."""
@@ -64,6 +66,7 @@ class Evaluation:
         unlabelled: predictions without ground truth.
         table: by source (those that are there) and defect key.
         calibration: of the combined scores, by defect key.
+        told: how often each defect is told by the combined scores, by its key.
         annotators: predictions beside single annotators, by defect key; empty without votes.
     """
 
@@ -75,6 +78,7 @@ class Evaluation:
     unlabelled: tuple[str, ...]
     table: Mapping[Source, Mapping[str, Agreement]]
     calibration: Mapping[str, Calibration]
+    told: Mapping[str, Told]
     annotators: Mapping[str, AnnotatorComparison]
 
     def mean(self, source: Source, *, with_composition: bool) -> float | None:
@@ -138,6 +142,7 @@ class Evaluation:
                 for source, row in self.table.items()
             },
             "calibration": {key: asdict(one) for key, one in self.calibration.items()},
+            "told": {key: asdict(one) for key, one in self.told.items()},
             "annotators": {
                 key: {
                     "beaten": one.beaten,
@@ -182,6 +187,7 @@ def evaluate(
     """
     table: dict[Source, dict[str, Agreement]] = {}
     calibrations: dict[str, Calibration] = {}
+    shares: dict[str, Told] = {}
     annotators: dict[str, AnnotatorComparison] = {}
     for number, defect in enumerate(DEFECTS):
         labels = np.array([photo.severities[defect.key] for photo in photos], dtype=np.float64)
@@ -195,6 +201,7 @@ def evaluate(
             table.setdefault(source, {})[defect.key] = cell
             if source == "combined":
                 calibrations[defect.key] = calibration(defect, labels[known], scores[known])
+                shares[defect.key] = told(labels[known], scores[known], DEFAULT_THRESHOLDS[defect.key])
         comparison = compare_annotators(defect, photos, matched.scores("combined", defect.key))
         if comparison is not None:
             annotators[defect.key] = comparison
@@ -217,6 +224,7 @@ def evaluate(
         matched.extra,
         {source: table[source] for source in SOURCES if source in table},
         calibrations,
+        shares,
         annotators,
     )
 

@@ -12,6 +12,9 @@ from typing import BinaryIO, Final
 
 CHUNK: Final = 1024 * 1024
 
+COARSEST_NS: Final = 2_000_000_000
+"""In what steps times are kept where they are kept most coarsely: FAT, and so memory cards."""
+
 
 @dataclass(frozen=True)
 class Fingerprint:
@@ -29,6 +32,10 @@ class Fingerprint:
     def of(cls, status: os.stat_result) -> Fingerprint:
         """The fingerprint in a file's status."""
         return cls(status.st_size, status.st_mtime_ns)
+
+    def may_be(self, other: Fingerprint) -> bool:
+        """Whether both may be of one state, of which a disk or a network share keeps the time more coarsely."""
+        return self.size == other.size and abs(self.mtime_ns - other.mtime_ns) < COARSEST_NS
 
 
 def fingerprint(path: Path) -> Fingerprint | None:

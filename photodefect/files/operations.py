@@ -144,6 +144,11 @@ class FileOperations:
             part.unlink(missing_ok=True)
         sync_folder(target.parent)
 
+    def set_time(self, path: Path, mtime_ns: int) -> None:
+        """Say when a file was changed last, as far as the system lets us."""
+        with suppress(OSError):
+            os.utime(path, ns=(path.stat().st_atime_ns, mtime_ns))
+
     def remove_own(self, path: Path) -> None:
         """Remove a copy, a link or an unfinished file that we made. That it is ours was checked by the caller."""
         path.unlink()
@@ -242,6 +247,9 @@ class DryRunOperations(FileOperations):
         """Pretend."""
         if replaces is None:
             self._make(target)
+
+    def set_time(self, path: Path, mtime_ns: int) -> None:
+        """Pretend."""
 
     def remove_own(self, path: Path) -> None:
         """Pretend."""

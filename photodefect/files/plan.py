@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,8 +12,9 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias, get_args
 
 from photodefect.errors import DataError, TransferError
-from photodefect.files.companions import CompanionIndex, stem_keys
+from photodefect.files.companions import TAKEOUT_MARK, CompanionIndex, described_photos, stem_keys
 from photodefect.files.fingerprint import Fingerprint, fingerprint, sha256_of
+from photodefect.photos.shots import name_key, shot_key, shot_stem
 from photodefect.printable import printable
 
 Mode: TypeAlias = Literal["copy", "link", "move"]
@@ -156,16 +156,16 @@ class _Planner:
         for photo in photos:
             if photo in assigned:
                 continue
-            key = (photo.parent, photo.stem.casefold(), 0)
+            key = (photo.parent, shot_key(photo.stem), 0)
             for number in count(1):
-                if _key(photo.name) not in {_key(path.name) for path in units[key]}:
+                if name_key(photo.name) not in {name_key(path.name) for path in units[key]}:
                     break
                 key = (photo.parent, photo.stem, number)  # differs in nothing but case: a shot of its own
-            files = {_key(path.name): path for path in (*units[key], photo)}
+            files = {name_key(path.name): path for path in (*units[key], photo)}
             try:
                 for path in self._index.companions(photo):
-                    if path not in assigned and files.setdefault(_key(path.name), path) != path:
-                        namesakes[path] = files[_key(path.name)]  # it goes with a shot of its own, if with any
+                    if path not in assigned and files.setdefault(name_key(path.name), path) != path:
+                        namesakes[path] = files[name_key(path.name)]  # it goes with a shot of its own, if with any
                 units[key] |= {path: self._look(path) for path in files.values() if path not in assigned}
             except OSError as error:
                 self._skipped.append(Skipped(photo, f"it is out of reach: {error.strerror or error}"))
@@ -189,15 +189,15 @@ class _Planner:
     def _group(self, sources: list[tuple[Path, Fingerprint]]) -> tuple[Action, ...]:
         first = sources[0][0]
         folder = self._target_folder(first)
-        stem = first.stem
+        stem = shot_stem(first.stem)
         for number in count(1):
-            names = [_numbered(path.name, stem, number) for path, _ in sources]
+            names = _numbered([path.name for path, _ in sources], stem, number)
             group = tuple(
                 self._action(path, folder / name, current) for (path, current), name in zip(sources, names, strict=True)
             )
-            keys = {_key(f"{stem} ({number})" if number > 1 else stem)} | {_key(name) for name in names}
+            keys = {shot_key(f"{stem} ({number})" if number > 1 else stem)} | {name_key(name) for name in names}
             if not keys & self._taken_in(folder):
-                self._taken[folder] |= keys | {_key(key) for name in names for key in stem_keys(name)}
+                self._taken[folder] |= keys | {key for name in names for key in stem_keys(name)}
                 return group
             if all(_is_there(action) for action in group):
                 already = {path: action.target for (path, _), action in zip(sources, group, strict=True)}
@@ -226,7 +226,7 @@ class _Planner:
                 names = []
             except OSError as error:
                 raise TransferError(f"{folder}: the target can't be read: {error.strerror or error}") from error
-            self._taken[folder] = {_key(key) for name in names for key in (name, *stem_keys(name))}
+            self._taken[folder] = {key for name in names for key in (name_key(name), *stem_keys(name))}
         return self._taken[folder]
 
 
@@ -234,18 +234,30 @@ class _UnfitError(Exception):
     """A photo can't go; says why."""
 
 
-def _numbered(name: str, stem: str, number: int) -> str:
-    """``name``, which begins with ``stem`` in whatever case, with a number after that."""
+def _numbered(names: Sequence[str], stem: str, number: int) -> list[str]:
+    """The names of a group with a number after their stem, so that they still belong together.
+
+    Args:
+        names: the photo's first.
+        stem: what they begin with, in whatever spelling, but for some of Takeout's, whose number or end is elsewhere:
+            these get the form that says in full whose they are.
+        number: 1 for none.
+    """
     if number == 1:
-        return name
-    # Letters may have several others for their other case: the end of the stem is not at its length.
-    end = next((end for end in range(len(name)) if name[:end].casefold() == stem.casefold()), len(stem))
-    return f"{name[:end]} ({number}){name[end:]}"
-
-
-def _key(name: str) -> str:
-    """What a name is to file systems that tell neither case nor ways of writing an accent apart."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+        return list(names)
+    made: dict[str, str] = {}
+    wanted = shot_key(stem)
+    for name in names:
+        # Letters may have several others for their other case: the end of the stem is not at its length.
+        end = next((end for end in range(1, len(name)) if shot_key(name[:end]) == wanted), None)
+        if end is not None:
+            made[name] = f"{name[:end]} ({number}){name[end:]}"
+    for name in names:
+        if name not in made:
+            owner = next((owner for owner in described_photos(name) if owner in made), names[0])
+            ways = (f"{made[owner]}.{TAKEOUT_MARK[:end]}.json" for end in range(len(TAKEOUT_MARK), 0, -1))
+            made[name] = next(way for way in ways if way not in made.values())
+    return [made[name] for name in names]
 
 
 def _is_there(action: Action) -> bool:

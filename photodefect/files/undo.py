@@ -169,15 +169,16 @@ def _undo_move(entry: Entry, files: FileOperations) -> Iterator[str]:
         return  # it never went, or came back already
     if not there:
         raise RefusalError(f"{source}: it is gone from there and from {target}")
-    current = fingerprint(target)
-    if entry.state == "begin" and current != entry.fingerprint:
+    unchanged = _is_unchanged(target, entry)
+    if entry.state == "begin" and not unchanged:
         raise RefusalError(f"{target} stays: it is not the file that was {source}, which is gone")
     missing = _missing_folders(source.parent, files)
     for folder in missing:
         files.make_folder(folder)
     files.move(target, source, part, lambda _sha256: None)
-    changed = current != entry.fingerprint
-    yield f"move back {target} -> {source}" + (" (changed since)" if changed else "")
+    if unchanged and entry.mtime_ns is not None:
+        files.set_time(source, entry.mtime_ns)  # which the other disk may have kept more coarsely
+    yield f"move back {target} -> {source}" + ("" if unchanged else " (changed since)")
 
 
 def _undo_half_move(entry: Entry, source: Path, files: FileOperations) -> Iterator[str]:
@@ -227,6 +228,16 @@ def _source(entry: Entry) -> Path:
     if entry.source is None:
         raise RefusalError(f"{entry.target} stays: the journal doesn't say where it came from")
     return entry.source
+
+
+def _is_unchanged(target: Path, entry: Entry) -> bool:
+    """Whether a moved file is as it was: by its size and time, or by its content where a disk keeps times coarsely."""
+    current, before = fingerprint(target), entry.fingerprint
+    if current is None or before is None or current.size != before.size:
+        return False
+    if current == before:
+        return True
+    return current.may_be(before) if entry.sha256 is None else sha256_of(target) == entry.sha256
 
 
 def _is_original(entry: Entry) -> bool:

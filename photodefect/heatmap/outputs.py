@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from photodefect.errors import DataError
+from photodefect.photos.places import HEAT_MAP_MARK
 from photodefect.printable import UNPRINTABLE
 
 if TYPE_CHECKING:
@@ -167,7 +169,7 @@ def write_files(
 
 
 def write_picture(path: Path, picture: Image.Image, image_format: ImageFormat) -> None:
-    """Write a picture.
+    """Write a picture, which says that it is a heat map: no walk takes it for a photo.
 
     Args:
         path: of the file, which is not there.
@@ -182,10 +184,12 @@ def write_picture(path: Path, picture: Image.Image, image_format: ImageFormat) -
         raise DataError(f"a side of more than {JPEG_SIDE:,} pixels doesn't fit into a JPEG; take --format png")
     with path.open("xb") as stream:
         if image_format == "jpeg":
-            picture.save(stream, "JPEG", quality=JPEG_QUALITY)
+            picture.save(stream, "JPEG", quality=JPEG_QUALITY, comment=HEAT_MAP_MARK)
         else:
             # Beyond level 1 it takes twice the time to save a tenth.
-            picture.save(stream, "PNG", compress_level=1)
+            mark = PngInfo()
+            mark.add_text("Comment", HEAT_MAP_MARK)
+            picture.save(stream, "PNG", compress_level=1, pnginfo=mark)
 
 
 def write_raw(files: Mapping[str, Path], heatmap: HeatMap, made: HeatMaps, photo: str) -> None:

@@ -6,7 +6,7 @@ Two layouts are read, told apart by their header (names are compared without reg
   for the file of that name in the folder of images;
 * our own: ``path``, relative to the folder of images, and the seven keys; optionally ``<key>_votes``, the single
   votes of the photo's workers joined by semicolons (``0;0.5;0;1;0``, an empty place where a worker gave none), and
-  ``workers``, their names in the same order.
+  ``workers``, their names in the same order, and ``group``, what photos of one place or one shoot have in common.
 
 An empty cell, or ``nan``, is a label that isn't known: it is masked in training and left out of evaluation.
 """
@@ -14,6 +14,7 @@ An empty cell, or ``nan``, is a label that isn't known: it is masked in training
 from __future__ import annotations
 
 import csv
+import io
 import math
 import os
 import re
@@ -27,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photodefect.defects import BY_KEY, DEFECTS, KEYS, Defect
+from photodefect.encodings import as_utf8
 from photodefect.errors import DataError
 
 VOTES_SUFFIX: Final = "_votes"
@@ -34,6 +36,15 @@ VOTES_SUFFIX: Final = "_votes"
 
 WORKERS_COLUMN: Final = "workers"
 """Column that names the workers, in the order of their votes."""
+
+GROUP_COLUMN: Final = "group"
+"""Column that says what a photo has in common with others."""
+
+SAID: Final = 0.5
+"""Mean vote from which people say that a defect is there."""
+
+SAID_SEVERE: Final = 0.75
+"""Mean vote from which most of them say that it is severe."""
 
 ROUNDING: Final = 1e-6
 """How far outside its range a severity may lie to count as a rounding error, which is clipped."""
@@ -63,6 +74,8 @@ class LabelledPhoto:
         votes: single votes by defect key, one place a worker, nan where that worker gave none; None without votes.
         workers: their names, in the order of the votes; None where the set doesn't name them.
         name: the path or URL as the CSV has it.
+        group: photos of one group are of one place or one shoot: what is learnt from some of them can't be judged by
+            others. Empty where the set doesn't say.
     """
 
     path: Path
@@ -70,6 +83,7 @@ class LabelledPhoto:
     votes: Mapping[str, tuple[float, ...]] | None = None
     workers: tuple[str, ...] | None = None
     name: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -133,8 +147,9 @@ class CsvTable:
 def read_table(path: Path) -> CsvTable:
     """Read a CSV with a header row; blank lines are skipped.
 
-    Cells are separated by commas, or by semicolons, as spreadsheets save a CSV where the comma is the decimal sign;
-    the header tells. Then numbers with a decimal comma are read as well.
+    Cells are separated by commas, or by semicolons or tabs, as spreadsheets save a table where the comma is the decimal
+    sign; the header tells, or a line ``sep=;`` before it. Then numbers with a decimal comma are read as well. Text is
+    UTF-8, with or without a byte order mark, or UTF-16.
 
     Raises:
         DataError: it can't be read, isn't UTF-8 text, is empty, repeats a column, has no rows, or a row has
@@ -142,10 +157,14 @@ def read_table(path: Path) -> CsvTable:
     """
     try:
         # File names are bytes to some systems; those that aren't UTF-8 come through as they are.
-        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as stream:
-            table = _parse(path, stream)
+        text = as_utf8(path.read_bytes()).decode("utf-8", "surrogateescape")
+        table = _parse(path, io.StringIO(text, newline=""))
     except OSError as error:
         raise DataError(f"{path} can't be read: {error.strerror or error}.") from error
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not whole: its UTF-16 text ends within a letter. Save it as a CSV in UTF-8."
+        ) from error
     except csv.Error as error:
         raise DataError(f"{path} is not a CSV: {error}.") from error
     if not table.rows:
@@ -153,11 +172,25 @@ def read_table(path: Path) -> CsvTable:
     return table
 
 
+_SEPARATOR_LINE: Final = re.compile(r'"?sep=([,;\t])"?\s*', re.I)
+"""What some spreadsheets write before the header."""
+
+_REMEDIES: Final = {
+    ",": "Put names that contain a comma in quotes, and write decimals with a point.",
+    ";": "Put cells that contain a semicolon in quotes.",
+    "\t": "Put cells that contain a tab in quotes.",
+}
+
+
 def _parse(path: Path, stream: Iterable[str]) -> CsvTable:
     lines = list(stream)
+    start = next((number for number, line in enumerate(lines) if line.strip()), 0)
+    said = _SEPARATOR_LINE.fullmatch(lines[start]) if lines else None
+    if said is not None:
+        lines[start] = "\n"  # rows keep their numbers
     first = next(filter(str.strip, lines), "")
-    semicolons = ";" in first and "," not in first
-    reader = csv.reader(lines, delimiter=";" if semicolons else ",", strict=True)
+    separator = said[1] if said else next((letter for letter in ",;\t" if letter in first), ",")
+    reader = csv.reader(lines, delimiter=separator, strict=True)
     header = next((cells for cells in reader if any(map(str.strip, cells))), None)
     if header is None:
         raise DataError(f"{path} is empty. It needs a header and one row for each photo.")
@@ -167,18 +200,16 @@ def _parse(path: Path, stream: Iterable[str]) -> CsvTable:
     repeated = sorted({name for name in columns if name and columns.count(name) > 1})
     if repeated:
         raise DataError(f"{path}, row 1: column {repeated[0]!r} is there twice. Keep one of them.")
-    remedy = "Put names that contain a comma in quotes, and write decimals with a point."
-    if semicolons:
-        remedy = "Put cells that contain a semicolon in quotes."
     table = CsvTable(path, columns)
     for cells in reader:
         if not any(map(str.strip, cells)):
             continue
         if len(cells) != len(columns):
             raise DataError(
-                f"{table.where(reader.line_num)}: {len(cells)} cells where the header has {len(columns)}. {remedy}"
+                f"{table.where(reader.line_num)}: {len(cells)} cells where the header has {len(columns)}. "
+                f"{_REMEDIES[separator]}"
             )
-        plain = map(_with_points if semicolons else str.strip, cells)
+        plain = map(str.strip if separator == "," else _with_points, cells)
         table.rows.append((reader.line_num, dict(zip(columns, plain, strict=True))))
     return table
 
@@ -216,8 +247,14 @@ def read_severity(text: str, defect: Defect, where: str) -> float:
     return min(max(value, defect.lowest), 1.0)
 
 
-def read_vote(text: str, defect: Defect, where: str) -> float:
+def read_vote(text: str, defect: Defect, where: str, largest: float = 1.0) -> float:
     """One worker's vote; empty or ``nan`` gives nan.
+
+    Args:
+        text: the cell.
+        defect: whose levels hold.
+        where: file and row, for the error.
+        largest: what a severe vote is.
 
     Raises:
         DataError: not one of the levels a worker can choose.
@@ -226,13 +263,12 @@ def read_vote(text: str, defect: Defect, where: str) -> float:
         return math.nan
     levels = vote_levels(defect)
     try:
-        value = float(text)
+        value = float(text) / largest
     except ValueError:
         value = math.inf
     if not math.isnan(value) and value not in levels:
-        raise DataError(
-            f"{where}: a vote for {defect.key} is {text!r}. A vote is one of {', '.join(f'{x:g}' for x in levels)}."
-        )
+        allowed = ", ".join(f"{level * largest:g}" for level in levels)
+        raise DataError(f"{where}: a vote for {defect.key} is {text!r}. A vote is one of {allowed}.")
     return value
 
 
@@ -272,7 +308,7 @@ def read_labels(source: Path, images: Path | None = None, *, need_images: bool =
         if need_images and not path.is_file():
             missing.append(path)
             continue
-        photos.append(LabelledPhoto(path, severities, votes, workers, name))
+        photos.append(LabelledPhoto(path, severities, votes, workers, name, cells.get(GROUP_COLUMN, "")))
     if not photos:
         raise DataError(
             f"{source}: none of its {len(missing)} photos is in {folder} "
@@ -331,15 +367,16 @@ def write_labels(stream: TextIO, photos: Sequence[LabelledPhoto]) -> None:
     """
     with_votes = any(photo.votes for photo in photos)
     with_workers = any(photo.workers for photo in photos)
+    with_groups = any(photo.group for photo in photos)
     writer = csv.writer(stream)
-    header = ["path", *KEYS, *([WORKERS_COLUMN] if with_workers else [])]
+    header = ["path", *([GROUP_COLUMN] if with_groups else []), *KEYS, *([WORKERS_COLUMN] if with_workers else [])]
     writer.writerow([*header, *(key + VOTES_SUFFIX for key in KEYS if with_votes)])
     for photo in photos:
-        writer.writerow(_cells_of(photo, with_votes=with_votes, with_workers=with_workers))
+        group = [photo.group] if with_groups else []
+        writer.writerow([photo.name, *group, *_cells_of(photo, with_votes=with_votes, with_workers=with_workers)])
 
 
 def _cells_of(photo: LabelledPhoto, *, with_votes: bool, with_workers: bool) -> Iterator[str]:
-    yield photo.name
     for key in KEYS:
         yield _number(photo.severities[key], "{:.6f}")
     if with_workers:

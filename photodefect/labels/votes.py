@@ -12,11 +12,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from photodefect.defects import BY_KEY, KEYS
 from photodefect.errors import DataError
-from photodefect.labels.table import CsvTable, LabelledPhoto, identity_of, read_severity, read_table, read_vote
+from photodefect.labels.table import (
+    GROUP_COLUMN,
+    CsvTable,
+    LabelledPhoto,
+    identity_of,
+    read_severity,
+    read_table,
+    read_vote,
+)
 
 LEAST_ACCURACY: Final = 0.6
 """Workers less accurate than this are left out."""
@@ -81,22 +90,24 @@ class GroundTruth:
     empty: tuple[str, ...] = ()
 
 
-def read_votes(source: Path, obvious: Path | None = None) -> RawVotes:
+def read_votes(source: Path, obvious: Path | None = None, *, largest: float = 1.0) -> RawVotes:
     """Read raw votes.
 
     Two layouts, told apart by the header: wide (``path``, ``worker`` and any of the seven keys, one row a photo and
-    worker) and long (``path``, ``worker``, ``defect``, ``vote``). ``photo`` may stand for ``path``. What is obvious
-    is in columns ``obvious_<key>`` or, in the long layout, ``obvious``; or in a file of its own.
+    worker) and long (``path``, ``worker``, ``defect``, ``vote``). ``photo`` may stand for ``path``, ``rater`` for
+    ``worker``, and ``blur`` or ``exposure`` for the keys. What is obvious is in columns ``obvious_<key>`` or, in the
+    long layout, ``obvious``; or in a file of its own.
 
     Args:
         source: the CSV of votes. An empty cell is no vote.
         obvious: CSV with ``path`` and any of the seven keys: the severities known beforehand, empty where none is.
+        largest: what a severe vote is in the CSV: 1, or 2 where votes are 0, 1 and 2.
 
     Raises:
         DataError: a column is absent, a vote isn't one of the levels, there is none at all, a worker voted twice on
             the same thing, or what is obvious is said in two ways.
     """
-    table = read_table(source)
+    table = _with_keys(read_table(source))
     place = _photo_column(table)
     table.require(["worker"], "Each row needs the worker who gave the vote.")
     long = "defect" in table.columns or "vote" in table.columns
@@ -116,7 +127,7 @@ def read_votes(source: Path, obvious: Path | None = None) -> RawVotes:
         photo, worker = _name(cells[place], "photo", where), _name(cells["worker"], "worker", where)
         photo = photos.setdefault(identity_of(photo), photo)
         for key, vote, truth in _cells(cells, where, long=long):
-            value = read_vote(vote, BY_KEY[key], where)
+            value = read_vote(vote, BY_KEY[key], where, largest)
             if not math.isnan(value):
                 earlier = rows_of.setdefault((photo, key, worker), row)
                 if earlier != row:
@@ -131,6 +142,43 @@ def read_votes(source: Path, obvious: Path | None = None) -> RawVotes:
     if obvious is not None:
         _read_obvious(obvious, known, photos)
     return RawVotes({at: dict(given) for at, given in votes.items()}, known, tuple(photos.values()))
+
+
+_OTHER_NAMES: Final = {"rater": "worker"} | {
+    defect.short_title.replace(" ", "_").casefold(): defect.key for defect in BY_KEY.values()
+}
+"""Columns as people name them, by other names than ours."""
+
+
+def _with_keys(table: CsvTable) -> CsvTable:
+    """The table with our names of its columns, where it doesn't have them already."""
+    names = {name: _OTHER_NAMES.get(name, name) for name in table.columns}
+    names = {name: name if own in table.columns else own for name, own in names.items()}
+    rows = [(row, {names[name]: cell for name, cell in cells.items()}) for row, cells in table.rows]
+    return CsvTable(table.path, tuple(names.values()), rows)
+
+
+def read_groups(source: Path) -> dict[str, str]:
+    """Which photos come from one place or one shoot: a CSV with ``path`` and ``group`` (or ``source``).
+
+    Returns:
+        The group by the photo's identity, see :func:`~photodefect.labels.table.identity_of`.
+
+    Raises:
+        DataError: a column is absent, or a photo is said to be of two groups.
+    """
+    table = read_table(source)
+    place = _photo_column(table)
+    if GROUP_COLUMN not in table.columns:
+        table.require(["source"], "Say in a column 'group' (or 'source') what photos have in common.")
+    column = GROUP_COLUMN if GROUP_COLUMN in table.columns else "source"
+    groups: dict[str, str] = {}
+    for row, cells in table.rows:
+        where = table.where(row)
+        name, group = _name(cells[place], "photo", where), cells[column]
+        if groups.setdefault(identity_of(name), group) != group:
+            raise DataError(f"{where}: {name!r} is of {group!r}, and of {groups[identity_of(name)]!r} in a row before.")
+    return groups
 
 
 def _photo_column(table: CsvTable) -> str:
@@ -214,7 +262,11 @@ def judge_workers(raw: RawVotes, least_accuracy: float = LEAST_ACCURACY) -> tupl
 
 
 def aggregate(
-    raw: RawVotes, *, least_accuracy: float = LEAST_ACCURACY, votes_wanted: int = VOTES_WANTED
+    raw: RawVotes,
+    *,
+    least_accuracy: float = LEAST_ACCURACY,
+    votes_wanted: int = VOTES_WANTED,
+    groups: Mapping[str, str] = MappingProxyType({}),
 ) -> GroundTruth:
     """Accuracy-weighted means of the votes of accurate workers.
 
@@ -225,6 +277,7 @@ def aggregate(
         raw: the votes.
         least_accuracy: workers below are left out, above 0.
         votes_wanted: photos with fewer votes on a defect are listed.
+        groups: from :func:`read_groups`.
 
     Raises:
         DataError: no vote is left.
@@ -249,7 +302,8 @@ def aggregate(
             sparse[name] = fewest
         votes = {key: tuple(left[key].get(worker, math.nan) for worker in voters) for key in KEYS if left[key]}
         severities = {key: _weighted_mean(left[key], weights) for key in KEYS}
-        photos.append(LabelledPhoto(Path(name), severities, votes, voters, name))
+        group = groups.get(identity_of(name), "")
+        photos.append(LabelledPhoto(Path(name), severities, votes, voters, name, group))
     if not photos:
         raise DataError(f"No vote is left: all {len(workers)} workers are less accurate than {least_accuracy:g}.")
     dropped = sum(worker.votes for worker in workers if not worker.kept)

@@ -5,19 +5,20 @@ from __future__ import annotations
 import io
 import logging
 import re
-import struct
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO
 
 import exifread
 
+from photodefect.photos.capture_time import iso_8601
+from photodefect.photos.exif_places import Block, find_blocks, find_xmp
 from photodefect.photos.facts import Capture
 from photodefect.photos.files import open_regular
-from photodefect.photos.formats import Format, sniff
+from photodefect.photos.formats import sniff
 from photodefect.photos.limits import LIMITS, Limits
-from photodefect.photos.raster import embedded_exif
+from photodefect.photos.maker_notes import MakerNotes, lens_by_numbers, read_canon_note, read_maker_notes
+from photodefect.photos.rationed import rationed
 
 _logger = logging.getLogger(__name__)
 
@@ -26,60 +27,25 @@ logging.getLogger("exifread").setLevel(logging.CRITICAL)
 
 
 _HEAD_BYTES = 128 * 1024
-"""How far into a file XMP hints are looked for: past the EXIF data and its thumbnail."""
-
-_READING_COSTS = 64
-"""What a reading takes from the ration beside its bytes: thousands of small ones take long too."""
+"""How far into a file XMP hints are looked for where it isn't known where they are."""
 
 _LEGAL_FORM = re.compile(r"[\s,]+(imaging|optical|techwin|corporation|corp|company|co|ltd|inc|gmbh|ag)\b.*", re.I)
-
-_OFFSET = re.compile(r"[+-]\d\d:\d\d")
 
 _EXPOSURE_MODES = {0: "auto", 1: "manual", 2: "auto bracket"}
 
 _APPLE_PANORAMA = 6
 """Value of CustomRendered that iPhones write; 2 and above are theirs, not the standard's."""
 
-_CONTAINERS = frozenset((Format.WEBP, Format.HEIF, Format.AVIF))
-"""Formats whose EXIF data is best taken out by their decoder: exifread finds it in some of them only."""
+_PANORAMA = re.compile(rb"GPano:ProjectionType\s*(?:=\s*[\"']|>)\s*(?!equirectangular)\w")
+"""A panorama that was stitched; equirectangular is each single photo of a camera that sees all around."""
 
+_PANASONIC_ISO = "Tag 0x0017"
+_OUTPUT_SENSITIVITY = "Tag 0x8831"
+_DNG_LENS = "Tag 0xC630"
+"""Tags that exifread has no name for."""
 
-class _Rationed:
-    """A file to read EXIF data from that runs out after some bytes.
-
-    However its folders and tags refer to each other, reading them ends.
-    """
-
-    def __init__(self, file: BinaryIO, ration: int) -> None:
-        self._file = file
-        self._left = ration
-
-    def read(self, size: int = -1) -> bytes:
-        """As of any file.
-
-        Raises:
-            EOFError: the ration is used up.
-        """
-        data = self._file.read(min(size, self._left) if size >= 0 else self._left)
-        self._left -= len(data) + _READING_COSTS
-        if self._left <= 0:
-            raise EOFError("there is more EXIF data than any camera writes")
-        return data
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """As of any file."""
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        """As of any file."""
-        return self._file.tell()
-
-
-class _Tags(NamedTuple):
-    """What exifread found, by its names, and how many letters of a text are looked at."""
-
-    found: Mapping[str, Any]
-    text_length: int
+_MOST_ISO = 65535
+"""What two bytes hold: the speed or more."""
 
 
 def read_capture(source: Path | bytes, limits: Limits = LIMITS) -> Capture:
@@ -93,114 +59,169 @@ def read_capture(source: Path | bytes, limits: Limits = LIMITS) -> Capture:
     """
     try:
         with io.BytesIO(source) if isinstance(source, bytes) else open_regular(source) as file:
-            head = file.read(_HEAD_BYTES)
-            return _interpret(_read_tags(file, head, limits), head)
+            return _Reading(file, limits).capture()
     except Exception:  # parsers meet damaged data with exceptions of nearly every kind, some of their own
         _logger.debug("no capture data", exc_info=True)
         return Capture()
 
 
-def _read_tags(file: BinaryIO, head: bytes, limits: Limits) -> _Tags:
-    kind = sniff(head)
-    if kind in _CONTAINERS:
-        file = io.BytesIO(embedded_exif(head + file.read(), kind))
-    elif head.startswith(b"FUJIFILMCCD-RAW"):  # has the EXIF data of the JPEG inside, whose place the header tells
-        offset, length = struct.unpack_from(">II", head, 84)
-        file.seek(offset)
-        file = io.BytesIO(file.read(min(length, _HEAD_BYTES)))
-    file.seek(0)
-    # Maker notes hold little that is wanted here and take most of the time.
-    rationed = cast(BinaryIO, _Rationed(file, limits.exif_bytes))
-    tags = exifread.process_file(rationed, details=False, extract_thumbnail=False, truncate_tags=False)
-    return _Tags(tags, limits.exif_text)
+class _Reading:
+    """Tags of all EXIF data in a photo, by exifread's names without that of the folder; the first wins."""
 
-
-def _interpret(tags: _Tags, head: bytes) -> Capture:
-    exposure_mode = _EXPOSURE_MODES.get(_integer(tags, "EXIF ExposureMode") or 0)
-    orientation = _integer(tags, "Image Orientation")
-    return Capture(
-        time=_time(tags),
-        camera=_camera(tags),
-        lens=_text(tags, "EXIF LensModel"),
-        iso=_iso(tags),
-        shutter_s=_positive(tags, "EXIF ExposureTime"),
-        aperture=_positive(tags, "EXIF FNumber"),
-        focal_mm=_positive(tags, "EXIF FocalLength"),
-        exposure_bias=_number(tags, "EXIF ExposureBiasValue"),
-        exposure_mode=exposure_mode if "EXIF ExposureMode" in tags.found else None,
-        sequence=_sequence(tags, head),
-        software=_text(tags, "Image Software"),
-        orientation=orientation if orientation in range(1, 9) else None,
-    )
-
-
-def _text(tags: _Tags, key: str) -> str | None:
-    """A tag's text without what a terminal would obey; None if nothing is left."""
-    text = "".join(
-        character for character in str(tags.found.get(key, ""))[: tags.text_length] if character.isprintable()
-    )
-    return " ".join(text.split()) or None
-
-
-def _number(tags: _Tags, key: str) -> float | None:
-    values = getattr(tags.found.get(key), "values", None)
-    try:
-        number = float(values[0]) if values else None
-    except (ArithmeticError, TypeError, ValueError):  # a fraction by zero, a text instead of a number
-        return None
-    return number if number is not None and abs(number) < 1e9 else None
-
-
-def _positive(tags: _Tags, key: str) -> float | None:
-    number = _number(tags, key)
-    return number if number is not None and number > 0 else None
-
-
-def _integer(tags: _Tags, key: str) -> int | None:
-    number = _number(tags, key)
-    return None if number is None else int(number)
-
-
-def _iso(tags: _Tags) -> int | None:
-    speed = _integer(tags, "EXIF ISOSpeedRatings")
-    if speed in (None, 0, 65535):  # two bytes don't hold more: higher speeds stand elsewhere
-        speed = _integer(tags, "EXIF RecommendedExposureIndex") or _integer(tags, "EXIF ISOSpeed") or speed
-    return speed or None
-
-
-def _camera(tags: _Tags) -> str | None:
-    make, model = _text(tags, "Image Make"), _text(tags, "Image Model")
-    if make is None or model is None:
-        return model or make
-    if model.split()[0].lower() in make.lower().split():
-        return model
-    return f"{_LEGAL_FORM.sub('', make)} {model}"
-
-
-def _time(tags: _Tags) -> str | None:
-    for date, suffix in (
-        ("EXIF DateTimeOriginal", "Original"),
-        ("EXIF DateTimeDigitized", "Digitized"),
-        ("Image DateTime", ""),
-    ):
+    def __init__(self, file: BinaryIO, limits: Limits) -> None:
+        self._limits = limits
+        self._tags: dict[str, Any] = {}
+        self._notes = MakerNotes()
+        head = file.read(_HEAD_BYTES)
+        kind = sniff(head)
+        self._xmp = find_xmp(file, head, kind, limits)
         try:
-            moment = datetime.strptime(_text(tags, date) or "", "%Y:%m:%d %H:%M:%S")
-        except ValueError:  # cameras whose clock was never set write zeros or blanks
+            for block in find_blocks(file, head, kind, limits):
+                self._add(block)
+        except Exception:  # what was found before counts
+            _logger.debug("capture data is damaged", exc_info=True)
+
+    def _add(self, block: Block) -> None:
+        ration = self._limits.exif_bytes
+        if block.maker:
+            self._note(read_canon_note(block.file, ration))
+            return
+        block.file.seek(0)
+        # Its reading of maker notes takes most of the time, and what is wanted of them is little.
+        tags: Mapping[str, Any] = exifread.process_file(
+            rationed(block.file, ration), details=False, extract_thumbnail=False, truncate_tags=False
+        )
+        # Raw photos have tags of the exposure in the first folder, Canon's in a TIFF of their own.
+        for folder in ("EXIF ", "Image "):
+            for name, tag in tags.items():
+                if name.startswith(folder):
+                    self._tags.setdefault(name.removeprefix(folder), tag)
+        self._note(read_maker_notes(block.file, ration))
+
+    def _note(self, found: MakerNotes) -> None:
+        notes = self._notes
+        notes.lens, notes.iso, notes.drive = (
+            notes.lens or found.lens,
+            notes.iso or found.iso,
+            notes.drive or found.drive,
+        )
+        notes.burst |= found.burst
+
+    def capture(self) -> Capture:
+        """What the tags say."""
+        orientation = self._integer("Orientation")
+        return Capture(
+            time=self._time(),
+            camera=self._camera(),
+            lens=self._lens(),
+            iso=self._iso(),
+            shutter_s=self._positive("ExposureTime") or self._power("ShutterSpeedValue", -1.0),
+            aperture=self._positive("FNumber") or self._power("ApertureValue", 0.5),
+            focal_mm=self._positive("FocalLength"),
+            focal_35mm=self._positive("FocalLengthIn35mmFilm"),
+            exposure_bias=self._number("ExposureBiasValue"),
+            exposure_mode=_EXPOSURE_MODES.get(self._integer("ExposureMode") or 0)
+            if "ExposureMode" in self._tags
+            else None,
+            sequence=self._sequence(),
+            drive=self._notes.drive,
+            software=self._text("Software"),
+            orientation=orientation if orientation in range(1, 9) else None,
+        )
+
+    def _values(self, key: str) -> Sequence[Any]:
+        values = getattr(self._tags.get(key), "values", None)
+        return values if isinstance(values, list | tuple) else ()
+
+    def _text(self, key: str) -> str | None:
+        """A tag's text without what a terminal would obey; None if nothing is left."""
+        text = getattr(self._tags.get(key), "values", None)
+        if isinstance(text, list) and all(isinstance(value, int) for value in text):
+            text = bytes(value & 0xFF for value in text).split(b"\0", 1)[0]  # of a type that holds bytes
+        if isinstance(text, bytes):
+            text = _decoded(text)
+        if not isinstance(text, str):
+            return None
+        text = "".join(letter for letter in text[: self._limits.exif_text] if letter.isprintable())
+        return " ".join(text.split()) or None
+
+    def _number(self, key: str) -> float | None:
+        return next(iter(self._numbers(key)), None)
+
+    def _numbers(self, key: str) -> list[float]:
+        """A tag's numbers; none if one of them is none, as a fraction by zero."""
+        numbers = []
+        for value in self._values(key)[:8]:
+            try:
+                number = float(value[0] if isinstance(value, tuple) else value)
+            except (ArithmeticError, TypeError, ValueError):
+                return []
+            if not abs(number) < 1e9:
+                return []
+            numbers.append(number)
+        return numbers
+
+    def _positive(self, key: str) -> float | None:
+        number = self._number(key)
+        return number if number is not None and number > 0 else None
+
+    def _power(self, key: str, factor: float) -> float | None:
+        """A value that is given as doublings (APEX)."""
+        number = self._number(key)
+        return 2.0 ** (factor * number) if number is not None and abs(number) < 64 else None
+
+    def _integer(self, key: str) -> int | None:
+        number = self._number(key)
+        return None if number is None else int(number)
+
+    def _iso(self) -> int | None:
+        speeds = [int(speed) for speed in self._numbers("ISOSpeedRatings") if speed >= 1]
+        if speeds and speeds[0] != _MOST_ISO:
+            return speeds[0]
+        elsewhere = ("RecommendedExposureIndex", "ISOSpeed", _OUTPUT_SENSITIVITY, _PANASONIC_ISO)
+        found = next((speed for key in elsewhere if (speed := self._integer(key)) and speed > 0), None)
+        return found or self._notes.iso or (speeds[0] if speeds else None)
+
+    def _camera(self) -> str | None:
+        make, model = self._text("Make"), self._text("Model")
+        if make is None or model is None:
+            return model or make
+        if model.split()[0].lower() in make.lower().split():
+            return model
+        return f"{_LEGAL_FORM.sub('', make)} {model}"
+
+    def _lens(self) -> str | None:
+        name = self._text("LensModel")
+        if name is not None and any(map(str.isalnum, name)):  # dashes stand for an unknown one
+            return name
+        by_numbers = (lens_by_numbers(self._lens_numbers(key)) for key in ("LensSpecification", _DNG_LENS))
+        return self._notes.lens or next(filter(None, by_numbers), None)
+
+    def _lens_numbers(self, key: str) -> list[float]:
+        values = self._values(key)
+        return [float(v) if getattr(v, "denominator", 1) else 0.0 for v in values] if len(values) == 4 else []
+
+    def _time(self) -> str | None:
+        for date, suffix in (("DateTimeOriginal", "Original"), ("DateTimeDigitized", "Digitized"), ("DateTime", "")):
+            fraction = self._text(f"SubSecTime{suffix}") or ""
+            time = iso_8601(self._text(date) or "", fraction, self._text(f"OffsetTime{suffix}") or "")
+            if time is not None:
+                return time
+        return None
+
+    def _sequence(self) -> str | None:
+        if self._integer("ExposureMode") == 2:
+            return "bracket"
+        if self._integer("CustomRendered") == _APPLE_PANORAMA or _PANORAMA.search(self._xmp):
+            return "panorama"
+        return "burst" if self._notes.burst or b"GCamera:BurstID" in self._xmp else None
+
+
+def _decoded(text: bytes) -> str:
+    """Text as UTF-8, or as what older cameras and programs write."""
+    for encoding in ("utf-8", "cp1252"):
+        try:
+            return text.decode(encoding)
+        except UnicodeDecodeError:
             continue
-        fraction = _text(tags, f"EXIF SubSecTime{suffix}") or ""
-        offset = _text(tags, f"EXIF OffsetTime{suffix}") or ""
-        time = moment.isoformat()
-        if fraction.isdecimal() and fraction.isascii():
-            time += f".{fraction:0<3}" if len(fraction) <= 3 else f".{fraction:0<6.6}"
-        if offset == "Z":
-            offset = "+00:00"  # which all parsers of ISO 8601 take
-        return time + offset if _OFFSET.fullmatch(offset) else time
-    return None
-
-
-def _sequence(tags: _Tags, head: bytes) -> str | None:
-    if _integer(tags, "EXIF ExposureMode") == 2:
-        return "bracket"
-    if _integer(tags, "EXIF CustomRendered") == _APPLE_PANORAMA or b"GPano:ProjectionType" in head:
-        return "panorama"
-    return "burst" if b"GCamera:BurstID" in head else None
+    return text.decode("latin-1")

@@ -32,15 +32,16 @@ def _endings(names: str) -> frozenset[str]:
 
 
 RAW_SUFFIXES = _endings(
-    "3fr arw cr2 cr3 crw dcr dng erf fff iiq k25 kdc mef mos mrw nef nrw orf pef raf raw rw2 rwl sr2 srf srw x3f"
+    "3fr arw cr2 cr3 crw dcr dng erf fff gpr iiq k25 kdc mef mos mrw nef nrw orf ori pef raf raw rw2 rwl sr2 srf srw "
+    "x3f"
 )
 
-DEVELOPED_SUFFIXES = _endings("jpg jpeg jpe heic heif hif")
+DEVELOPED_SUFFIXES = _endings("jpg jpeg jpe heic heif hif insp")
 """What cameras write beside a raw file."""
 
 PHOTO_SUFFIXES = RAW_SUFFIXES | _endings(
-    "jpg jpeg jpe jfif mpo png apng gif bmp dib webp tif tiff jp2 j2k jpf jpx pnm ppm pgm pbm psd "
-    "avif heic heif hif jxl"
+    "jpg jpeg jpe jfif mpo png apng gif bmp dib webp tif tiff jp2 j2k jpf jpx pnm ppm pgm pbm psd psb "
+    "avif heic heif hif insp jxl"
 )
 """Endings, lower case with the dot, of files that claim to be photos."""
 
@@ -56,7 +57,7 @@ _MAGIC: tuple[tuple[re.Pattern[bytes], Format], ...] = tuple(
         # Two letters alone would take in any text that starts with BM: the size of the second header must fit too.
         (rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\x00\x00\x00", Format.BMP),
         (rb"RIFF.{4}WEBP", Format.WEBP),
-        (rb"8BPS\x00\x01", Format.PSD),
+        (rb"8BPS\x00[\x01\x02]", Format.PSD),
         (rb"\x00\x00\x00\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", Format.JPEG2000),
         (rb"P[1-6][ \t\r\n][ \t\r\n]*[0-9#]", Format.PNM),
         (rb"\xff\x0a|\x00\x00\x00\x0cJXL \r\n\x87\n", Format.JPEGXL),

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from photodefect.errors import TooLargeError
 from photodefect.photos.facts import Provenance
@@ -45,6 +46,25 @@ class Photo:
     def height(self) -> int:
         """Height in pixels, after orientation."""
         return int(self.view.shape[0])
+
+
+@dataclass(frozen=True, eq=False)
+class RareImage:
+    """A photo that Pillow doesn't read, as it lies in the file.
+
+    Attributes:
+        image: eight bits a channel; grey may have sixteen.
+        mode: what is stored, in Pillow's words.
+        icc: the embedded colour profile.
+        orientation: the EXIF orientation that is to be undone.
+        frames: pages of the file.
+    """
+
+    image: Image.Image
+    mode: str
+    icc: bytes | None = None
+    orientation: int = 1
+    frames: int = 1
 
 
 class Memory:

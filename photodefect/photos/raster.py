@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from typing import cast
 
 import numpy as np
-import simplejpeg
 from numpy.typing import NDArray
 from PIL import (
     BmpImagePlugin,
@@ -32,11 +31,17 @@ from PIL import (
 )
 
 from photodefect.errors import PhotoError, TooLargeError, UnreadableError, UnsupportedError
+from photodefect.photos import png
+from photodefect.photos.colour_codes import CodedColour, by_code_points, coded_to_srgb
 from photodefect.photos.colour_profiles import adobe_rgb_profile, describe, is_srgb, to_srgb
 from photodefect.photos.facts import DEFAULT_MAX_PIXELS, Provenance
 from photodefect.photos.formats import Format
+from photodefect.photos.iso_media import Properties, read_properties
+from photodefect.photos.jpeg import check_scans, decode_jpeg
 from photodefect.photos.limits import LIMITS, Limits
 from photodefect.photos.photo import Memory, Photo, check_size
+from photodefect.photos.psd import read_psd
+from photodefect.photos.tiff import PhotoPage, counts_to_4095, photo_page, read_otherwise
 from photodefect.printable import printable
 
 # Without a handler, what Pillow logs about damaged files would be printed among our own messages.
@@ -60,14 +65,10 @@ _OPENERS: dict[Format, Opener] = {
 _EXIF_ERRORS = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, struct.error)
 """What Pillow has been seen to raise on damaged metadata."""
 
-_START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
-_MARK = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
-"""The mark of a JPEG's segment, or of its end; not the zeros after 0xff and the restarts within a scan."""
+_NO_PROPERTIES = Properties()
 
-_SEQUENTIAL = frozenset((0xC0, 0xC1))
-"""Marks of the header of a JPEG whose scans are whole ones of some components, unlike a progressive one's."""
-_TABLES = frozenset((0xC4, 0xDB, 0xDD, *range(0xE0, 0xF0), 0xFE))
-"""Marks of what may come before a JPEG's first scan: tables, restart interval, other programs' data, comments."""
+_PSD_XMP = 1060
+"""Number of the resource that holds XMP."""
 
 _PNM_TOKEN = rb"(?:[ \t\r\n\v\f]|#[^\r\n]*[\r\n])+\d+"
 _PNM_HEADER = re.compile(rb"P[14](?:%b){2}|P[2356](?:%b){3}" % (_PNM_TOKEN, _PNM_TOKEN))
@@ -97,43 +98,80 @@ def decode_raster(
         UnreadableError: damaged or truncated.
         UnsupportedError: a variant that can't be decoded, or one whose decoder is not installed.
     """
-    opener = _opener(kind)
     if kind is Format.PNM and not _PNM_HEADER.match(data, 0, _PNM_HEADER_BYTES):
         raise UnreadableError("the PNM is damaged: its header doesn't say how large it is")
-    with explained(kind.value), pillow_limits(max_pixels, limits), opener(io.BytesIO(data), "") as image:
+    with explained(kind.value), pillow_limits(max_pixels, limits):
+        stored = photo_page(data) if kind is Format.TIFF else PhotoPage(data)
+        return _decode_rare(stored, kind, max_pixels, limits) or _decode(stored, kind, max_pixels, memory, limits)
+
+
+def _decode(stored: PhotoPage, kind: Format, max_pixels: int, memory: Memory | None, limits: Limits) -> Photo:
+    data = stored.data
+    with _opener(kind)(io.BytesIO(data), "") as image:
         check_size(image.width, image.height, max_pixels)
         mode = _stored_mode(image)
         frames = _count_frames(image, kind, limits.frames)
-        if kind is Format.JPEG:
-            _check_scans(data, limits.scans)
-        if kind is Format.PNG:  # its EXIF data may come after its pixels
-            image.load()
-        orientation = _orientation(image)
-        icc = image.info.get("icc_profile") or _implied_profile(image, kind)
+        properties = read_properties(data) if kind in (Format.AVIF, Format.HEIF) else Properties()
+        icc = stored.icc or image.info.get("icc_profile") or _implied_profile(image, kind)
         if icc is not None and len(icc) > limits.profile_bytes:
             icc = None
-        pixels = None
-        if kind is Format.JPEG and image.mode in ("RGB", "L"):
-            pixels = _decode_jpeg(data, None if memory is None else memory.of(image.width * image.height * 3))
-        if pixels is None:
-            pixels = np.array(to_srgb(_load(image), icc))
-        elif icc is not None and not is_srgb(icc):
-            pixels = np.array(to_srgb(_as_image(pixels, image.mode), icc))
-        # Pillow turns TIFF, and the HEIF decoder HEIF, upright while loading.
-        to_undo = 1 if kind in (Format.TIFF, Format.HEIF) else orientation
-        return Photo(pixels, Provenance(kind.value, "file", mode, orientation, describe(icc), frames), to_undo)
+        colour, icc = _coded_colour(data, kind, image, properties, icc)
+        oriented = None if kind is Format.PNG else _orientation(image, kind, stored, properties)
+        missing = None
+        if kind is Format.JPEG:
+            check_scans(data, limits.scans)
+            pixels, missing = _jpeg_pixels(data, image, icc, memory)
+        elif colour is not None:
+            pixels = np.array(to_srgb(coded_to_srgb(_samples(data, kind, image, properties, colour), colour), None))
+        else:
+            pixels = np.array(to_srgb(_load(image, kind, properties), icc))
+        # A TIFF's is gone by now, while a PNG's may have come last.
+        orientation, to_undo = oriented or _orientation(image, kind, stored, properties)
+        colour_name = None if colour is None else colour.name
+        told = Provenance(kind.value, "file", mode, orientation, describe(icc), frames, colour_name, missing)
+        return Photo(pixels, told, to_undo)
 
 
-def embedded_exif(data: bytes, kind: Format) -> bytes:
-    """The EXIF data in a photo's file, as a TIFF; empty if there is none.
+def _decode_rare(stored: PhotoPage, kind: Format, max_pixels: int, limits: Limits) -> Photo | None:
+    """What Pillow can't read or gets wrong; None if it is none of that."""
+    if kind is Format.PSD:
+        rare = read_psd(stored.data, max_pixels)
+    elif kind is Format.TIFF:
+        rare = read_otherwise(stored.data, max_pixels)
+    else:
+        rare = None
+    if rare is None:
+        return None
+    icc = stored.icc or rare.icc
+    if icc is not None and len(icc) > limits.profile_bytes:
+        icc = None
+    orientation = stored.orientation or rare.orientation
+    if orientation not in range(1, 9):
+        orientation = 1
+    pixels = np.array(to_srgb(rare.image, icc))
+    return Photo(
+        pixels, Provenance(kind.value, "file", rare.mode, orientation, describe(icc), rare.frames), orientation
+    )
+
+
+def embedded_metadata(data: bytes, kind: Format) -> tuple[bytes | None, bytes]:
+    """The XMP packet in a photo's file, and its EXIF data as a TIFF, without decoding pixels.
+
+    A PNG's are found wherever they stand, for which its pixels are passed over; None and nothing if there are none.
 
     Raises:
         PhotoError: the file can't be opened.
     """
     opener = _opener(kind)
     with explained(kind.value), pillow_limits(DEFAULT_MAX_PIXELS), opener(io.BytesIO(data), "") as image:
-        exif = image.info.get("exif", b"")
-        return bytes(exif).removeprefix(b"Exif\0\0")
+        if kind is Format.PNG:
+            check_size(image.width, image.height, DEFAULT_MAX_PIXELS)
+            image.load()
+        resources = getattr(image, "resources", ()) if kind is Format.PSD else ()
+        packet = next((data for code, _, data in resources if code == _PSD_XMP), image.info.get("xmp"))
+        packet = packet.encode() if isinstance(packet, str) else packet
+        exif = bytes(image.info.get("exif") or b"")
+        return packet if isinstance(packet, bytes) else None, exif.removeprefix(b"Exif\0\0")
 
 
 @contextmanager
@@ -164,10 +202,11 @@ _before = contextlib.ExitStack()
 
 
 def _in_words(error: Exception) -> str:
-    """What an error says, on one line; LibRaw says it in bytes."""
+    """What an error says, on one line; LibRaw says it in bytes, and others repeat bytes of the file."""
     said = error.args[0] if len(error.args) == 1 else str(error)
     text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(error)
-    return printable(" ".join(text.split())) or type(error).__name__
+    words = printable(" ".join(text.split()))
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in words) or type(error).__name__
 
 
 @contextmanager
@@ -223,14 +262,19 @@ def _opener(kind: Format) -> Opener:
     return _OPENERS[kind]
 
 
-def _orientation(image: Image.Image) -> int:
-    """The stored EXIF orientation; 1 where there is none or it makes no sense."""
+def _orientation(image: Image.Image, kind: Format, stored: PhotoPage, properties: Properties) -> tuple[int, int]:
+    """The stored orientation, and the one that is still to be undone after loading."""
+    if kind is Format.HEIF and properties.orientation is not None:  # libheif has turned it, whatever EXIF says as well
+        return properties.orientation, 1
     original = image.info.get("original_orientation")  # kept by the HEIF decoder, which takes it out of the EXIF data
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1) if original is None else original
     except _EXIF_ERRORS:
-        return 1
-    return orientation if orientation in range(1, 9) else 1
+        orientation = 1
+    if kind is Format.TIFF and not stored.orientation:  # Pillow turns it upright while loading
+        return (orientation if orientation in range(1, 9) else 1), 1
+    orientation = stored.orientation or orientation
+    return (orientation, orientation) if orientation in range(1, 9) else (1, 1)
 
 
 def _implied_profile(image: Image.Image, kind: Format) -> bytes | None:
@@ -277,65 +321,67 @@ def _count_folders(image: ImageFile.ImageFile, most: int) -> int:
     return count
 
 
-def _decode_jpeg(data: bytes, memory: NDArray[np.uint8] | None) -> NDArray[np.uint8] | None:
-    """(height, width, 3) pixels as stored, or None if only the more lenient way may succeed.
-
-    Args:
-        data: the file.
-        memory: holds the pixels afterwards; None to take some.
-
-    Raises:
-        UnreadableError: the data ends too early; libjpeg would fill up with grey.
-    """
-    try:
-        return cast(NDArray[np.uint8], simplejpeg.decode_jpeg(data, "RGB", buffer=memory))
-    except ValueError as error:
-        if "premature end" in str(error).lower():
-            raise UnreadableError("the JPEG is cut short: its lower part is missing") from error
-        return None
+def _coded_colour(
+    data: bytes, kind: Format, image: ImageFile.ImageFile, properties: Properties, icc: bytes | None
+) -> tuple[CodedColour | None, bytes | None]:
+    """What the numbers of a photo mean where it isn't told by a profile; the profile, if it is."""
+    if kind is Format.PNG:
+        colour, is_first = png.coded_colour(data, image)
+        if is_first:
+            return colour, None
+    elif properties.code_points is not None:
+        colour = by_code_points(*properties.code_points, "nclx")
+    else:
+        colour = None
+    return (None, icc) if icc else (colour, None)
 
 
-def _check_scans(data: bytes, most: int) -> None:
-    """Refuse a JPEG that goes over its pixels more than ``most`` times.
+def _samples(
+    data: bytes, kind: Format, image: ImageFile.ImageFile, properties: Properties, colour: CodedColour
+) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """The pixels as stored, (height, width, 1 to 4); with both bytes of each sample where the decoder gives them."""
+    if kind is Format.PNG:
+        return png.samples(data, image)
+    if kind is Format.HEIF and colour.is_hdr:
+        from pillow_heif import open_heif  # noqa: PLC0415
 
-    Raises:
-        UnreadableError: it does.
-    """
-    if _has_one_scan(data) or data.count(_START_OF_SCAN) <= most:
-        return
-    # There are that many, or bytes after the picture (a film, another picture) look like it: go from mark to mark.
-    scans, at = 0, 2
-    while (mark := _MARK.search(data, at)) and mark[0] != _END_OF_IMAGE:
-        at = mark.end() + int.from_bytes(data[mark.end() : mark.end() + 2], "big")
-        scans += mark[0] == _START_OF_SCAN
-        if scans > most:
-            raise UnreadableError(
-                f"the JPEG is damaged: it goes over its pixels more than {most} times, where photos do a dozen"
-            )
+        heif = open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
+        samples = np.asarray(heif[heif.primary_index])
+        if samples.ndim == 3 and image.mode in ("RGB", "RGBA"):
+            return cast("NDArray[np.uint8] | NDArray[np.uint16]", samples)
+    loaded = _load(image, kind, properties)
+    return np.asarray(loaded if loaded.mode in ("RGB", "RGBA") else loaded.convert("RGB"))
 
 
-def _has_one_scan(data: bytes) -> bool:
-    """Whether a JPEG's header says that its first scan has all components, and whole: nearly every photo's does.
+def _jpeg_pixels(
+    data: bytes, image: ImageFile.ImageFile, icc: bytes | None, memory: Memory | None
+) -> tuple[NDArray[np.uint8], str | None]:
+    """A JPEG's pixels in sRGB, and what the file lacks."""
+    inks = image.mode == "CMYK"
+    kept = None if memory is None or inks else memory.of(image.width * image.height * 3)
+    found = decode_jpeg(data, "CMYK" if inks else "RGB", kept)
+    if found.pixels is None or inks:
+        if found.data is data:
+            return np.array(to_srgb(_load(image, Format.JPEG), icc)), None
+        with _opener(Format.JPEG)(io.BytesIO(found.data), "") as ended:
+            return np.array(to_srgb(_load(ended, Format.JPEG), icc)), found.missing
+    if icc is not None and not is_srgb(icc):
+        return np.array(to_srgb(_as_image(found.pixels, image.mode), icc)), found.missing
+    return found.pixels, found.missing
 
-    libjpeg then refuses a second one. The header is read as libjpeg does; anything unusual is left to others to judge.
-    """
-    at, components = 2, -1
-    while data[at : at + 1] == b"\xff" and len(data) >= at + 10:
-        mark, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
-        if mark in _SEQUENTIAL:
-            components = data[at + 9]
-        elif mark == _START_OF_SCAN[1]:
-            return data[at + 4] == components
-        elif mark not in _TABLES:
-            return False
-        at += 2 + length
-    return False
 
-
-def _load(image: ImageFile.ImageFile) -> Image.Image:
-    inverted = image.mode.startswith("I;16") and image.format == "TIFF" and _white_is_zero(image)
+def _load(image: ImageFile.ImageFile, kind: Format, properties: Properties = _NO_PROPERTIES) -> Image.Image:
+    """The pixels as stored, as Pillow holds them, but right."""
+    is_grey_tiff = kind is Format.TIFF and image.mode.startswith("I;16")
+    inverted, to_4095 = is_grey_tiff and _white_is_zero(image), is_grey_tiff and counts_to_4095(image)
     image.load()
-    return Image.fromarray(65535 - np.asarray(image)) if inverted else image
+    if inverted:
+        return Image.fromarray(65535 - np.asarray(image))
+    if to_4095:
+        return Image.fromarray((np.asarray(image).astype(np.uint32) * 65535 // 4095).astype(np.uint16))
+    if kind is Format.AVIF and properties.aperture is not None:  # libheif cuts it out itself, libavif doesn't
+        return image.crop(properties.shown(image.width, image.height))
+    return image
 
 
 def _white_is_zero(image: Image.Image) -> bool:

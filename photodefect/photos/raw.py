@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import io
-import struct
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from photodefect.errors import PhotoError, UnsupportedError
+from photodefect.errors import PhotoError, UnreadableError, UnsupportedError
+from photodefect.photos import tiff_folders as tags
 from photodefect.photos.facts import Provenance
 from photodefect.photos.formats import Format
 from photodefect.photos.limits import LIMITS, Limits
 from photodefect.photos.photo import Photo, check_size, contiguous, upright
 from photodefect.photos.raster import decode_raster, explained
+from photodefect.photos.tiff_folders import Folder, folders
 
 if TYPE_CHECKING:
     import rawpy
@@ -23,18 +24,23 @@ if TYPE_CHECKING:
 FULL_SIZE = 0.9
 """A preview stands for the photo if its longer side has this share of the sensor's; cameras trim a few rows."""
 
-_SUB_IFDS, _PHOTOMETRIC, _DNG_VERSION = 330, 262, 50706
-_CFA, _LINEAR_RAW = 32803, 34892
+USABLE_SIZE = 1000
+"""Pixels of the longer side of a smaller preview that may stand for a photo whose sensor data can't be decoded."""
 
-_MOST_FOLDERS = 32
-"""How many folders of a TIFF are looked into for what tells a raw photo; cameras write a handful."""
+_CFA, _LINEAR_RAW = 32803, 34892
+_OLD_JPEG, _JPEG, _LOSSY_JPEG = 6, 7, 34892
+"""Compressions of a TIFF."""
+
+_SENSOR_DATA = "sensor data"
+"""What a file may lack when its preview is there."""
+
+# LibRaw counts turns and flips as bits: 1 mirrors columns, 2 rows, 4 both across the diagonal.
+_EXIF_BY_FLIP = {0: 1, 1: 2, 2: 4, 3: 3, 4: 5, 5: 8, 6: 6, 7: 7}
 
 
 def has_raw_tags(data: bytes) -> bool:
     """Whether a TIFF-alike says of itself that it holds a sensor's data."""
-    return any(
-        tag == _DNG_VERSION or (tag == _PHOTOMETRIC and value in (_CFA, _LINEAR_RAW)) for tag, value in _tiff_tags(data)
-    )
+    return any(tags.DNG_VERSION in folder or _is_sensor(folder) for folder in folders(data))
 
 
 def decode_raw(data: bytes, max_pixels: int, limits: Limits = LIMITS) -> Photo | None:
@@ -42,10 +48,11 @@ def decode_raw(data: bytes, max_pixels: int, limits: Limits = LIMITS) -> Photo |
 
     The embedded preview is taken if it is (nearly) as large as the photo: it is what the photographer saw, in
     the camera's own colours. Otherwise the sensor's data is developed with the camera's white balance and without
-    LibRaw's automatic brightness, which would hide a wrong exposure.
+    LibRaw's automatic brightness, which would hide a wrong exposure. If LibRaw can't, a smaller preview is better than
+    none; the photo's provenance says so.
 
     Raises:
-        UnsupportedError: rawpy is not installed.
+        UnsupportedError: rawpy is not installed, or the sensor's data is stored in a way that LibRaw doesn't know.
         UnreadableError: damaged or truncated.
         TooLargeError: more than ``max_pixels`` pixels.
     """
@@ -57,7 +64,7 @@ def decode_raw(data: bytes, max_pixels: int, limits: Limits = LIMITS) -> Photo |
         try:
             raw = rawpy.imread(io.BytesIO(data))
         except rawpy.LibRawFileUnsupportedError:
-            return None
+            return _found_preview(data, max_pixels, limits)
         with raw:
             # The sensor's own size is what takes the memory; it may be far from what is said of the picture.
             for width, height in (
@@ -65,7 +72,29 @@ def decode_raw(data: bytes, max_pixels: int, limits: Limits = LIMITS) -> Photo |
                 (raw.sizes.raw_width, raw.sizes.raw_height),
             ):
                 check_size(width, height, max_pixels)
-            return _preview(raw, max_pixels, limits) or _develop(raw)
+            cut_short = _is_cut_short(data)
+            preview = _preview(raw, data, max_pixels, limits)
+            if preview is not None and _stands_for(preview, raw):
+                return _without_sensor_data(preview) if cut_short else preview
+            if cut_short:
+                raise UnreadableError("the raw photo is cut short: part of its sensor's data is missing")
+            try:
+                return _develop(raw)
+            except rawpy.LibRawFileUnsupportedError:
+                if preview is None or max(preview.width, preview.height) < USABLE_SIZE:
+                    raise UnsupportedError(
+                        "LibRaw doesn't know how this raw photo stores its sensor's data (it knows neither JPEG XL nor "
+                        "VC-5), and its preview is too small to judge; convert it to JPEG or to an older kind of DNG"
+                    ) from None
+                return _without_sensor_data(preview)
+
+
+def _stands_for(preview: Photo, raw: rawpy.RawPy) -> bool:
+    return max(preview.width, preview.height) >= FULL_SIZE * max(raw.sizes.width, raw.sizes.height)
+
+
+def _without_sensor_data(preview: Photo) -> Photo:
+    return replace(preview, provenance=replace(preview.provenance, missing=_SENSOR_DATA))
 
 
 def _develop(raw: rawpy.RawPy) -> Photo:
@@ -82,14 +111,15 @@ def _develop(raw: rawpy.RawPy) -> Photo:
     return Photo(np.array(pixels, order="C"), Provenance("RAW", "raw decode", mode, _orientation(raw)))
 
 
-def _preview(raw: rawpy.RawPy, max_pixels: int, limits: Limits) -> Photo | None:
-    """The embedded picture, upright; None if there is none, it is damaged, or much smaller than the photo."""
+def _preview(raw: rawpy.RawPy, data: bytes, max_pixels: int, limits: Limits) -> Photo | None:
+    """The largest embedded preview; None if there is none that can be decoded."""
     import rawpy  # noqa: PLC0415
 
     try:
         thumbnail = raw.extract_thumb()
         if thumbnail.format is rawpy.ThumbFormat.JPEG:
-            preview = decode_raster(cast(bytes, thumbnail.data), Format.JPEG, max_pixels, limits=limits)
+            jpeg = _as_embedded(cast(bytes, thumbnail.data), data)
+            preview = decode_raster(jpeg, Format.JPEG, max_pixels, limits=limits)
         else:
             pixels = np.array(thumbnail.data, order="C")
             if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
@@ -97,44 +127,95 @@ def _preview(raw: rawpy.RawPy, max_pixels: int, limits: Limits) -> Photo | None:
             preview = Photo(pixels, Provenance("RAW"))
     except (rawpy.LibRawError, rawpy.NotSupportedError, PhotoError):
         return None
-    if max(preview.width, preview.height) < FULL_SIZE * max(raw.sizes.width, raw.sizes.height):
-        return None
-    orientation = preview.provenance.orientation
-    pixels = preview.pixels
-    if orientation == 1:  # the preview doesn't say how it lies: as the sensor does, unless its shape tells otherwise
-        orientation = _orientation(raw)
-        lies_as_sensor = (preview.width >= preview.height) == (raw.sizes.width >= raw.sizes.height)
-        if orientation < 5 or lies_as_sensor:
-            pixels = contiguous(upright(pixels, orientation))
-    return Photo(
-        pixels,
-        replace(preview.provenance, format="RAW", source="embedded preview", orientation=orientation, frames=1),
+    is_wide = raw.sizes.width >= raw.sizes.height
+    return _turned(preview, _orientation(raw), sensor_is_wide=is_wide)
+
+
+def _as_embedded(thumbnail: bytes, data: bytes) -> bytes:
+    """A preview as it lies in the file: without the EXIF data that LibRaw puts in front of it.
+
+    That has the raw photo's orientation, and cameras store some previews upright.
+    """
+    length = 2 + int.from_bytes(thumbnail[4:6], "big")
+    if thumbnail[2:4] != b"\xff\xe1" or data.find(thumbnail[: 2 + length]) >= 0:
+        return thumbnail
+    return thumbnail[:2] + thumbnail[2 + length :]
+
+
+def _turned(preview: Photo, orientation: int, *, sensor_is_wide: bool) -> Photo:
+    """A preview upright.
+
+    Args:
+        preview: turned as its own EXIF data says.
+        orientation: the raw photo's.
+        sensor_is_wide: the sensor's width is its longer side.
+    """
+    stored_is_wide = preview.stored.shape[1] >= preview.stored.shape[0]
+    own = preview.provenance.orientation
+    # It may not say how it lies: as the sensor does then. Whatever says that it is to be laid on its side, a preview
+    # that doesn't lie as the sensor stands already.
+    to_undo = orientation if own == 1 else own
+    if to_undo >= 5 and stored_is_wide != sensor_is_wide:
+        to_undo = 1
+    told = replace(preview.provenance, format="RAW", source="embedded preview", orientation=orientation, frames=1)
+    return Photo(contiguous(upright(preview.stored, to_undo)), told)
+
+
+def _found_preview(data: bytes, max_pixels: int, limits: Limits) -> Photo | None:
+    """The largest JPEG of a raw photo that LibRaw doesn't know at all; None if there is none that can stand for it."""
+    found: Photo | None = None
+    all_folders = list(folders(data))
+    orientation = next(
+        (value for folder in all_folders if (value := folder.number(tags.ORIENTATION)) in range(1, 9)), 1
     )
+    sensor = next((folder for folder in all_folders if _is_sensor(folder)), None)
+    if sensor is None:
+        return None
+    for start, size in _jpegs(all_folders):
+        try:
+            preview = decode_raster(data[start : start + size], Format.JPEG, max_pixels, limits=limits)
+        except PhotoError:
+            continue
+        if found is None or preview.stored.size > found.stored.size:
+            found = preview
+    if found is None or max(found.width, found.height) < USABLE_SIZE:
+        return None
+    is_wide = sensor.number(tags.WIDTH) >= sensor.number(tags.HEIGHT)
+    return _without_sensor_data(_turned(found, orientation, sensor_is_wide=is_wide))
+
+
+def _jpegs(all_folders: list[Folder]) -> Iterator[tuple[int, int]]:
+    """Places and sizes of whole JPEGs."""
+    for folder in all_folders:
+        if folder.number(tags.JPEG_SIZE):
+            yield folder.number(tags.JPEG_OFFSET), folder.number(tags.JPEG_SIZE)
+        starts, sizes = folder.parts()
+        if len(starts) == 1 and folder.number(tags.COMPRESSION) in (_OLD_JPEG, _JPEG) and not _is_sensor(folder):
+            yield int(starts[0]), int(sizes[0])
+
+
+def _is_cut_short(data: bytes) -> bool:
+    """Whether strips or tiles of the sensor's data are missing, which LibRaw takes for black.
+
+    Only a DNG's sizes can be relied on; of others, those that start behind the file's end are missing.
+    """
+    is_dng = False
+    for folder in folders(data):
+        is_dng = is_dng or tags.DNG_VERSION in folder
+        starts, sizes = folder.parts()
+        if not (_is_sensor(folder) and len(starts)):
+            continue
+        if int((starts + sizes if is_dng else starts).max()) > len(data):
+            return True
+        as_jpeg = is_dng and folder.number(tags.COMPRESSION) in (_JPEG, _LOSSY_JPEG)
+        if as_jpeg and not all(data.startswith(b"\xff\xd8", int(start)) for start in starts):
+            return True
+    return False
+
+
+def _is_sensor(folder: Folder) -> bool:
+    return folder.number(tags.PHOTOMETRIC) in (_CFA, _LINEAR_RAW)
 
 
 def _orientation(raw: rawpy.RawPy) -> int:
-    return {3: 3, 5: 8, 6: 6}.get(raw.sizes.flip, 1)  # LibRaw's codes to those of EXIF
-
-
-def _tiff_tags(data: bytes) -> Iterator[tuple[int, int]]:
-    """Tags and first values of a classic TIFF's first folder and its sub-folders, as far as they can be read."""
-    order = "<" if data[:2] == b"II" else ">"
-    if len(data) < 8 or struct.unpack_from(f"{order}H", data, 2)[0] != 42:
-        return
-    pending = [int(struct.unpack_from(f"{order}I", data, 4)[0])]
-    known = set(pending)  # a folder that holds itself, or thousands of others, is looked into once
-    while pending:
-        offset = pending.pop()
-        try:
-            count = struct.unpack_from(f"{order}H", data, offset)[0]
-            for entry in range(offset + 2, offset + 2 + 12 * count, 12):
-                tag, kind, length = struct.unpack_from(f"{order}HHI", data, entry)
-                value = int(struct.unpack_from(f"{order}{'H' if kind == 3 else 'I'}", data, entry + 8)[0])
-                if tag == _SUB_IFDS and len(known) < _MOST_FOLDERS:
-                    at = entry + 8 if length == 1 else value
-                    found = set(struct.unpack_from(f"{order}{min(length, _MOST_FOLDERS)}I", data, at)) - known
-                    pending += found
-                    known |= found
-                yield tag, value
-        except struct.error:
-            continue
+    return _EXIF_BY_FLIP.get(raw.sizes.flip, 1)

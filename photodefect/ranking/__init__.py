@@ -1,1 +1,1 @@
-"""Ranking a folder: overall severity, bursts, hints, profiles and what to keep."""
+"""Ranking a folder: overall severity, series, hints, profiles and what to keep."""

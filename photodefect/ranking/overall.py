@@ -22,8 +22,9 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from photodefect.defects import BY_KEY, KEYS
-from photodefect.ranking.bursts import Burst
+from photodefect.photos.names import natural_key
 from photodefect.ranking.hints.advice import Finding
+from photodefect.ranking.series.kinds import Series
 from photodefect.records import Diagnosis
 from photodefect.verdicts import COLOUR_DEFECTS
 
@@ -73,12 +74,12 @@ def overall_severity(
 
 
 @dataclass(frozen=True)
-class BurstPlace:
-    """Where a photo stands in its burst.
+class SeriesPlace:
+    """Where a photo stands in its series.
 
     Attributes:
-        number: of the burst in the folder, from 1.
-        kind: ``burst``, ``bracket`` or ``panorama``.
+        number: of the series in the folder, from 1.
+        kind: ``burst``, or which other set it is, as :class:`~photodefect.ranking.series.kinds.Series` has it.
         size: photos in it.
         place: this one's among them, best first, from 1.
     """
@@ -101,7 +102,7 @@ class Ranking:
             defect doesn't apply.
         overall: overall severity.
         findings: what is wrong with it, the worst first.
-        burst: None if the photo is alone.
+        burst: its place in a burst or another series; None if the photo is alone.
         left_out: why the photo was left out, or None.
     """
 
@@ -111,7 +112,7 @@ class Ranking:
     value: float | None
     overall: float
     findings: tuple[Finding, ...] = ()
-    burst: BurstPlace | None = None
+    burst: SeriesPlace | None = None
     left_out: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -195,7 +196,7 @@ class Candidate:
 
 def in_order(candidates: Iterable[Candidate], by: str = OVERALL) -> list[Candidate]:
     """Candidates from best to worst: by ``by``, then by overall severity, then by path."""
-    return sorted(candidates, key=lambda it: (sort_value(it, by), it.overall, it.diagnosis.path))
+    return sorted(candidates, key=lambda it: (sort_value(it, by), it.overall, natural_key(it.diagnosis.path)))
 
 
 def sort_value(candidate: Candidate, by: str) -> float:
@@ -238,20 +239,18 @@ def relative_to_folder(diagnoses: Sequence[Diagnosis]) -> list[Diagnosis]:
     ]
 
 
-def burst_places(bursts: Sequence[Burst], order: Sequence[int]) -> dict[int, BurstPlace]:
-    """By index of photo, where it stands in its burst.
+def series_places(series: Sequence[Series], orders: Sequence[Sequence[int]]) -> dict[int, SeriesPlace]:
+    """By index of photo, where it stands in its series.
 
     Args:
-        bursts: in the order in which they get their numbers.
-        order: indexes of all ranked photos, best first.
+        series: in the order in which they get their numbers.
+        orders: of each, the indexes of its ranked photos, best first.
     """
-    position = {index: place for place, index in enumerate(order)}
-    places = {}
-    for number, burst in enumerate(bursts, start=1):
-        members = sorted((index for index in burst.members if index in position), key=position.__getitem__)
-        for place, index in enumerate(members, start=1):
-            places[index] = BurstPlace(number, burst.kind, len(members), place)
-    return places
+    return {
+        index: SeriesPlace(number, one.kind, len(order), place)
+        for number, (one, order) in enumerate(zip(series, orders, strict=True), start=1)
+        for place, index in enumerate(order, start=1)
+    }
 
 
 def share_of(percentage: float, count: int) -> int:

@@ -8,46 +8,64 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 from photodefect.photos.shots import shots
-from photodefect.ranking.bursts import DEFAULT_GAP_S, Burst, find_bursts, keep_best
 from photodefect.ranking.hints.advice import findings
 from photodefect.ranking.hints.measurements import Measurements
+from photodefect.ranking.keepers import find_keepers
 from photodefect.ranking.overall import (
     OVERALL,
     Candidate,
     Limit,
     RankedPhoto,
     Ranking,
-    burst_places,
     in_order,
     name_of,
     number,
     relative_to_folder,
+    series_places,
     share_of,
     shown_value,
     sort_value,
 )
 from photodefect.ranking.profiles.profile import Profile
+from photodefect.ranking.series.best import keep_best, order_bursts
+from photodefect.ranking.series.find import DEFAULT_GAP_S, find_series
+from photodefect.ranking.series.kinds import Series
 from photodefect.records import Diagnosis
+
+
+@dataclass(frozen=True)
+class Only:
+    """Photos that somebody named; all others are left out.
+
+    Attributes:
+        paths: of the photos.
+        why: the reason for leaving out the others.
+    """
+
+    paths: frozenset[str]
+    why: str
 
 
 @dataclass(frozen=True)
 class Wishes:
     """What a person asked for.
 
-    Photos are left out in this order: what isn't a photograph, by limits, by severe defects, from bursts, and last
-    those that come after the ``top`` or ``best`` ones. A raw photo and its JPEG are one shot: they count as one, and
-    are left out only if neither of them is to be kept.
+    Photos are left out in this order: those that are not among ``only``, what isn't a photograph, by limits, by severe
+    defects, from bursts, and last those that come after the ``top`` or ``best`` ones, or are no keepers. Photos of one
+    shot, such as a raw photo and its JPEG, count as one, and are left out only if none of them is to be kept.
 
     Attributes:
         by: ``overall`` or the key of the defect to rank by.
         reverse: worst first.
         limits: what photos must keep.
         keep_graphics: rank screenshots, drawings, charts and documents too.
-        exclude_severe: leave out what the profile rejects.
+        exclude_severe: leave out what the profile rejects; of a set, all photos or none.
         best_per_burst: photos to keep of each burst; None for all.
-        thin_sequences: thin exposure brackets and panoramas like bursts.
+        thin_sequences: thin brackets, panoramas and other sets like bursts, and leave out photos of them one by one.
         top: how many photos to keep, from the start of the order (the worst of them if it is reversed).
         best: which percentage of photos to keep, the least severe whatever the order.
+        keep: how many shots to keep, spread over the shoot (:mod:`photodefect.ranking.keepers`).
+        only: the photos to choose from; None for all.
         relative_to_folder: percentiles are among the photos of the folder.
         gap_s: seconds between two photos of a burst, at most.
     """
@@ -61,6 +79,8 @@ class Wishes:
     thin_sequences: bool = False
     top: int | None = None
     best: float | None = None
+    keep: int | None = None
+    only: Only | None = None
     relative_to_folder: bool = False
     gap_s: float = DEFAULT_GAP_S
 
@@ -87,7 +107,7 @@ class Selection:
         left_out: in the same order; their ``ranking.left_out`` says why.
         failed: could not be diagnosed.
         judged: all photos as the profile judges them, failed ones included, in the order of their files.
-        bursts: of all photos.
+        series: of all photos.
         reasons: number of photos left out by reason.
     """
 
@@ -95,7 +115,7 @@ class Selection:
     left_out: tuple[RankedPhoto, ...]
     failed: tuple[RankedPhoto, ...]
     judged: tuple[Diagnosis, ...]
-    bursts: tuple[Burst, ...]
+    series: tuple[Series, ...]
     reasons: Counter[str] = field(default_factory=Counter)
 
 
@@ -106,7 +126,7 @@ def select(
 
     Args:
         diagnoses: of all photos, in the order of their files.
-        measurements: by path; a photo without them gets fewer hints and belongs to no burst.
+        measurements: by path; a photo without them gets fewer hints and belongs to no series.
         profile: that judges them.
         wishes: what is wanted.
     """
@@ -117,18 +137,27 @@ def select(
         Candidate(index, it, profile.overall(it)) for index, it in enumerate(judged) if it.severity is not None
     ]
     ordered = in_order(candidates, wishes.by)
-    likeness = {path: it.likeness for path, it in measurements.items()}
-    bursts = find_bursts(judged, likeness, gap_s=wishes.gap_s)
+    miniatures = {path: it.miniature for path, it in measurements.items()}
+    series = find_series(judged, miniatures, gap_s=wishes.gap_s)
+    # Of equals by the one defect, overall severity decides, as in the ranking.
+    values = {it.index: (sort_value(it, wishes.by), it.overall) for it in ordered}
+    orders = order_bursts(series, judged, miniatures, values)
     names = shots(it.path for it in judged)
-    left_out = _unwanted(ordered, profile, wishes)
+    left_out = _outside(ordered, wishes)
+    if wishes.exclude_severe:
+        left_out |= _rejected([it for it in ordered if it.index not in left_out], profile, series, wishes)
     kept = {names[it.diagnosis.path] for it in ordered if it.index not in left_out}
     left_out = {index: why for index, why in left_out.items() if names[judged[index].path] not in kept}
     if wishes.best_per_burst is not None:
-        left_out |= _thinned(ordered, judged, bursts, left_out, wishes)
+        left_out |= _thinned(series, orders, judged, left_out, wishes)
     remaining = [it for it in ordered if it.index not in left_out]
     ranks = {it.index: rank for rank, it in enumerate(remaining, start=1)}
     left_out |= _beyond(remaining, names, wishes)
-    places = burst_places(bursts, [it.index for it in ordered])
+    if wishes.keep is not None:
+        kept = find_keepers(remaining, judged, miniatures, names, series, count=wishes.keep)
+        why = LeftOut(f"not among the {wishes.keep} keepers", f"not among the {wishes.keep} keepers")
+        left_out |= {it.index: why for it in remaining if names[it.diagnosis.path] not in kept}
+    places = series_places(series, orders)
     if wishes.reverse:
         ordered.reverse()
     photos = []
@@ -149,39 +178,61 @@ def select(
         left_out=tuple(photo for photo in photos if photo.ranking and photo.ranking.left_out is not None),
         failed=tuple(RankedPhoto.of(it) for it in judged if it.severity is None),
         judged=tuple(judged),
-        bursts=tuple(bursts),
+        series=tuple(series),
         reasons=Counter(reason.group for reason in left_out.values()),
     )
 
 
-def _unwanted(candidates: Sequence[Candidate], profile: Profile, wishes: Wishes) -> dict[int, LeftOut]:
+def _outside(candidates: Sequence[Candidate], wishes: Wishes) -> dict[int, LeftOut]:
+    """Photos that don't keep the limits."""
     left_out = {}
     for it in candidates:
+        if wishes.only is not None and it.diagnosis.path not in wishes.only.paths:
+            left_out[it.index] = LeftOut(wishes.only.why, wishes.only.why)
+            continue
         violations = [found for limit in wishes.limits if (found := limit.violation(it.diagnosis, it.overall))]
         if it.diagnosis.photograph is False and not wishes.keep_graphics:
             left_out[it.index] = LeftOut("no photograph", f"no photograph: {it.diagnosis.not_photograph}")
         elif violations:
             left_out[it.index] = LeftOut("outside --min and --max", ", ".join(violations))
-        elif wishes.exclude_severe and (reasons := profile.reasons_to_reject(it.diagnosis)):
+    return left_out
+
+
+def _rejected(
+    candidates: Sequence[Candidate], profile: Profile, series: Sequence[Series], wishes: Wishes
+) -> dict[int, LeftOut]:
+    """Photos that the profile rejects, without those of sequences of which others aren't."""
+    left_out = {}
+    for it in candidates:
+        if reasons := profile.reasons_to_reject(it.diagnosis):
             severity = it.diagnosis.severity or {}
             named = [f"{name_of(key)} {number(key, severity[key])}" for key in reasons]
             text = f"{profile.reject.at} {', '.join(named)}"
             left_out[it.index] = LeftOut(f"{profile.reject.at} {name_of(reasons[0])}", text)
+    if wishes.thin_sequences:
+        return left_out
+    there = {it.index for it in candidates}
+    for one in series:
+        # Each photo of these is needed, and the dark frame of a bracket is meant to be dark.
+        if not one.is_burst and any(index not in left_out for index in there.intersection(one.members)):
+            left_out = {index: why for index, why in left_out.items() if index not in one.members}
     return left_out
 
 
 def _thinned(
-    candidates: Sequence[Candidate],
+    series: Sequence[Series],
+    orders: Sequence[Sequence[int]],
     judged: Sequence[Diagnosis],
-    bursts: Sequence[Burst],
     left_out: Mapping[int, LeftOut],
     wishes: Wishes,
 ) -> dict[int, LeftOut]:
-    # Of equals by the one defect, overall severity decides, as in the ranking.
-    values = {it.index: (sort_value(it, wishes.by), it.overall) for it in candidates if it.index not in left_out}
-    dropped = keep_best(bursts, judged, values, wishes.best_per_burst or 1, thin_sequences=wishes.thin_sequences)
+    competing = [[index for index in order if index not in left_out] for order in orders]
+    dropped = keep_best(series, competing, judged, wishes.best_per_burst or 1, thin_sequences=wishes.thin_sequences)
+    kinds = {index: one.kind for one in series for index in one.members}
     return {
-        index: LeftOut("not the best of a burst", f"{PurePath(judged[best].path).name} is the best of its burst")
+        index: LeftOut(
+            f"not the best of a {kinds[index]}", f"{PurePath(judged[best].path).name} is the best of its {kinds[index]}"
+        )
         for index, best in dropped.items()
     }
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import PurePath
+from types import MappingProxyType
 from typing import Any, Final
 
 from photodefect.defects import DEFECTS, Defect
+from photodefect.photos.names import natural_key
 from photodefect.ranking.overall import applicable
 from photodefect.ranking.profiles.profile import Profile
 from photodefect.records import Diagnosis
@@ -18,6 +20,8 @@ WORST: Final = 5
 """How many of the worst photos are named for each defect."""
 
 UNKNOWN: Final = "unknown"
+
+NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 
 _ISO_BANDS: Final = (200, 800, 3200, 12800)
 """Upper ends; noise grows with the square root of the speed, so a band is two stops wide."""
@@ -73,6 +77,8 @@ class FolderSummary:
         photos: diagnosed and summarized.
         graphics: screenshots, drawings, charts and documents, which don't count.
         failed: not.
+        passed_over: number of files and folders that weren't looked at, by kind: ``photo_library``, ``previews``,
+            ``recycle_bin``, ``own_pictures``, ``backup``, ``thumbnail``, ``unfinished``, ``excluded``.
         verdicts: number of photos by verdict.
         overall: number of photos by overall severity in ten steps of 0.1.
         defects: one a defect, in the usual order.
@@ -84,6 +90,7 @@ class FolderSummary:
     photos: int
     graphics: int
     failed: int
+    passed_over: dict[str, int]
     verdicts: dict[str, int]
     overall: tuple[int, ...]
     defects: tuple[DefectSummary, ...]
@@ -97,7 +104,12 @@ class FolderSummary:
 
 
 def summarize(
-    diagnoses: Iterable[Diagnosis], profile: Profile, root: str = "", *, keep_graphics: bool = False
+    diagnoses: Iterable[Diagnosis],
+    profile: Profile,
+    root: str = "",
+    passed_over: Mapping[str, int] = NOTHING,
+    *,
+    keep_graphics: bool = False,
 ) -> FolderSummary:
     """Summarize judged records.
 
@@ -105,6 +117,7 @@ def summarize(
         diagnoses: of :meth:`Profile.judge`, failed ones included.
         profile: that judged them.
         root: the folder that sub-folders are named from.
+        passed_over: what wasn't looked at, as of :func:`photodefect.photos.places.as_numbers`.
         keep_graphics: what isn't a photograph counts as well.
     """
     everything = list(diagnoses)
@@ -114,6 +127,7 @@ def summarize(
         photos=len(photos),
         graphics=len(diagnosed) - len(photos),
         failed=len(everything) - len(diagnosed),
+        passed_over=dict(passed_over),
         verdicts=_verdicts(photos),
         overall=_histogram([profile.overall(it) for it in photos], 0.0),
         defects=tuple(_of_defect(defect, photos, profile) for defect in DEFECTS),
@@ -145,7 +159,7 @@ def _of_defect(defect: Defect, photos: Sequence[Diagnosis], profile: Profile) ->
     threshold = profile.thresholds[defect.key]
     graded = {path: threshold.grade(value) for path, value in values.items()}
     wrong = [path for path, grade in graded.items() if grade != "good"]
-    worst = sorted(wrong, key=lambda path: (-abs(values[path]), path))[:WORST]
+    worst = sorted(wrong, key=lambda path: (-abs(values[path]), natural_key(path)))[:WORST]
     counts = Counter(graded.values())
     return DefectSummary(
         defect=defect.key,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, TextIO
 
 from rich.console import Console
@@ -19,9 +20,12 @@ LEAST_WIDTH: Final = 160
 
 MISSING: Final = "-"
 
+NAMED_ANNOTATORS: Final = 8
+"""More annotators than this are summed up only."""
+
 
 def write_evaluation(stream: TextIO, evaluation: Evaluation) -> None:
-    """Table 1 of the paper for these predictions, then calibration and single annotators."""
+    """Table 1 of the paper for these predictions, then calibration, how often defects are told, single annotators."""
     console = _console(stream)
     console.print(f"{printable(evaluation.origin)} on {printable(evaluation.truth)}: {evaluation.photos} photos")
     console.print()
@@ -63,6 +67,19 @@ def write_evaluation(stream: TextIO, evaluation: Evaluation) -> None:
         values = [evaluation.calibration.get(defect.key) for defect in DEFECTS]
         table.add_row(title, *(MISSING if one is None else _number(getattr(one, name)) for one in values))
     console.print(table)
+    console.print()
+    table = _table("How often it is told", *(short_title(defect) for defect in DEFECTS))
+    for title, name, digits in (
+        ("called mild or worse", "mild", 3),
+        ("mean vote of 0.5 and more", "said", 3),
+        ("called severe", "severe", 3),
+        ("mean vote of 0.75 and more", "said_severe", 3),
+        ("severe with a vote of 0.5", "precision", 2),
+        ("AUC, 0.5 and more against 0", "auc", 3),
+    ):
+        shares = [evaluation.told.get(defect.key) for defect in DEFECTS]
+        table.add_row(title, *(MISSING if one is None else _number(getattr(one, name), digits) for one in shares))
+    console.print(table)
     if evaluation.annotators:
         console.print()
         table = _table("Single annotators", "annotators", "outperformed", "mean difference", "left out")
@@ -74,6 +91,25 @@ def write_evaluation(stream: TextIO, evaluation: Evaluation) -> None:
                 short_title(BY_KEY[key]), str(len(differences)), share, f"{mean:+.3f}", str(comparison.left_out)
             )
         console.print(table)
+        names = {one.name for comparison in evaluation.annotators.values() for one in comparison.annotators}
+        if len(names) <= NAMED_ANNOTATORS:
+            console.print()
+            _write_single(console, evaluation, sorted(names))
+
+
+def _write_single(console: Console, evaluation: Evaluation, names: Sequence[str]) -> None:
+    """Each annotator's agreement with the others, and that of the predictions on the same photos."""
+    table = _table("Agreement with the others of", *(short_title(defect) for defect in DEFECTS))
+    for name in names:
+        for title, field in ((printable(name), "own"), (f"predictions, for {printable(name)}", "predicted")):
+            found = [
+                next((one for one in comparison.annotators if one.name == name), None)
+                if (comparison := evaluation.annotators.get(defect.key))
+                else None
+                for defect in DEFECTS
+            ]
+            table.add_row(title, *(MISSING if one is None else _number(getattr(one, field)) for one in found))
+    console.print(table)
 
 
 def write_benchmark(stream: TextIO, result: BenchmarkResult) -> None:

@@ -11,6 +11,7 @@ from photodefect.printable import printable
 from photodefect.records import Diagnosis
 from photodefect.reports.csv import Lines
 from photodefect.sidecars.marks import Marks
+from photodefect.sidecars.sources import Sources
 from photodefect.sidecars.xmp import XmpDocument
 
 SOURCE: Final = "SourceFile"
@@ -34,8 +35,8 @@ class ExiftoolCsvWriter:
     Args:
         stream: where to; opened with ``newline=""``.
         marks: what is to be said about a photo.
-        target: the file that exiftool is to write for a photo, and the XMP that is in it now; None if nothing is to be
-            written for it.
+        target: the file that exiftool is to write for a photo, the XMP that is in it (None if the file isn't there),
+            and where else the person may have said something; None if nothing is to be written for it.
         on_refused: called with the file and the reason if the XMP in it can't be read.
         overwrite: replace a person's rating and label.
     """
@@ -44,7 +45,7 @@ class ExiftoolCsvWriter:
         self,
         stream: TextIO,
         marks: Callable[[Diagnosis], Marks],
-        target: Callable[[str], tuple[str, bytes | None] | None],
+        target: Callable[[str], tuple[str, XmpDocument | None, Sources] | None],
         on_refused: Callable[[str, str], None],
         *,
         overwrite: bool = False,
@@ -63,7 +64,7 @@ class ExiftoolCsvWriter:
         try:
             found = self._target(photo.path)
             if found is not None:
-                values = self._changes(self._marks(photo), found[1])
+                values = self._changes(self._marks(photo), found[1], found[2])
                 if values:
                     self._rows.append((found[0], values))
         except SidecarError as error:
@@ -85,13 +86,13 @@ class ExiftoolCsvWriter:
             rows.writerow([printable(cell) for cell in cells] if self._stream.isatty() else cells)
         self._stream.flush()
 
-    def _changes(self, marks: Marks, xmp: bytes | None) -> dict[str, list[str]]:
+    def _changes(self, marks: Marks, there: XmpDocument | None, sources: Sources) -> dict[str, list[str]]:
         """What is to be in each tag that changes."""
-        if xmp is None and not marks.worth_a_file:
+        if not (marks.worth_a_file or (there is not None and there.has_ours)):
             return {}
-        document = XmpDocument(xmp)
-        before = _tags(document)
-        document.merge(marks, overwrite=self._overwrite)
+        document = sources.new_document() if there is None else there
+        before = _tags(XmpDocument() if there is None else there)
+        document.merge(marks, overwrite=self._overwrite, said=sources.said(beside_own=there is None))
         # That a tag is to go, an empty cell can't say.
         changed = {tag: values for tag, values in _tags(document).items() if values and values != before[tag]}
         if any(len(values) > MOST_KEYWORDS for values in changed.values()):
@@ -120,9 +121,9 @@ def _respelled(tag: str, places: list[int], mask: int) -> str:
 
 
 def _tags(document: XmpDocument) -> dict[str, list[str]]:
-    rating, label = document.rating, document.label
+    rating, label = document.rating_text, document.label
     return {
-        RATING: [] if rating is None else [f"{rating:g}"],
+        RATING: [] if rating is None else [rating],
         LABEL: [] if label is None else [label],
         KEYWORDS: document.keywords,
         HIERARCHICAL_KEYWORDS: document.hierarchical_keywords,

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from photodefect.defects import BY_KEY
+from photodefect.photos.places import Kind, some_passed_over
 from photodefect.printable import printable
 from photodefect.ranking.overall import OVERALL, number
 from photodefect.ranking.summary import FolderSummary, GroupSummary
@@ -37,6 +38,9 @@ def write_summary(stream: TextIO, summary: FolderSummary) -> None:
         _line(console, f"{summary.graphics} more left out: no photographs")
     if summary.failed:
         _line(console, f"{summary.failed} more could not be diagnosed", STYLES["failed"])
+    if summary.passed_over:
+        told = some_passed_over({Kind[name.upper()]: number for name, number in summary.passed_over.items()})
+        _line(console, f"passed over: {told}")
     _write_defects(console, summary, bars=bars)
     _write_worst(console, summary)
     for title, groups in (

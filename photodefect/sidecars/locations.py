@@ -14,6 +14,8 @@ from typing import Final
 from photodefect.errors import SidecarError
 from photodefect.files.companions import CompanionIndex
 from photodefect.photos.formats import PHOTO_SUFFIXES
+from photodefect.photos.shots import name_key
+from photodefect.sidecars.sources import Sources
 from photodefect.sidecars.style import SidecarStyle
 
 SUFFIX: Final = ".xmp"
@@ -54,6 +56,26 @@ class SidecarLocator:
         except OSError as error:
             raise SidecarError(f"{path.parent} can't be read: {error.strerror or error}") from error
 
+    def sources(self, photo: str, place: Path) -> Sources:
+        """Where else the person may have said something about a photo.
+
+        Args:
+            photo: its path.
+            place: its sidecar, as :meth:`locate` gives it.
+
+        Raises:
+            SidecarError: the folder can't be read.
+        """
+        path = Path(photo)
+        try:
+            companions = self._index.companions(path)
+            others = (it for it in self._existing(path).values() if it != place)
+        except OSError as error:
+            raise SidecarError(f"{path.parent} can't be read: {error.strerror or error}") from error
+        shared = place.stem == path.stem
+        twins = (it for it in companions if it.suffix.lower() in PHOTO_SUFFIXES and shared)
+        return Sources((path, *twins), tuple(others))
+
     def _locate(self, path: Path) -> Path | None:
         there = self._existing(path)
         style = self._style or self._usual(path, there)
@@ -75,7 +97,7 @@ class SidecarLocator:
         names = {SidecarStyle.STEM: photo.stem + SUFFIX, SidecarStyle.FULL: photo.name + SUFFIX}
         for companion in self._index.companions(photo):
             for style, name in names.items():
-                if companion.name == name or (companion.name.casefold() == name.casefold() and style not in found):
+                if companion.name == name or (name_key(companion.name) == name_key(name) and style not in found):
                     found[style] = companion
         return found
 

@@ -19,7 +19,10 @@ ROOT_KEYWORD: Final = "photodefect"
 REJECTED_KEYWORD: Final = "rejected"
 
 KeywordPath = tuple[str, ...]
-"""A keyword with those above it, the topmost first: ``("photodefect", "noise", "severe")``."""
+"""A keyword with those above it, the topmost first: ``("photodefect", "severe", "noise")``.
+
+The last word is what a program shows that shows one: the defect.
+"""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def marks_of(diagnosis: Diagnosis, profile: Profile) -> Marks:
     found = findings(diagnosis, hints=False, ignored=profile.ignored)
     rejected = bool(profile.reasons_to_reject(diagnosis))
     mark = profile.reject.mark
-    keywords: list[KeywordPath] = [(ROOT_KEYWORD, keyword_of(finding.defect), finding.grade) for finding in found]
+    keywords: list[KeywordPath] = [(ROOT_KEYWORD, finding.grade, keyword_of(finding.defect)) for finding in found]
     if rejected and mark == "keyword":
         keywords.insert(0, (ROOT_KEYWORD, REJECTED_KEYWORD))
     if mark == "label":

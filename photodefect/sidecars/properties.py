@@ -13,7 +13,7 @@ from typing import Final
 from lxml import etree
 
 from photodefect.errors import SidecarError
-from photodefect.sidecars.xml_tree import RDF, VALUE, append, drop, is_blank, text_of, value_holder
+from photodefect.sidecars.xml_tree import RDF, VALUE, append, drop, is_blank, prefix_of, text_of, value_holder
 
 NAMESPACES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -23,7 +23,7 @@ NAMESPACES: Final[Mapping[str, str]] = MappingProxyType(
         "photodefect": "photodefect:ns:1.0/",
     }
 )
-"""What is written, by prefix; the last is our own."""
+"""What is written, by the prefix that it has unless the document has another; the last is our own."""
 
 OWN: Final = f"{{{NAMESPACES['photodefect']}}}"
 
@@ -31,6 +31,8 @@ _DESCRIPTION: Final = f"{{{RDF}}}Description"
 _ABOUT: Final = f"{{{RDF}}}about"
 _ITEM: Final = f"{{{RDF}}}li"
 _BAG: Final = f"{{{RDF}}}Bag"
+_RESOURCE: Final = f"{{{RDF}}}resource"
+_PREFIXES: Final = {uri: prefix for prefix, uri in NAMESPACES.items()}
 _LISTS: Final = (_BAG, f"{{{RDF}}}Seq", f"{{{RDF}}}Alt")
 
 
@@ -46,6 +48,7 @@ class XmpProperties:
 
     def __init__(self, rdf: etree._Element) -> None:
         self._rdf = rdf
+        self._prefixes: dict[str, str] = {}
         self.changed = False
 
     def tidy(self) -> None:
@@ -54,11 +57,6 @@ class XmpProperties:
             bare = len(description) == 0 and set(description.attrib) <= {_ABOUT} and is_blank(description.text)
             if bare and NAMESPACES["photodefect"] in description.nsmap.values():
                 drop(description)
-
-    def is_somebodys(self, name: str) -> bool:
-        """Whether a simple property stands in an element or in a description that isn't ours."""
-        inside = any(name in it.attrib and not _is_ours(it) for it in self._descriptions())
-        return inside or bool(self._elements(name))
 
     def has_list(self, name: str) -> bool:
         """Whether a property is a list."""
@@ -80,20 +78,23 @@ class XmpProperties:
             if isinstance(child.tag, str) and name in (None, child.tag)
         ]
 
+    def names(self) -> set[str]:
+        """Names of all properties, with their namespace in braces."""
+        names = {str(name) for description in self._descriptions() for name in description.attrib}
+        return names | {str(element.tag) for element in self._elements()}
+
     def own_names(self) -> set[str]:
         """Names of properties of our own namespace."""
-        names = {str(name) for description in self._descriptions() for name in description.attrib}
-        names |= {str(element.tag) for element in self._elements()}
-        return {name.removeprefix(OWN) for name in names if name.startswith(OWN)}
+        return {name.removeprefix(OWN) for name in self.names() if name.startswith(OWN)}
 
     def get(self, name: str) -> str | None:
-        """The value of a simple property; None if it isn't there."""
+        """The value of a simple property, or all text of one that should be simple; None if it isn't there."""
         for description in self._descriptions():
             if name in description.attrib:
                 return str(description.attrib[name]).strip()
         for element in self._elements(name):
             holder = value_holder(element)
-            text = element.get(VALUE) if holder is None else holder.text
+            text = element.get(VALUE) if holder is None else text_of(holder) or element.get(_RESOURCE)
             return (text or "").strip()
         return None
 
@@ -111,9 +112,16 @@ class XmpProperties:
             if holder is None:
                 element.set(VALUE, value)
             else:
+                for child in list(holder):
+                    holder.remove(child)
+                element.attrib.pop(_RESOURCE, None)
                 holder.text = value
             return
-        self._home(name).set(name, value)
+        home = self._home(name)
+        if self._prefix(_namespace(name)):
+            home.set(name, value)
+        else:  # attributes need a prefix
+            append(home, self._made(name, value))
 
     def unset(self, name: str) -> None:
         """Remove a property, wherever it stands."""
@@ -125,13 +133,29 @@ class XmpProperties:
             drop(element)
             self.changed = True
 
+    def _prefix(self, uri: str) -> str:
+        """The prefix of a namespace in this document: that in use, since exiv2 takes no second one."""
+        if uri not in self._prefixes:
+            there = prefix_of(self._rdf.getroottree().getroot(), uri)
+            self._prefixes[uri] = _PREFIXES[uri] if there is None else there
+        return self._prefixes[uri]
+
+    def _made(self, name: str, text: str | None = None) -> etree._Element:
+        """A new property as an element."""
+        uri = _namespace(name)
+        element = etree.Element(name, nsmap={self._prefix(uri) or None: uri})
+        element.text = text
+        return element
+
     def _home(self, name: str) -> etree._Element:
         """The description that a new property goes to: our own, which declares all prefixes."""
-        uri = etree.QName(name).namespace
+        uri = _namespace(name)
+        prefix = self._prefix(uri)
         for description in self._descriptions():
-            if _is_ours(description) and uri in description.nsmap.values():
+            if _is_ours(description) and (not prefix or description.nsmap.get(prefix) == uri):
                 return description
-        home = etree.Element(_DESCRIPTION, nsmap=dict(NAMESPACES))
+        prefixes = {self._prefix(each): each for each in NAMESPACES.values()}
+        home = etree.Element(_DESCRIPTION, nsmap={prefix: each for prefix, each in prefixes.items() if prefix})
         first = next(iter(self._descriptions()), None)
         home.set(_ABOUT, "" if first is None else first.get(_ABOUT, first.get("about", "")))
         append(self._rdf, home)
@@ -191,8 +215,8 @@ class XmpProperties:
             description.attrib.pop(name, None)
         element = next(iter(self._elements(name)), None)
         if element is None:
-            element = etree.Element(name)
-            append(self._home(name), element)
+            home, element = self._home(name), self._made(name)
+            append(home, element)
         elif len(element) or element.attrib:
             raise SidecarError(f"its {element.prefix}:{etree.QName(name).localname} is no list")
         element.text = None
@@ -207,3 +231,7 @@ class XmpProperties:
 
 def _is_ours(description: etree._Element) -> bool:
     return any(str(attribute).startswith(OWN) for attribute in description.attrib)
+
+
+def _namespace(name: str) -> str:
+    return etree.QName(name).namespace or ""

@@ -11,25 +11,41 @@ import os
 import stat
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from photodefect.errors import SidecarError, TransferError, UnreadableError
-from photodefect.files.fingerprint import Fingerprint
+from photodefect.files.fingerprint import Fingerprint, fingerprint
 from photodefect.files.journal import Journal
 from photodefect.files.operations import FileOperations, SourceChangedError
 from photodefect.files.unfinished import unique_part
 from photodefect.photos.files import open_regular
 from photodefect.printable import printable
 from photodefect.sidecars.marks import Marks
-from photodefect.sidecars.xml_tree import MAX_BYTES
+from photodefect.sidecars.sources import Sources
+from photodefect.sidecars.xml_text import MAX_BYTES
 from photodefect.sidecars.xmp import Merge, XmpDocument
 
 _ATTEMPTS: Final = 3
 """How often a sidecar that another program changes meanwhile is read again."""
 
 _FULL: Final = frozenset((errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)))
+
+
+@dataclass(frozen=True)
+class SidecarTask:
+    """What is to be said about a photo, and where.
+
+    Attributes:
+        path: the sidecar.
+        marks: what it is to say.
+        sources: what else may tell what the person said.
+    """
+
+    path: Path
+    marks: Marks
+    sources: Sources = field(default_factory=Sources)
 
 
 @dataclass(frozen=True)
@@ -40,16 +56,18 @@ class Written:
         path: the sidecar.
         new: it wasn't there.
         merge: what changed.
+        removed: it isn't there any more.
     """
 
     path: Path
     new: bool
     merge: Merge
+    removed: bool = False
 
     def __str__(self) -> str:
         """For people: the name, and what changed."""
         told = ", ".join((*self.merge.changes, *self.merge.kept))
-        return printable(f"{self.path}{' (new)' if self.new else ''}: {told}")
+        return printable(f"{self.path}{' (new)' if self.new else ' (removed)' if self.removed else ''}: {told}")
 
 
 @dataclass(frozen=True)
@@ -79,7 +97,7 @@ class SidecarOutcome:
 
 
 def write_sidecars(
-    wanted: Iterable[tuple[Path, Marks]],
+    tasks: Iterable[SidecarTask],
     journal: Journal,
     *,
     files: FileOperations | None = None,
@@ -89,12 +107,12 @@ def write_sidecars(
 ) -> SidecarOutcome:
     """Say what is to be said about photos, each in its sidecar.
 
-    A sidecar appears whole or not at all, and keeps its permissions; one that is a symbolic link stays one. A photo
-    about which there is nothing to say gets no sidecar; in one that is there already, what we said before is taken
-    back.
+    A sidecar appears whole or not at all, and keeps its permissions; one that is a symbolic link stays one. A new one
+    starts from the XMP in the photo's own file. A photo about which there is nothing to say gets no sidecar; in one
+    that is there already, what we said before is taken back.
 
     Args:
-        wanted: sidecars, each once, and what they are to say.
+        tasks: sidecars, each once, and what they are to say.
         journal: where every step is written before it is taken. ``Journal(None)`` writes nothing.
         files: what does it; :class:`~photodefect.files.operations.DryRunOperations` only pretends.
         overwrite: replace a person's rating and label.
@@ -108,17 +126,17 @@ def write_sidecars(
     written: list[Written] = []
     refused: list[Refused] = []
     unchanged = 0
-    for path, marks in wanted:
+    for task in tasks:
         with whole():
             try:
-                done = _write_one(path, marks, journal, files, overwrite=overwrite)
+                done = _write_one(task, journal, files, overwrite=overwrite)
             except SidecarError as error:
-                refused.append(Refused(path, str(error)))
+                refused.append(Refused(task.path, str(error)))
                 continue
             except TransferError as error:
                 raise TransferError(f"{error}; sidecars written before that: {len(written)}") from error
             if done is None:
-                unchanged += marks.worth_a_file
+                unchanged += task.marks.worth_a_file
                 continue
             written.append(done)
             if on_written is not None:
@@ -126,17 +144,18 @@ def write_sidecars(
     return SidecarOutcome(tuple(written), unchanged, tuple(refused))
 
 
-def read_sidecar(path: Path) -> bytes | None:
+def read_sidecar(path: Path) -> XmpDocument | None:
     """What is in a sidecar; None if there is none.
 
     Raises:
         SidecarError: it can't be read.
     """
-    return _read(path).data
+    data = _read(path).data
+    return None if data is None else XmpDocument(data)
 
 
 @dataclass(frozen=True)
-class _Found:
+class FoundSidecar:
     """A sidecar as it is.
 
     Attributes:
@@ -152,55 +171,93 @@ class _Found:
     protected: bool = False
 
 
-def _write_one(path: Path, marks: Marks, journal: Journal, files: FileOperations, *, overwrite: bool) -> Written | None:
+@dataclass(frozen=True)
+class Change:
+    """What is to become of a sidecar.
+
+    Attributes:
+        document: changed.
+        merge: what changed in it.
+        remove: the file goes.
+    """
+
+    document: XmpDocument
+    merge: Merge
+    remove: bool = False
+
+
+def _write_one(task: SidecarTask, journal: Journal, files: FileOperations, *, overwrite: bool) -> Written | None:
     """Write a sidecar if it is to be changed.
 
     Raises:
         SidecarError: it is left as it is.
         TransferError: and so will be all others.
     """
-    for _ in range(_ATTEMPTS):
+
+    def change(found: FoundSidecar) -> Change | None:
         try:
-            found = _read(path)
-            document = _document(found, marks)
+            document = _document(found, task)
         except SidecarError:
-            if marks.worth_a_file:
+            if task.marks.worth_a_file:
                 raise
             return None  # nobody wanted anything of it
         if document is None:
             return None
-        merge = document.merge(marks, overwrite=overwrite)
-        if not document.changed:
+        said = task.sources.said(beside_own=found.data is None)
+        return Change(document, document.merge(task.marks, overwrite=overwrite, said=said))
+
+    return change_sidecar(task.path, change, journal, files)
+
+
+def change_sidecar(
+    path: Path,
+    change: Callable[[FoundSidecar], Change | None],
+    journal: Journal,
+    files: FileOperations,
+) -> Written | None:
+    """Read a sidecar, have it changed, and replace it; again if another program was faster.
+
+    Raises:
+        SidecarError: it is left as it is.
+        TransferError: and so will be all others.
+    """
+    for _ in range(_ATTEMPTS):
+        found = _read(path)
+        changed = change(found)
+        if changed is None or not changed.document.changed:
             return None
         if found.protected:
             raise SidecarError("it is write-protected")
         if not os.access(found.path.parent, os.W_OK):
             raise SidecarError(f"nothing may be written to {found.path.parent}")
         try:
-            _replace(found, document.to_bytes(), journal, files)
+            if changed.remove:
+                _remove(found, journal, files)
+            else:
+                _replace(found, changed.document.to_bytes(), journal, files)
         except (FileExistsError, SourceChangedError):
             continue  # another program was faster; what it wrote isn't lost
         except OSError as error:
             if error.errno in _FULL:
                 raise TransferError(f"{found.path.parent}: the disk is full; make room and run again") from error
             raise SidecarError(f"it can't be written: {error.strerror or error}") from error
-        return Written(path, found.data is None, merge)
+        return Written(path, found.data is None, changed.merge, changed.remove)
     raise SidecarError("another program keeps changing it; run again when that is done")
 
 
-def _document(found: _Found, marks: Marks) -> XmpDocument | None:
+def _document(found: FoundSidecar, task: SidecarTask) -> XmpDocument | None:
     """The document to merge into, or None if there is nothing to say or to take back.
 
     Raises:
         SidecarError: it can't be read as XMP.
     """
-    if found.data is None and not marks.worth_a_file:
-        return None
+    if found.data is None:
+        return task.sources.new_document() if task.marks.worth_a_file else None
     document = XmpDocument(found.data)
-    return document if marks.worth_a_file or document.has_ours else None
+    return document if task.marks.worth_a_file or document.has_ours else None
 
 
-def _read(path: Path) -> _Found:
+def _read(path: Path) -> FoundSidecar:
     """A sidecar as it is.
 
     Raises:
@@ -209,7 +266,7 @@ def _read(path: Path) -> _Found:
     try:
         target = path.resolve() if path.is_symlink() else path.absolute()
         if not os.path.lexists(target):
-            return _Found(target)
+            return FoundSidecar(target)
         with open_regular(target) as file:
             status = os.fstat(file.fileno())
             data = file.read(MAX_BYTES + 1)
@@ -218,10 +275,10 @@ def _read(path: Path) -> _Found:
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
         raise SidecarError(f"it can't be read: {error}") from error
     protected = not status.st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)
-    return _Found(target, data, Fingerprint.of(status), protected)
+    return FoundSidecar(target, data, Fingerprint.of(status), protected)
 
 
-def _replace(found: _Found, data: bytes, journal: Journal, files: FileOperations) -> None:
+def _replace(found: FoundSidecar, data: bytes, journal: Journal, files: FileOperations) -> None:
     part = unique_part(found.path)
     checksum = hashlib.sha256(data).hexdigest()
     entry = journal.begin("write", found.path, part=part, before=found.data, sha256=checksum)
@@ -232,4 +289,13 @@ def _replace(found: _Found, data: bytes, journal: Journal, files: FileOperations
         with suppress(TransferError):
             journal.failed(entry, str(error))
         raise
+    journal.done(entry)
+
+
+def _remove(found: FoundSidecar, journal: Journal, files: FileOperations) -> None:
+    entry = journal.begin("write", found.path, before=found.data)  # without a checksum: nothing is there afterwards
+    if fingerprint(found.path) != found.fingerprint:
+        journal.failed(entry, "it was changed meanwhile")
+        raise SourceChangedError("it was changed meanwhile")
+    files.remove_own(found.path)
     journal.done(entry)

@@ -1,4 +1,4 @@
-"""XMP as a tree of XML: parsed with care, and changed without disturbing how it is laid out."""
+"""XMP as a tree of XML: found in it, and changed without disturbing how it is laid out."""
 
 from __future__ import annotations
 
@@ -8,44 +8,20 @@ from lxml import etree
 
 from photodefect.errors import SidecarError
 
-MAX_BYTES: Final = 32 * 1024**2
-"""Larger sidecars are refused; those with painted masks have a few megabytes."""
-
 X: Final = "adobe:ns:meta/"
 RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 VALUE: Final = f"{{{RDF}}}value"
 
-
-def parse(data: bytes, most_bytes: int = MAX_BYTES) -> etree._Element:
-    """The root element.
-
-    Raises:
-        SidecarError: it isn't well-formed, has a document type, or is too large.
-    """
-    if len(data) > most_bytes:
-        raise SidecarError(f"it has {len(data) / 1024**2:.0f} MiB, more than any sidecar")
-    if not data.strip():
-        raise SidecarError("it is empty")
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        dtd_validation=False,
-        strip_cdata=False,
-        huge_tree=False,
-    )
-    try:
-        root = etree.fromstring(data, parser)
-    except (etree.XMLSyntaxError, ValueError, LookupError) as error:
-        reason = error.msg if isinstance(error, etree.XMLSyntaxError) else str(error)
-        raise SidecarError(f"it isn't well-formed XML: {reason}") from error
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise SidecarError("it has a document type, which XMP doesn't have and which may be an attack")
-    return root
+_USERS: Final = etree.XPath("//*[namespace-uri() = $uri or @*[namespace-uri() = $uri]]")
+_NAME: Final = etree.XPath("name()")
+_ATTRIBUTE_NAME: Final = etree.XPath("name(@*[namespace-uri() = $uri])")
+_NOWHERE: Final = "nowhere"
 
 
 def find_rdf(root: etree._Element) -> etree._Element:
-    """The ``rdf:RDF`` element.
+    """The ``rdf:RDF`` element: the root, or in an ``x:xmpmeta`` or ``x:xapmeta``, whatever namespace that has.
+
+    Other programs look nowhere else.
 
     Raises:
         SidecarError: there is none where XMP has it.
@@ -53,10 +29,52 @@ def find_rdf(root: etree._Element) -> etree._Element:
     name = f"{{{RDF}}}RDF"
     if root.tag == name:
         return root
-    found = root.find(name) if root.tag in (f"{{{X}}}xmpmeta", f"{{{X}}}xapmeta") else None
+    found = root.find(name) if etree.QName(root).localname in ("xmpmeta", "xapmeta") else None
     if found is None:
         raise SidecarError("it is XML, but not XMP: there is no rdf:RDF in an x:xmpmeta")
     return found
+
+
+def prefix_of(root: etree._Element, uri: str) -> str | None:
+    """The prefix that a document has for a namespace, one in use before one that is only declared.
+
+    Returns:
+        The prefix; empty if names of the namespace stand without one; None if the namespace isn't there.
+    """
+    for element in _USERS(root, uri=uri):
+        name = str(_ATTRIBUTE_NAME(element, uri=uri)) or str(_NAME(element))
+        return name.rpartition(":")[0]
+    declared = (prefix for element in root.iter(etree.Element) for prefix, it in element.nsmap.items() if it == uri)
+    found = next(declared, _NOWHERE)
+    return None if found is _NOWHERE else found or ""
+
+
+def drop_prefix(root: etree._Element, uri: str) -> None:
+    """Drop the prefixes of a namespace that isn't used any more; all others stay, used or not."""
+    if root.xpath("boolean(//*[namespace-uri() = $uri or @*[namespace-uri() = $uri]])", uri=uri):
+        return
+    kept = {
+        prefix
+        for element in root.iter(etree.Element)
+        for prefix, it in element.nsmap.items()
+        if it != uri and prefix is not None
+    }
+    etree.cleanup_namespaces(root, keep_ns_prefixes=sorted(kept))
+
+
+def move_content(source: etree._Element, target: etree._Element) -> None:
+    """Move all that is in an element to the end of another, with its namespaces."""
+    for node in list(source):
+        node.tail = None
+        target.append(node)
+
+
+def canonical(node: etree._Element) -> bytes:
+    """A node as bytes that don't depend on how it is laid out."""
+    copy = etree.fromstring(
+        etree.tostring(node, with_tail=False), etree.XMLParser(remove_blank_text=True, huge_tree=True)
+    )
+    return etree.tostring(copy, method="c14n", exclusive=True)
 
 
 def value_holder(element: etree._Element) -> etree._Element | None:

@@ -19,22 +19,6 @@ LEAST_GOOD = 20
 Alarms: TypeAlias = tuple[tuple[float, float], ...]
 """At most this severity (second) at these quantiles (first) of good photos."""
 
-TRACELESS: Final = 0.85
-"""Share of good photos that have severity 0. What differs between their scores is not the defect but what else the
-photos show, and would have one defect follow another."""
-
-MORE_TOLD: Final[Mapping[str, float]] = MappingProxyType(
-    {
-        "bad_exposure": 0.25,
-        "bad_white_balance": 0.7,
-        "bad_saturation": 0.7,
-        "noise": 0.7,
-        "haze": 0.6,
-        "bad_composition": 0.6,
-    }
-)
-"""A smaller share where small differences still tell mild defects from none, by defect key."""
-
 ALARMS: Final[Alarms] = ((0.95, 0.29), (0.98, 0.49))
 """5 % of good photos may look mild, 2 % severe."""
 
@@ -94,7 +78,7 @@ def fit_calibration(
     A network that is unsure predicts something in the middle, so severe defects come out too mild and their scores
     are close together. The map sends the typical (median) score of photos of severity s to s: the inverse of a
     monotone regression of scores on severities. It stays below what :data:`ALARMS` allow for good photos, on both
-    sides of zero alike, and is 0 for :data:`TRACELESS` of them.
+    sides of zero alike.
 
     Args:
         defect: which one; a signed one is calibrated on both sides of zero.
@@ -103,22 +87,22 @@ def fit_calibration(
         good: whether a photo has no defect worth mentioning, (N,).
 
     Returns:
-        Knots from the lowest to the highest score possible; strictly ascending in both, but for severity 0.
+        Knots from the lowest to the highest score possible, strictly ascending in both.
     """
     known = ~np.isnan(severities)
     # Of a signed defect both sides are held back alike: too little and too much are told apart by their own maps only
     # where nothing is held back, and sizes of the two can be compared.
     clean = np.abs(raw[known & good])
-    alarms = ((MORE_TOLD.get(defect.key, TRACELESS), 0.0), *OTHER_ALARMS.get(defect.key, ALARMS))
+    alarms = OTHER_ALARMS.get(defect.key, ALARMS)
     halves = []
     for side in [1.0, -1.0] if defect.signed else [1.0]:
         knots = _side(raw[known] * side, severities[known] * side)
         halves.append(_capped(knots, clean, alarms))
     if not defect.signed:
-        xs, ys = _ascending([(0.0, 0.0), *halves[0], (1.0, 1.0)])
+        xs, ys = ascending([(0.0, 0.0), *halves[0], (1.0, 1.0)])
     else:
         negative = [(-x, -y) for x, y in halves[1][::-1]]
-        xs, ys = _ascending([(-1.0, -1.0), *negative, (0.0, 0.0), *halves[0], (1.0, 1.0)])
+        xs, ys = ascending([(-1.0, -1.0), *negative, (0.0, 0.0), *halves[0], (1.0, 1.0)])
     return Calibration(xs, ys)
 
 
@@ -155,12 +139,11 @@ def _side(raw: NDArray[np.float32], severities: NDArray[np.float32]) -> list[tup
     return [(float(x), float(y)) for x, y in zip(typical, levels, strict=True)]
 
 
-def _ascending(knots: list[tuple[float, float]]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Leave out knots that don't rise clearly in both; severity 0 may last."""
+def ascending(knots: list[tuple[float, float]], *, least: float = 0.01) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Leave out knots that don't rise in both, or by less than ``least`` in scores; the first and the last one stay."""
     kept: list[tuple[float, float]] = [knots[0]]
     for x, y in knots[1:-1]:
-        rises = y > kept[-1][1] or y == kept[-1][1] == 0
-        if rises and x > kept[-1][0] + 0.01 and x < knots[-1][0] - 0.01 and y < knots[-1][1]:
+        if kept[-1][0] + least < x < knots[-1][0] - least and kept[-1][1] < y < knots[-1][1]:
             kept.append((x, y))
     kept.append(knots[-1])
     return tuple(round(x, 4) for x, _ in kept), tuple(round(y, 4) for _, y in kept)

@@ -14,15 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from photodefect.core.network.compact import CompactTrunk, describe
-from photodefect.core.network.registry import KINDS
 from photodefect.defects import IN_PLANE, KEYS
 from photodefect.errors import DataError
-from photodefect.training.compact_settings import CompactSettings
-from photodefect.training.features import (
-    GROUPS,
-    photo_of,
-)
-from photodefect.training.trunk_features import AREAS
+from photodefect.training.degraded_features import GROUPS
+from photodefect.training.feature_cache import photo_of
+from photodefect.training.trunk_features import AREAS, whole_descriptors
 
 WINDOWS: Final = tuple(
     (top, bottom, left, right)
@@ -36,43 +32,33 @@ WINDOWS: Final = tuple(
 WINDOWS_WHOLE: Final = (0, 3, 0, 3)
 """The one of them that is the whole input."""
 
-WINDOW_OF_PATCHES: Final = (0, 2, 0, 2)
-"""The part of a cached crop that is as large as a patch of a photo that is diagnosed: 5 x 5 cells of 7 x 7."""
-
 WINDOWS_OF_FRAMES: Final = 2
 """Parts of each reduced photo that the patch network sees."""
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Descriptors and severities of cached features.
+    """Descriptors and severities of cached features of degraded photos.
 
     Attributes:
-        holistic: (N, C), whole photos and zoomed parts, float16.
-        holistic_severities: (N, 7), NaN where unknown.
-        holistic_points: (N, 2, 2), in the direction plane of each of ``IN_PLANE``, NaN where unknown.
-        held: (N,), whether the photo is held out.
-        pieces: (K, D), what the patch network learns from: crops, parts of crops, and reduced photos and parts of them,
-            in the channels that it has; none of a photo held out.
+        whole: (N, F), of whole photos and zoomed parts, float16.
+        severities: (N, 7), NaN where unknown.
+        points: (N, 2, 2), in the direction plane of each of ``IN_PLANE``, NaN where unknown.
+        photos: (N,), the name of each one's photo without folder and ending.
+        pieces: (K, D), what the patch network learns from: crops, parts of crops, and reduced photos and parts of them.
         piece_severities: (K, 7), of the pieces; noise and blur of reduced photos are unknown to them.
         piece_points: (K, 2, 2), of the pieces.
-        patches: (M, P, D), patches of variants of photos held out.
-        severities: (M, 7), of the photos of these.
-        scene: (M,), index into the holistic samples of the same variant.
-        natural: (M,), whether the severities were drawn as people saw them.
+        piece_photos: (K,), as ``photos``.
     """
 
-    holistic: Tensor
-    holistic_severities: NDArray[np.float32]
-    holistic_points: NDArray[np.float32]
-    held: NDArray[np.bool_]
+    whole: Tensor
+    severities: NDArray[np.float32]
+    points: NDArray[np.float32]
+    photos: NDArray[np.str_]
     pieces: Tensor
     piece_severities: NDArray[np.float32]
     piece_points: NDArray[np.float32]
-    patches: Tensor
-    severities: NDArray[np.float32]
-    scene: NDArray[np.int64]
-    natural: NDArray[np.bool_]
+    piece_photos: NDArray[np.str_]
 
 
 def is_held_out(photo: str, validation: int) -> bool:
@@ -80,119 +66,74 @@ def is_held_out(photo: str, validation: int) -> bool:
     return zlib.crc32(photo.encode()) % validation == 0
 
 
-def load_samples(shards: Iterable[Path], settings: CompactSettings) -> Samples:
+def load_samples(shards: Iterable[Path], seed: int) -> Samples:
     """Read cached features.
 
     Args:
-        shards: the files of :func:`photodefect.training.features.cache_features`.
-        settings: says which photos are held out.
+        shards: the files of :func:`photodefect.training.feature_cache.cache_features`, without those held out.
+        seed: of the parts of pictures that the patch network sees.
 
     Raises:
         DataError: no photo was clean enough to be used.
     """
-    rng = np.random.default_rng(settings.cache.seed)
-    trunks = {kind: CompactTrunk(kind) for kind in KINDS}
-    tapped = {kind: trunk.tapped for kind, trunk in trunks.items()}
-    shared = shared_channels(trunks["holistic"], trunks["patches"])
-    whole: list[Tensor] = []
-    whole_labels: list[NDArray[np.float32]] = []
-    whole_points: list[NDArray[np.float32]] = []
-    held: list[bool] = []
-    pieces: list[Tensor] = []
-    piece_labels: list[NDArray[np.float32]] = []
-    piece_points: list[NDArray[np.float32]] = []
-    patches: list[Tensor] = []
-    labels: list[NDArray[np.float32]] = []
-    scene: list[int] = []
-    natural: list[bool] = []
+    rng = np.random.default_rng(seed)
+    trunk, tapped = CompactTrunk("holistic"), CompactTrunk("patches").tapped
+    whole, pieces = _Collected(), _Collected()
     for shard in shards:
+        photo = photo_of(shard)
         with np.load(shard) as stored:
-            arrays = {name: stored[name] for name in stored.files if not name.endswith("maps")}
-        if not len(arrays["severities"]):
-            continue
-        out = is_held_out(photo_of(shard), settings.validation)
+            arrays = dict(stored)
         for prefix in GROUPS:
             frames, crops = arrays[prefix + "holistic"], arrays[prefix + "patches"]
             severities, points = arrays[prefix + "severities"], arrays[prefix + "places"]
             if not len(frames):
                 continue
-            start = sum(len(part) for part in whole)
             if prefix == "zoomed_":
                 _forget_exposure(severities, points)
-            whole.append(window_descriptors(frames, WINDOWS_WHOLE, tapped["holistic"]))
-            whole_labels.append(severities)
-            whole_points.append(points)
-            held += [out] * len(frames)
-            if not out:
-                pieces.append(_windows(crops.reshape(-1, *crops.shape[2:]), 1, rng, tapped["patches"]))
-                piece_labels.append(np.tile(np.repeat(severities, crops.shape[1], axis=0), (2, 1)))
-                piece_points.append(np.tile(np.repeat(points, crops.shape[1], axis=0), (2, 1, 1)))
-                pieces.append(_windows(frames[..., shared], WINDOWS_OF_FRAMES, rng, tapped["patches"]))
-                piece_labels.append(np.tile(_without_noise_and_blur(severities), (1 + WINDOWS_OF_FRAMES, 1)))
-                piece_points.append(np.tile(points, (1 + WINDOWS_OF_FRAMES, 1, 1)))
-            elif not prefix:
-                patches.append(window_descriptors(crops, WINDOW_OF_PATCHES, tapped["patches"]))
-                labels.append(severities)
-                scene += range(start, start + len(crops))
-                natural += [index >= settings.cache.rebalanced * len(crops) for index in range(len(crops))]
-    if not whole:
+            early = window_descriptors(frames, WINDOWS_WHOLE, tapped)
+            seen = whole_descriptors(trunk, early, torch.from_numpy(arrays[prefix + "late"]))
+            whole.add(seen, severities, points, photo)
+            each = crops.shape[1]
+            of_crops = (np.tile(np.repeat(severities, each, axis=0), (2, 1)), np.repeat(points, each, axis=0))
+            flat = crops.reshape(-1, *crops.shape[2:])
+            pieces.add(windows(flat, 1, rng, tapped), of_crops[0], np.tile(of_crops[1], (2, 1, 1)), photo)
+            of_frames = np.tile(_without_noise_and_blur(severities), (1 + WINDOWS_OF_FRAMES, 1))
+            of_points = np.tile(points, (1 + WINDOWS_OF_FRAMES, 1, 1))
+            pieces.add(windows(frames, WINDOWS_OF_FRAMES, rng, tapped), of_frames, of_points, photo)
+    if not whole.descriptors:
         raise DataError(
             "No photo is clean enough to learn from (hazy, noisy, blown, blurred or graphics, all of them)."
         )
-    if not pieces:
-        raise DataError("Every clean photo was held out, so nothing is left to learn from; add photos.")
-    if not patches:
-        raise DataError("No clean photo was held out, so nothing can be calibrated; add photos.")
-    return Samples(
-        torch.cat(whole),
-        np.concatenate(whole_labels),
-        np.concatenate(whole_points),
-        np.array(held),
-        torch.cat(pieces),
-        np.concatenate(piece_labels),
-        np.concatenate(piece_points),
-        torch.cat(patches),
-        np.concatenate(labels),
-        np.array(scene),
-        np.array(natural),
-    )
+    return Samples(*whole.joined(), *pieces.joined())
 
 
-def load_maps(shards: Iterable[Path], count: int) -> Tensor:
-    """The maps of cached whole photos, (N, c, 14, 14), float16, in the order of :attr:`Samples.holistic`.
+class _Collected:
+    """Samples of one kind, photo by photo."""
 
-    Args:
-        shards: as of :func:`load_samples`.
-        count: N, of all of them.
+    def __init__(self) -> None:
+        self.descriptors: list[Tensor] = []
+        self.severities: list[NDArray[np.float32]] = []
+        self.points: list[NDArray[np.float32]] = []
+        self.photos: list[str] = []
 
-    Raises:
-        DataError: there are fewer maps than that.
-    """
-    maps: Tensor | None = None
-    done = 0
-    for shard in shards:
-        with np.load(shard) as stored:
-            for prefix in GROUPS:
-                own = stored[prefix + "maps"]
-                if not len(own):
-                    continue
-                # All at once is several gigabytes: they are never there twice.
-                maps = torch.empty(count, *own.shape[1:], dtype=torch.float16) if maps is None else maps
-                maps[done : done + len(own)] = torch.from_numpy(own)
-                done += len(own)
-    if maps is None or done != count:
-        raise DataError(f"{done} maps of {count} whole photos are cached; remove the cached features and start anew.")
-    return maps
+    def add(
+        self, descriptors: Tensor, severities: NDArray[np.float32], points: NDArray[np.float32], photo: str
+    ) -> None:
+        self.descriptors.append(descriptors)
+        self.severities.append(severities)
+        self.points.append(points)
+        self.photos += [photo] * len(descriptors)
 
-
-def shared_channels(whole: CompactTrunk, part: CompactTrunk) -> NDArray[np.int64]:
-    """Which channels of the features of ``whole`` are those of ``part``, whose taps must be the first of ``whole``."""
-    means = np.arange(part.tapped)
-    statistics = np.arange(2 * whole.tapped, whole.outputs)
-    return np.concatenate([means, whole.tapped + means, statistics])
+    def joined(self) -> tuple[Tensor, NDArray[np.float32], NDArray[np.float32], NDArray[np.str_]]:
+        return (
+            torch.cat(self.descriptors),
+            np.concatenate(self.severities),
+            np.concatenate(self.points),
+            np.array(self.photos),
+        )
 
 
-def _windows(regions: NDArray[np.float32], count: int, rng: np.random.Generator, tapped: int) -> Tensor:
+def windows(regions: NDArray[np.float32], count: int, rng: np.random.Generator, tapped: int) -> Tensor:
     """Region means (N, 9, C) -> descriptors ((1 + count) * N, D): of the whole inputs, then of random parts of each.
 
     Heat maps look through smaller windows than a patch.

@@ -7,13 +7,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-from photodefect.training.columns import ColumnRecipe
-from photodefect.training.features import (
-    CacheSettings,
-)
-from photodefect.training.tuning import (
-    TuningRecipe,
-)
+from photodefect.training.degraded_features import CacheSettings
+from photodefect.training.experts import ExpertRecipe
+from photodefect.training.rated_features import ViewSettings
 
 HOLISTIC_SHARE: Final[Mapping[str, float]] = MappingProxyType(
     {
@@ -28,8 +24,29 @@ HOLISTIC_SHARE: Final[Mapping[str, float]] = MappingProxyType(
 )
 """Weight of the holistic score; the rest is the patches'. Chosen on real photographs (a development set)."""
 
+LOWEST_PATCHES: Final[Mapping[str, float]] = MappingProxyType({"undesired_blur": 0.2})
+"""Share of the patches that tell, those with the lowest scores; all of them where nothing is said. A photo that is
+sharp somewhere is so where it is meant to be, more often than not."""
+
+VOTES_SHARE: Final[Mapping[str, float]] = MappingProxyType(
+    {
+        "bad_exposure": 0.6,
+        "bad_white_balance": 0.6,
+        "bad_saturation": 0.7,
+        "noise": 0.65,
+        "haze": 0.8,
+        "undesired_blur": 0.7,
+        "bad_composition": 0.85,
+    }
+)
+"""Share of the expert that learnt from votes: it agrees with people, the other one knows what is rare among their
+photos and keeps the steps of one scene in order. Chosen by both."""
+
+RATED_SHARE: Final = 0.9
+"""Share of votes in the loss of the experts that learn from them."""
+
 LONGER: Final[Mapping[str, int]] = MappingProxyType({"bad_saturation": 6})
-"""Passes over the samples by defect key, of the columns of the whole photo."""
+"""Passes over the synthetic samples by defect key, of the experts of the whole photo."""
 
 
 @dataclass(frozen=True)
@@ -37,20 +54,24 @@ class CompactSettings:
     """How the shipped weights are made.
 
     Attributes:
-        cache: what is cached of each photo.
-        holistic: how the columns of the holistic network are trained; briefly, for what they learn of synthetic
+        cache: what is cached of each clean photo.
+        views: what is cached of each rated photo.
+        holistic: how experts of the whole photo learn from synthesis; briefly, for what they learn of synthetic
             defects after that makes them worse on real ones. How much colour a photo had is learnt for longer.
-        patches: how those of the patch network are trained.
-        tuning: how the last stage of the holistic network's trunk is tuned before.
-        holistic_share: weight of the holistic score by defect.
-        validation: one of so many photos is held out for calibration.
+        patches: how those of patches do.
+        votes: how experts learn from votes, and from some synthesis with them.
+        synthetic: degraded pictures that experts see beside the rated ones.
+        folds: parts of the rated photos that are left out in turn; what is then said of them calibrates the model.
+        validation: one of so many clean photos is left out, for benchmarks.
         workers: processes that cache features.
     """
 
     cache: CacheSettings = field(default_factory=CacheSettings)
-    holistic: ColumnRecipe = field(default_factory=lambda: ColumnRecipe(epochs=3, batch=256, other_epochs=LONGER))
-    patches: ColumnRecipe = field(default_factory=lambda: ColumnRecipe(epochs=3, batch=512))
-    tuning: TuningRecipe = field(default_factory=TuningRecipe)
-    holistic_share: Mapping[str, float] = field(default_factory=lambda: HOLISTIC_SHARE)
+    views: ViewSettings = field(default_factory=ViewSettings)
+    holistic: ExpertRecipe = field(default_factory=lambda: ExpertRecipe(epochs=3, batch=256, other_epochs=LONGER))
+    patches: ExpertRecipe = field(default_factory=lambda: ExpertRecipe(epochs=3, batch=512))
+    votes: ExpertRecipe = field(default_factory=lambda: ExpertRecipe(epochs=3, batch=256))
+    synthetic: int = 12_000
+    folds: int = 5
     validation: int = 10
     workers: int = 2

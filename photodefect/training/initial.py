@@ -82,17 +82,18 @@ def standardize(network: MultiColumnNetwork, batches: Iterable[Batch]) -> None:
         batches: a few hundred samples are enough.
     """
     compact = [column for column in _columns(network) if isinstance(column, CompactColumn)]
-    device = compact[0].centre.device
+    most = max(compact, key=lambda column: len(column.located))
     descriptors: list[Tensor] = []
     for batch in batches:
-        pooled = network.features(batch.inputs.to(device)).mean((2, 3), keepdim=True)
-        descriptors.append(describe(pooled, compact[0].tapped).flatten(1).cpu())
-    seen = torch.cat(descriptors)
-    deviation = seen.std(0, unbiased=False)
+        pooled = most.pool(network.features(batch.inputs.to(most.shares.device)))
+        descriptors.append(describe(pooled, most.tapped).flatten(1).cpu())
+    told = torch.cat(descriptors)
+    mean, deviation = told.mean(0), told.std(0, unbiased=False)
     deviation[deviation < CONSTANT] = 1.0
-    for column in compact:
-        column.centre.copy_(seen.mean(0).reshape(column.centre.shape))
-        column.deviation.copy_(deviation.reshape(column.deviation.shape))
+    for expert in (expert for column in compact for expert in column.taught()):
+        seen = expert.seen.cpu()
+        expert.centre.copy_(mean[seen].reshape(expert.centre.shape))
+        expert.deviation.copy_(deviation[seen].reshape(expert.deviation.shape))
 
 
 def _columns(network: MultiColumnNetwork) -> list[object]:

@@ -24,11 +24,12 @@ from numpy.typing import NDArray
 
 from photodefect.core.batches import Batch
 from photodefect.core.infogain import classes_of
-from photodefect.core.inputs import SIDE, content_seed, holistic_input, patch_inputs
+from photodefect.core.inputs import SIDE, holistic_input, patch_inputs
 from photodefect.core.network.registry import Kind
 from photodefect.core.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
 from photodefect.core.sampling import Sample, SampleKind, SamplePlan, SampleSource, sample_plan
 from photodefect.defects import BY_KEY, DEFECTS, KEYS
+from photodefect.diagnosis.scoring import make_inputs
 from photodefect.diagnosis.workers.isolated import IsolatedDecoder
 from photodefect.diagnosis.workers.limits import available_cores
 from photodefect.errors import DataError, PhotoError
@@ -204,9 +205,8 @@ class SampleReader:
         if kind is SampleKind.HALF_CROP:
             return Cuts(half_crops(pixels, count, np.random.default_rng(seed)), severities)
         if kind is None:
-            seed = content_seed(holistic_input(pixels), pixels.shape[1], pixels.shape[0])
-            patches = patch_inputs(pixels, count=count, placement=DEFAULT_PLACEMENT, seed=seed, side=self._patch_side)
-            return Cuts(patches, severities)
+            seen = make_inputs(pixels, patches=count, placement=DEFAULT_PLACEMENT, side=self._patch_side)
+            return Cuts(seen.patches, severities)
         return Cuts(patch_inputs(pixels, count=count, seed=seed), severities)
 
 

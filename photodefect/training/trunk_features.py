@@ -1,11 +1,13 @@
-"""Features of the frozen trunks, averaged over nine regions of the window.
+"""What the frozen trunks see of pictures: cells averaged over nine regions of the window, and descriptors of the whole.
 
-Any window made of whole regions, the full one included, follows from these averages.
+Any window made of whole regions, the full one included, follows from the averages. Only patches and parts of pictures
+are seen through others, so that of the last blocks, which see whole photos alone, descriptors are enough.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -13,27 +15,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from photodefect.core.network.compact import (
+    REGION_EDGES,
+    REGIONS,
+    TAPS,
+    CompactTrunk,
+    describe,
+    region_means,
+)
 from photodefect.core.network.layers import fold_batch_norms
-from photodefect.core.network.multicolumn import WINDOW, MultiColumnNetwork
+from photodefect.core.network.multicolumn import MultiColumnNetwork
 from photodefect.core.network.registry import KINDS, Kind, build_network
-from photodefect.core.network.stages import network_stages
 from photodefect.training.imagenet import load_imagenet_trunk
 
-EDGES: Final = (0, 2, 5, WINDOW)
-"""Cells at which the window is cut, along each side."""
-
 AREAS: Final = tuple(
-    (EDGES[row + 1] - EDGES[row]) * (EDGES[column + 1] - EDGES[column]) for row in range(3) for column in range(3)
+    (bottom - top) * (right - left) for top, bottom in pairwise(REGION_EDGES) for left, right in pairwise(REGION_EDGES)
 )
 """Cells in each of the nine regions, row by row; they sum to 49."""
-
-
-def region_means(features: Tensor) -> Tensor:
-    """Trunk features (N, C, 7, 7) -> means over the nine regions (N, 9, C)."""
-    rows = [features[:, :, EDGES[i] : EDGES[i + 1]].mean(2) for i in range(3)]
-    regions = [row[:, :, EDGES[j] : EDGES[j + 1]].mean(2) for row in rows for j in range(3)]
-    return torch.stack(regions, 1)
-
 
 Trunks: TypeAlias = Mapping[Kind, MultiColumnNetwork]
 """The frozen networks by kind."""
@@ -51,18 +49,61 @@ def frozen_trunks() -> Trunks:
     return trunks
 
 
-def region_features(
-    network: MultiColumnNetwork, inputs: NDArray[np.uint8]
-) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
-    """Inputs (N, 224, 224, 3) -> region means (N, 9, C), and what the last stage takes, (N, c, 14, 14)."""
-    chain, outputs = network_stages(network)
-    features = torch.empty(len(inputs), outputs, WINDOW, WINDOW)
-    carried: list[Tensor] = [torch.from_numpy(inputs).permute(0, 3, 1, 2)]
+def compact_trunk(network: MultiColumnNetwork) -> CompactTrunk:
+    """The trunk of a compact network.
+
+    Raises:
+        TypeError: it is another network.
+    """
+    if not isinstance(network.trunk, CompactTrunk):
+        raise TypeError("only the compact network can be trained on cached features")
+    return network.trunk
+
+
+def whole_features(trunks: Trunks, inputs: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
+    """Whole photos (N, 224, 224, 3) -> region means (N, 9, D), and descriptors of the last blocks (N, L).
+
+    The region means are of the channels that patches have as well; the others are in the order of
+    :func:`late_positions`.
+    """
+    trunk = compact_trunk(trunks["holistic"])
+    early, late = _early_channels(trunk), _late_means(trunk)
     with torch.inference_mode():
-        for stage in chain:
-            output = stage.run(carried[-1])
-            for first, part in output.features.items():
-                features[:, first : first + part.shape[1]] = part
-            if output.carried is not None:
-                carried.append(output.carried)
-        return region_means(features).numpy(), carried[-1].half().numpy()
+        features = trunks["holistic"].features(torch.from_numpy(inputs).permute(0, 3, 1, 2))
+        whole = describe(features.mean((2, 3), keepdim=True), trunk.tapped).flatten(1)
+        layout = region_means(features[:, trunk.located]).flatten(1)
+        last = torch.cat([whole[:, late], whole[:, trunk.tapped + late], layout], 1)
+        return region_means(features[:, early]).numpy(), last.half().numpy()
+
+
+def patch_features(trunks: Trunks, inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Patches (N, 224, 224, 3) -> region means (N, 9, D)."""
+    with torch.inference_mode():
+        features = trunks["patches"].features(torch.from_numpy(inputs).permute(0, 3, 1, 2))
+        return region_means(features).numpy()
+
+
+def whole_descriptors(trunk: CompactTrunk, early: Tensor, late: Tensor) -> Tensor:
+    """Descriptors that patches have (N, D) and those of the last blocks (N, L) in the trunk's order, (N, F)."""
+    joined = early.new_empty(len(early), early.shape[1] + late.shape[1])
+    joined[:, _early_channels(trunk)] = early
+    joined[:, late_positions(trunk)] = late
+    return joined
+
+
+def late_positions(trunk: CompactTrunk) -> Tensor:
+    """Which of a trunk's descriptors are of the last blocks, (L,): their means, deviations, and means by region."""
+    means = _late_means(trunk)
+    return torch.cat([means, trunk.tapped + means, trunk.outputs + torch.arange(REGIONS * len(trunk.located))])
+
+
+def _early_channels(trunk: CompactTrunk) -> Tensor:
+    """Channels that patches have as well, (D,): means and squares of the first taps, and statistics."""
+    means = torch.arange(trunk.tapped - len(_late_means(trunk)))
+    return torch.cat([means, trunk.tapped + means, torch.arange(2 * trunk.tapped, trunk.outputs)])
+
+
+def _late_means(trunk: CompactTrunk) -> Tensor:
+    """Channels of the means that patches don't have."""
+    first = sum(trunk.lite0.channels[tap] for tap in TAPS["patches"])
+    return torch.arange(first, trunk.tapped)

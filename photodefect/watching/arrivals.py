@@ -10,15 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from photodefect.photos.find import is_photo
+from photodefect.photos.places import UNFINISHED_SUFFIXES
 from photodefect.records import Diagnosis
 
 PATIENCE: Final = 5
 """A photo that can't be decoded stays untold for this many settle times: its other half may be on the way."""
-
-_UNFINISHED: Final = frozenset(
-    {".part", ".partial", ".filepart", ".crdownload", ".download", ".opdownload", ".tmp", ".temp"}
-)
-"""Endings of files that some program is still writing and will rename."""
 
 
 @dataclass(frozen=True)
@@ -154,4 +150,4 @@ def _state(path: str) -> _State | None:
 
 def _is_unfinished(path: str) -> bool:
     name = os.path.basename(path)  # noqa: PTH119 - likewise
-    return name.endswith("~") or os.path.splitext(name)[1].lower() in _UNFINISHED  # noqa: PTH122
+    return name.endswith("~") or os.path.splitext(name)[1].lower() in UNFINISHED_SUFFIXES  # noqa: PTH122

@@ -18,6 +18,8 @@ import watchfiles
 
 from photodefect.errors import DataError
 from photodefect.photos.find import find_photos
+from photodefect.photos.names import natural_key
+from photodefect.photos.places import PassedOver, Rules
 from photodefect.watching.arrivals import Arrivals
 
 _TICK_S: Final = 1.0
@@ -36,19 +38,32 @@ class FolderWatch:
         tick_s: seconds between two looks at files that are being written.
         look_s: seconds between two looks through the whole folder.
         tell: called with what a person should know: the folder went away, or is back.
+        rules: what in the folder is left out.
+
+    Attributes:
+        passed_over: what the last look through the folder left out.
 
     Raises:
         DataError: it isn't there, or no folder.
     """
 
     def __init__(
-        self, folder: str, arrivals: Arrivals, *, tick_s: float, look_s: float, tell: Callable[[str], None]
+        self,
+        folder: str,
+        arrivals: Arrivals,
+        *,
+        tick_s: float,
+        look_s: float,
+        tell: Callable[[str], None],
+        rules: Rules,
     ) -> None:
         self._folder = Path(folder)
         self._arrivals = arrivals
         self._tick_s = min(tick_s, _TICK_S)
         self._look_s = look_s
         self._tell = tell
+        self._rules = rules
+        self.passed_over = PassedOver()
         self._hasty_until = self._looked = -math.inf
         self._looking_took = 0.0
         if _identity(self._folder) is None:
@@ -56,8 +71,15 @@ class FolderWatch:
 
     def photos(self) -> list[str]:
         """All photos that are in the folder now, in sorted order; none if it went away."""
+        self.passed_over = PassedOver()
         try:
-            return [str(path) for path in find_photos([self._folder])]
+            found = find_photos(
+                [self._folder],
+                exclude=self._rules.exclude,
+                include_passed_over=self._rules.include_passed_over,
+                on_passed_over=self.passed_over.note,
+            )
+            return [str(path) for path in found]
         except DataError:
             return []
 
@@ -110,11 +132,11 @@ class FolderWatch:
             yield set()
 
     def _offer(self, changed: Iterable[str]) -> None:
-        for path in sorted(changed):
+        for path in sorted(changed, key=natural_key):
             inside = _inside(path, self._folder)
             if inside is None or inside.is_dir():
                 self._hurry()
-            elif not any(part.startswith(".") for part in inside.relative_to(self._folder).parts):
+            elif self._rules.allow(inside, self._folder):
                 self._arrivals.offer(str(inside))
 
     def _hurry(self) -> None:

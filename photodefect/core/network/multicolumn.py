@@ -77,6 +77,10 @@ class Column(nn.Module, ABC):
         """Features of a whole input (N, D, h, w) -> (N, D, 1, 1): the mean over all positions."""
         return local.mean((2, 3), keepdim=True)
 
+    def pool_around(self, local: Tensor, window: int) -> Tensor:
+        """(N, D, h, w) -> the same shape: the mean of ``window`` cells, odd, around each; none beyond the edge."""
+        return functional.avg_pool2d(local, window, stride=1, padding=window // 2, count_include_pad=False)
+
 
 class MultiColumnNetwork(nn.Module):
     """A shared trunk and one column for each defect it predicts.
@@ -148,10 +152,7 @@ class MultiColumnNetwork(nn.Module):
             position equals :meth:`logits`.
         """
         column = self.column(key)
-        pooled = functional.avg_pool2d(
-            column.local(features), window, stride=1, padding=window // 2, count_include_pad=False
-        )
-        return column.classify(pooled)
+        return column.classify(column.pool_around(column.local(features), window))
 
 
 def expected_severity(defect: Defect, logits: Tensor) -> Tensor:

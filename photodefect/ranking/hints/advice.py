@@ -6,10 +6,11 @@ where pixels and capture data don't tell, the hint says so.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from photodefect.defects import KEYS
 from photodefect.ranking.hints.light import MIDDLE_GREY
@@ -25,10 +26,13 @@ class Hint:
     Attributes:
         direction: which way it went, e.g. ``under-exposed`` or ``motion``; None if that can't be told.
         text: for people.
+        amount: by how much to change what, by unit, with a sign: ``stops`` of exposure, ``kelvin`` of colour
+            temperature, ``green_stops`` of green against red and blue; None if that can't be told.
     """
 
     direction: str | None
     text: str
+    amount: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Finding:
         grade: ``mild`` or ``severe``.
         direction: which way it went; None if that can't be told or hints aren't wanted.
         hint: what to change and which way; None if hints aren't wanted.
+        amount: by how much, as in :class:`Hint`; None if that can't be told or hints aren't wanted.
     """
 
     defect: str
@@ -50,6 +55,7 @@ class Finding:
     grade: Verdict
     direction: str | None = None
     hint: str | None = None
+    amount: Mapping[str, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -87,6 +93,7 @@ def findings(
                 graded[key],
                 hint.direction if hint else None,
                 hint.text if hint else None,
+                hint.amount if hint else None,
             )
         )
     return tuple(result)
@@ -114,10 +121,12 @@ def _exposure(_severity: float, _capture: Capture, measured: Measurements | None
         raised = min(light.stops, 4.0)
         deep = f", {light.crushed:.0%} of the frame is black for good" if light.crushed >= 0.02 else ""
         beyond = " or more" if light.stops > raised else ""
-        return Hint(fault, f"under-exposed: raise exposure, by up to {_half(raised)} EV{beyond} ({lost}{deep})")
+        text = f"under-exposed: raise exposure, by up to {_half(raised)} EV{beyond} ({lost}{deep})"
+        return Hint(fault, text, {"stops": round(raised, 2)})
     if fault == "over-exposed":
         lowered = max(-light.stops, 0.5)
-        return Hint(fault, f"over-exposed: lower exposure, by about {_half(lowered)} EV ({lost})")
+        text = f"over-exposed: lower exposure, by about {_half(lowered)} EV ({lost})"
+        return Hint(fault, text, {"stops": -round(lowered, 2)})
     if fault == "too contrasty":
         return Hint(
             fault,
@@ -134,21 +143,19 @@ def _from_grey(luminance: float) -> str:
     return f"{luminance / MIDDLE_GREY:.1f} times middle grey"
 
 
-_REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "too warm": "lower the colour temperature",
-        "too cool": "raise the colour temperature",
-        "too green": "move the tint towards magenta",
-        "too magenta": "move the tint towards green",
-    }
-)
-
-
 def _white_balance(_severity: float, _capture: Capture, measured: Measurements | None) -> Hint:
     tints = measured.cast.tints() if measured is not None else ()
-    if not tints:
+    if measured is None or not tints:
         return Hint(None, "can't tell which way: nothing in it is surely neutral; pick a grey or white thing by hand")
-    return Hint(" and ".join(tints), f"{' and '.join(tints)}: {' and '.join(_REMEDIES[tint] for tint in tints)}")
+    remedies, amount = [], {}
+    for tint in tints:
+        if tint in ("too warm", "too cool"):
+            amount["kelvin"] = kelvin = round(measured.cast.kelvin(), -2)
+            remedies.append(f"{'lower' if kelvin < 0 else 'raise'} the colour temperature by about {abs(kelvin):.0f} K")
+        else:
+            amount["green_stops"] = round(measured.cast.green_stops(), 2)
+            remedies.append(f"move the tint towards {'magenta' if tint == 'too green' else 'green'}")
+    return Hint(" and ".join(tints), f"{' and '.join(tints)}: {' and '.join(remedies)}", amount)
 
 
 def _saturation(severity: float, _capture: Capture, _measured: Measurements | None) -> Hint:
@@ -189,42 +196,68 @@ def _blur(_severity: float, capture: Capture, measured: Measurements | None) -> 
     smear = measured.softness.smear if measured is not None else None
     if smear is None:
         return Hint(None, f"can't tell whether moved or out of focus: too little detail{shot and f' ({shot})'}")
-    shaky = _too_slow(capture)
+    steadiness = _steadiness(capture)
+    known = shot if capture.shutter_s else "the shutter isn't recorded"
     # The shutter is a witness too: what it makes unlikely takes more evidence.
-    needed = {True: _LIKELY_SMEAR, None: 0.5 * (_LIKELY_SMEAR + _CERTAIN_SMEAR), False: _CERTAIN_SMEAR}[shaky]
+    needed = {"slow": _LIKELY_SMEAR, "fast": _CERTAIN_SMEAR}.get(steadiness, 0.5 * (_LIKELY_SMEAR + _CERTAIN_SMEAR))
     angle = 0.0 if measured is None else measured.softness.angle
     if smear >= needed:
         at = f" at {shot}" if shot else ""
-        reason = ", slower than 1 / focal length" if shaky else ""
+        reason = ", too slow for steady hands" if steadiness == "slow" else ""
         return Hint("motion", f"looks like motion{at}{reason}, {_along(angle)}: sharpening won't help much")
-    if smear > _EVEN_SMEAR or shaky:
-        slow = f"; {shot} is slow enough to shake" if shaky else f" ({shot})" if shot else ""
-        return Hint(None, f"can't tell whether moved or out of focus{slow}")
-    why = f", as {shot} is fast enough" if shaky is False else f" ({shot})" if shot else ""
+    if smear > _EVEN_SMEAR or steadiness in ("slow", "unknown view"):
+        why = {
+            "slow": f"; {shot} is slow enough to shake",
+            "unknown view": f"; whether {shot} is slow enough to shake isn't known without the angle of view",
+        }.get(steadiness, f" ({known})")
+        return Hint(None, f"can't tell whether moved or out of focus{why}")
+    why = f", as {shot} is fast enough" if steadiness == "fast" else f" ({known})"
     return Hint("focus", f"looks like missed focus{why}: all directions are equally soft; slight blur can be sharpened")
 
 
-def _too_slow(capture: Capture) -> bool | None:
-    """Whether the shutter is slower than the rule of thumb for a steady hand; None if that isn't known.
+Steadiness = Literal["slow", "fast", "between", "unknown view", "unknown shutter"]
+
+# How many times the focal length counts for the view on 35 mm film: with the largest sensor and the smallest, and with
+# those of the cameras that never say.
+_CROPS: Final = (0.5, 12.0)
+_CANON_EOS_CROPS: Final = (1.0, 1.63)
+_WIDEST_MM: Final = 8.0
+"""The focal length on 35 mm film of the widest lenses."""
+
+
+def _steadiness(capture: Capture) -> Steadiness:
+    """How a shutter compares with the rule of thumb for a steady hand: 1 / focal length for the view on 35 mm film.
 
     With twice that time stabilized lenses still do well, and with half of it a subject may move: between them it is
-    not known either.
+    neither slow nor fast. Where the view isn't recorded, it is what it is with any sensor.
     """
-    if not capture.shutter_s or not capture.focal_mm:
-        return None
-    times = capture.shutter_s * capture.focal_mm
-    return True if times > 2 else False if times < 0.5 else None
+    if not capture.shutter_s:
+        return "unknown shutter"
+    if capture.focal_35mm:
+        shortest = longest = capture.focal_35mm
+    else:
+        least, most = _CANON_EOS_CROPS if (capture.camera or "").startswith("Canon EOS") else _CROPS
+        shortest = max(_WIDEST_MM, least * (capture.focal_mm or 0.0))
+        longest = max(_WIDEST_MM, most * (capture.focal_mm or math.inf))
+    if capture.shutter_s * shortest > 2:
+        return "slow"
+    if capture.shutter_s * longest < 0.5:
+        return "fast"
+    return "between" if capture.shutter_s * longest <= 2 or shortest == longest else "unknown view"
 
 
 def _shot(capture: Capture) -> str:
-    """Shutter and focal length, e.g. ``1/15 s and 200 mm``."""
+    """Shutter and focal length, e.g. ``1/15 s and 4.25 mm (26 mm equivalent)``."""
     parts = []
     if capture.shutter_s:
         shutter = capture.shutter_s
         parts.append(f"{shutter:g} s" if shutter >= 0.4 else f"1/{round(1 / shutter)} s")
     if capture.focal_mm:
         parts.append(f"{capture.focal_mm:g} mm")
-    return " and ".join(parts)
+    text = " and ".join(parts)
+    if capture.focal_35mm and not math.isclose(capture.focal_35mm, capture.focal_mm or 0.0, rel_tol=0.03):
+        text += f" ({capture.focal_35mm:g} mm equivalent)"
+    return text
 
 
 def _along(angle: float) -> str:

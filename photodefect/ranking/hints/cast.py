@@ -47,6 +47,34 @@ class Cast:
         weaker, stronger = sorted((abs(self.warmth), abs(self.magenta)))
         return (first, second) if weaker >= _SECOND * stronger else (first,)
 
+    def kelvin(self) -> float:
+        """How far to move the colour temperature, in kelvin: negative if the photo is too warm.
+
+        Neutral things look as lit by light of another temperature than the 6504 K of sRGB's white; the difference is to
+        be taken off. Rough where it is large.
+        """
+        doublings, tint = self.warmth / _TEMPERATURE, self.magenta / _TINT
+        x, y, z = _XYZ @ np.array([2 ** (tint + doublings / 2), 1.0, 2 ** (tint - doublings / 2)])
+        # McCamy 1992: correlated colour temperature from chromaticity, good to a few kelvin along daylight.
+        slope = (x / (x + y + z) - 0.3320) / (0.1858 - y / (x + y + z))
+        temperature = ((449.0 * slope + 3525.0) * slope + 6823.3) * slope + 5520.33
+        return float(np.clip(temperature, *_TEMPERATURES)) - _WHITE_K
+
+    def green_stops(self) -> float:
+        """How far to move green against red and blue, in stops: negative if the photo is too green."""
+        return self.magenta / _TINT
+
+
+_XYZ: Final = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+"""Linear sRGB to CIE XYZ (IEC 61966-2-1)."""
+
+_WHITE_K: Final = 6504.0
+_TEMPERATURES: Final = (2000.0, 20_000.0)
+"""What editors' sliders reach, about."""
+
+# About how far a neutral grey moves in CIE Lab when red over blue, or both over green, double.
+_TEMPERATURE: Final = 15.0
+_TINT: Final = 28.0
 
 _NORM: Final = 6
 
@@ -66,11 +94,6 @@ def measure_cast(pixels: NDArray[np.uint8]) -> Cast:
     saturation = np.hypot(colours[1], colours[2]) / np.maximum(colours[0], 10.0)
     least = usable[:, saturation <= np.quantile(saturation, _NEUTRAL)]
     return _agree(_components(light), np.median(_components(least), axis=1).astype(np.float64))
-
-
-# About how far a neutral grey moves in CIE Lab when red over blue, or both over green, double.
-_TEMPERATURE: Final = 15.0
-_TINT: Final = 28.0
 
 
 def _components(light: NDArray[np.floating]) -> NDArray[np.float64]:

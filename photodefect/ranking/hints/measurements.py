@@ -1,4 +1,4 @@
-"""What is measured on a photo's pixels while they are decoded, for hints and for finding bursts."""
+"""What is measured on a photo's pixels while they are decoded, for hints and for finding series."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from PIL import Image
 
 from photodefect.diagnosis.workers.tasks import PixelJob
 from photodefect.errors import DataError
-from photodefect.ranking.bursts import likeness_hash
 from photodefect.ranking.hints.cast import Cast, measure_cast
 from photodefect.ranking.hints.light import Light, measure_light
 from photodefect.ranking.hints.softness import Softness, measure_softness
+from photodefect.ranking.series.miniature import measure_miniature
 
 _LONG_SIDE: Final = 320
 
@@ -26,13 +26,13 @@ class Measurements:
     """A few numbers of a photo that its record doesn't have.
 
     Attributes:
-        likeness: a perceptual hash in hexadecimal; alike photos have hashes that differ in few bits.
+        miniature: by which it is compared with other photos, as ``measure_miniature`` writes it.
         light: for a bad exposure and for haze.
         cast: for a bad white balance.
         softness: for blur.
     """
 
-    likeness: str
+    miniature: str
     light: Light
     cast: Cast
     softness: Softness
@@ -50,7 +50,7 @@ class Measurements:
         """
         try:
             return cls(
-                likeness=str(values["likeness"]),
+                miniature=str(values["miniature"]),
                 light=Light(**values["light"]),
                 cast=Cast(**values["cast"]),
                 softness=Softness(**values["softness"]),
@@ -66,7 +66,9 @@ def measure(pixels: NDArray[np.uint8]) -> Measurements:
         pixels: (height, width, 3), uint8, sRGB, upright, at the photo's own resolution.
     """
     sample = _sample(pixels)
-    return Measurements(likeness_hash(sample), measure_light(sample), measure_cast(sample), measure_softness(pixels))
+    return Measurements(
+        measure_miniature(sample, pixels), measure_light(sample), measure_cast(sample), measure_softness(pixels)
+    )
 
 
 def _sample(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -80,7 +82,7 @@ def _sample(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 MEASURE: Final = PixelJob(
     measure,
     # The number grows whenever the same photo would be measured otherwise than before.
-    "measurements 1",
+    "measurements 2",
     lambda measured: json.dumps(measured.to_dict()),
     lambda text: Measurements.from_dict(json.loads(text)),
 )

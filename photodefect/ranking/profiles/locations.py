@@ -71,16 +71,22 @@ def find_profile(name_or_file: str) -> Path:
     raise DataError(f"no profile is called {name_or_file!r}; {hint} (own ones are files in {own}, or give a file)")
 
 
-def gather(folders: Sequence[Path], chosen: str | None = None, options: Settings | None = None) -> Layers:
+def gather(
+    folders: Sequence[Path],
+    chosen: str | None = None,
+    options: Settings | None = None,
+    presets: Settings | None = None,
+) -> Layers:
     """Put together the profile that holds for photos.
 
     Args:
         folders: folders of photos; the file :data:`FOLDER_FILE` of each is read.
         chosen: what ``--profile`` says.
         options: settings given on the command line.
+        presets: settings that a choice on the command line brings along; profiles go before them.
 
     Returns:
-        From weak to strong: defaults, the person's profile, that of the folder, the chosen one, options.
+        From weak to strong: defaults, presets, the person's profile, that of the folder, the chosen one, options.
 
     Raises:
         DataError: a profile is wrong, or the chosen one isn't there.
@@ -89,5 +95,5 @@ def gather(folders: Sequence[Path], chosen: str | None = None, options: Settings
     files = [file for file in candidates if file.is_file()]
     if chosen is not None:
         files.append(find_profile(chosen))
-    settings = merged([*(read_settings(file) for file in files), options or {}])
+    settings = merged([presets or {}, *(read_settings(file) for file in files), options or {}])
     return Layers(to_profile(settings), settings, tuple(files))

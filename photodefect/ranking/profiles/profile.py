@@ -17,8 +17,8 @@ from photodefect.verdicts import DEFAULT_THRESHOLDS, VERDICTS, Threshold, Verdic
 RejectAs: TypeAlias = Literal["rating", "label", "keyword"]
 
 
-DEFAULT_RATINGS: Final[Mapping[str, int]] = MappingProxyType({"rejected": -1, "severe": 1, "mild": 2})
-"""Rating by verdict, and of a rejected photo. Good photos get none: stars are the person's to give."""
+DEFAULT_RATINGS: Final[Mapping[str, int]] = MappingProxyType({"rejected": -1, "severe": 1, "mild": 2, "good": 3})
+"""Rating by verdict, and of a rejected photo. Good photos have one, as programs sort photos without below one star."""
 
 DEFAULT_LABELS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -74,12 +74,12 @@ class RejectPolicy:
     Attributes:
         at: from which grade of a defect on: ``mild`` or ``severe``.
         defects: keys of the defects that count.
-        mark: by ``rating``, ``label`` or ``keyword``.
+        mark: by ``rating``, ``label`` or ``keyword``; the last is what no program takes for something else.
     """
 
     at: Verdict = "severe"
     defects: tuple[str, ...] = KEYS
-    mark: RejectAs = "rating"
+    mark: RejectAs = "keyword"
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import tomlkit
 import tomlkit.exceptions
 
 from photodefect.defects import BY_KEY, KEYS
+from photodefect.encodings import as_utf8
 from photodefect.errors import DataError
 from photodefect.printable import printable
 from photodefect.ranking.profiles.profile import DEFAULT_PROFILE, Curve, Profile, RejectPolicy
@@ -71,7 +72,7 @@ def read_settings(path: Path) -> Settings:
             names the file and the key.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = as_utf8(path.read_bytes()).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror or error if isinstance(error, OSError) else "it isn't UTF-8 text"
         raise DataError(f"the profile {path} can't be read: {reason}") from error

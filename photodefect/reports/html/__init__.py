@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from photodefect.reports.html.folder import ReportFolder, check_folder, is_report, is_report_file
+from photodefect.reports.html.folder import ReportFolder, check_folder, is_report
 from photodefect.reports.html.page import HtmlReport
 from photodefect.reports.html.pictures import Pictures, make_pictures
 
-__all__ = ["HtmlReport", "Pictures", "ReportFolder", "check_folder", "is_report", "is_report_file", "make_pictures"]
+__all__ = ["HtmlReport", "Pictures", "ReportFolder", "check_folder", "is_report", "make_pictures"]

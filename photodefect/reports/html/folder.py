@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from photodefect.errors import DataError
+from photodefect.photos.places import REPORT_FILES
 
 PAGE: Final = "index.html"
 GENERATOR: Final = "photodefect"
@@ -24,7 +25,6 @@ THUMBNAILS: Final = "thumbnails"
 PREVIEWS: Final = "previews"
 MAPS: Final = "maps"
 
-_FILES = re.compile(r"photodefect-files-[0-9a-f]{12}")
 _MARK = f'<meta name="generator" content="{GENERATOR} '.encode()
 _MARK_WITHIN = 2048
 _PICTURE = re.compile(r"\d{5,}(-[a-z_]+)?\.(jpg|png)")
@@ -38,11 +38,6 @@ def is_report(folder: Path) -> bool:
         return False
     with page.open("rb") as stream:
         return _MARK in stream.read(_MARK_WITHIN)
-
-
-def is_report_file(path: str | os.PathLike[str]) -> bool:
-    """Whether ``path`` is one of a report's own pictures, which are no photos to diagnose."""
-    return any(_FILES.fullmatch(part) for part in Path(path).parts)
 
 
 def check_folder(folder: Path, *, force: bool = False, originals: Iterable[str] = ()) -> None:
@@ -66,7 +61,7 @@ def check_folder(folder: Path, *, force: bool = False, originals: Iterable[str] 
     if any(os.path.realpath(parent) == place for parent in {os.path.dirname(photo) for photo in originals}):  # noqa: PTH120 - a Path would take longer for thousands of photos
         raise DataError(f"{folder} holds photos of this run; a report goes into a folder of its own")
     # Files without a page are what a run has left that was killed; the next report removes them.
-    if not force and not is_report(folder) and not all(_FILES.fullmatch(it.name) for it in folder.iterdir()):
+    if not force and not is_report(folder) and not all(REPORT_FILES.fullmatch(it.name) for it in folder.iterdir()):
         raise DataError(f"{folder} isn't empty and holds no earlier report; name another folder, or --force")
 
 
@@ -129,7 +124,7 @@ class ReportFolder:
         part.replace(target)
         self._published = True
         for other in self.folder.iterdir():
-            if _FILES.fullmatch(other.name) and other.name != self.link and not other.is_symlink():
+            if REPORT_FILES.fullmatch(other.name) and other.name != self.link and not other.is_symlink():
                 _remove_files(other)
         return target
 

@@ -199,6 +199,8 @@ def facts(diagnosis: Diagnosis) -> list[tuple[str, str]]:
         "Exposure": " · ".join(part for part in exposure if part),
         "Mode": capture.exposure_mode,
         "Focal length": f"{capture.focal_mm:.4g} mm" if capture.focal_mm else "",
+        "Same view on 35 mm film": f"{capture.focal_35mm:.4g} mm" if capture.focal_35mm else "",
+        "Drive": capture.drive,
         "Series": capture.sequence,
         "Software": capture.software,
         "Size": _size(diagnosis.width, diagnosis.height) if diagnosis.width and diagnosis.height else "",
@@ -259,11 +261,13 @@ def _size(width: int, height: int) -> str:
 
 
 def _file(provenance: Provenance) -> str:
-    parts = [provenance.format, provenance.icc]
+    parts = [provenance.format, provenance.icc or provenance.colour]
     if provenance.source != "file":
         parts.append(provenance.source)
     if provenance.mode not in ("RGB", "L"):
         parts.append(provenance.mode)
     if provenance.frames > 1:
         parts.append(f"first of {provenance.frames} frames")
+    if provenance.missing:
+        parts.append(f"without {provenance.missing}")
     return ", ".join(part for part in parts if part)

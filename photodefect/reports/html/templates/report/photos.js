@@ -35,8 +35,8 @@
   const counts = (photo, order) => order < 0 || photos[photo].grades[order] != null;
   const sizeOf = (photo, order) => {
     if (order >= 0) return counts(photo, order) ? Math.abs(photos[photo].severity[order]) : -1;
-    const { worst, severity } = photos[photo];
-    return grade(photo, -1) + (worst == null ? 0 : Math.abs(severity[worst]) / 2);
+    const largest = Math.max(...photos[photo].severity.map((value, defect) => (counts(photo, defect) ? Math.abs(value) : 0)));
+    return grade(photo, -1) + largest / 2;
   };
 
   // Sorting thousands of names by a language's rules takes a while, so it is done once.

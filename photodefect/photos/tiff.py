@@ -1,0 +1,153 @@
+"""TIFFs: which of the pictures in one is the photo, and those that Pillow can't read or gets wrong."""
+
+from __future__ import annotations
+
+import io
+import logging
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile
+
+from photodefect.errors import UnsupportedError
+from photodefect.photos import tiff_folders as tags
+from photodefect.photos.photo import RareImage, check_size
+from photodefect.photos.tiff_folders import Folder, folders, starting_at
+
+# Without a handler, what it logs about damaged files would be printed among our own messages.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
+
+_UNREAD = {
+    33003: "JPEG 2000",
+    33004: "JPEG 2000",
+    33005: "JPEG 2000",
+    34712: "JPEG 2000",
+    50001: "WebP",
+    50002: "JPEG XL",
+    52546: "JPEG XL",
+}
+"""Compressions that no decoder here knows within a TIFF."""
+
+_BIG_ENDIAN_BIG = b"MM\0\x2b"
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _CMYK = 0, 1, 2, 5
+_SEPARATE_PLANES = 2
+_ASSOCIATED, _UNASSOCIATED = 1, 2
+"""Kinds of alpha: whether colours are multiplied by it."""
+
+
+class PhotoPage(NamedTuple):
+    """A file with its photo first.
+
+    Attributes:
+        data: the file.
+        orientation: what only the page before the photo says of it.
+        icc: likewise, its colour profile.
+    """
+
+    data: bytes
+    orientation: int | None = None
+    icc: bytes | None = None
+
+
+def photo_page(data: bytes) -> PhotoPage:
+    """The TIFF with its photo first, where its first page is a smaller version of it.
+
+    Args:
+        data: the file.
+
+    Raises:
+        UnsupportedError: the photo is compressed in a way that isn't known here.
+    """
+    pages = folders(data)
+    page = first = next(pages, None)
+    if first is None or page is None:
+        return PhotoPage(data)
+    if first.is_reduced:
+        page = max((other for other in pages if not other.is_reduced), key=_pixels, default=first)
+        if _pixels(page) <= _pixels(first):
+            page = first
+    compression = _UNREAD.get(page.number(tags.COMPRESSION))
+    if compression is not None:
+        raise UnsupportedError(
+            f"a TIFF that is compressed as {compression} can't be decoded; save it uncompressed, or as PNG or JPEG"
+        )
+    if page is first:
+        return PhotoPage(data)
+    orientation = first.number(tags.ORIENTATION) or None
+    return PhotoPage(
+        starting_at(data, page),
+        None if tags.ORIENTATION in page else orientation,
+        None if tags.PROFILE in page else first.raw(tags.PROFILE),
+    )
+
+
+def read_otherwise(data: bytes, max_pixels: int) -> RareImage | None:
+    """A TIFF that Pillow doesn't read rightly, by tifffile; None if Pillow may read it.
+
+    Those are 16-bit colours stored one channel after the other and uncompressed, and big TIFFs of big-endian numbers.
+
+    Args:
+        data: the file, its photo first.
+        max_pixels: that it may have.
+
+    Raises:
+        TooLargeError: it has more than ``max_pixels`` pixels.
+        UnsupportedError: its pixels are of an unusual kind.
+    """
+    page = next(folders(data), None)
+    if page is None:
+        return None
+    # Pillow 13 takes what is stored of one channel for the first third of the picture.
+    planes = page.number(tags.PLANAR) == _SEPARATE_PLANES and page.number(tags.SAMPLES) > 1
+    misread = planes and page.number(tags.BITS) == 16 and page.number(tags.COMPRESSION, 1) == 1
+    if not (misread or data.startswith(_BIG_ENDIAN_BIG)):
+        return None
+    import tifffile  # noqa: PLC0415  few photos need it
+
+    check_size(page.number(tags.WIDTH), page.number(tags.HEIGHT), max_pixels)
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        first = file.pages.first
+        check_size(first.imagewidth, first.imagelength, max_pixels)
+        if first.samplesperpixel > 8 or first.imagedepth != 1:
+            raise UnsupportedError("this kind of TIFF can't be decoded: it has more channels or layers than a photo")
+        samples = first.asarray(maxworkers=1)
+        photometric = int(first.photometric)
+        if first.axes.startswith("S"):
+            samples = np.moveaxis(samples, 0, -1)
+    image, mode = _image(samples, photometric, page.number(tags.EXTRA_SAMPLES))
+    frames = sum(not folder.nested for folder in folders(data))
+    return RareImage(image, mode, page.raw(tags.PROFILE), page.number(tags.ORIENTATION, 1), frames)
+
+
+def counts_to_4095(image: ImageFile.ImageFile) -> bool:
+    """Whether a grey TIFF's white is 4095, which Pillow keeps as it is."""
+    return ";12" in str(image.tile[0].args if image.tile else "")
+
+
+def _image(samples: NDArray[Any], photometric: int, alpha: int) -> tuple[Image.Image, str]:
+    """Samples as Pillow's image of eight bits, or sixteen where grey; what they are in Pillow's words."""
+    count = samples.shape[2] if samples.ndim == 3 else 1
+    if samples.dtype not in (np.uint8, np.uint16) or samples.ndim not in (2, 3):
+        raise UnsupportedError(f"this kind of TIFF can't be decoded: {samples.dtype} samples")
+    if samples.dtype.byteorder == ">":
+        samples = samples.astype(samples.dtype.newbyteorder("="))
+    wide = samples.dtype == np.uint16
+    if photometric in (_WHITE_IS_ZERO, _BLACK_IS_ZERO):
+        grey = samples if samples.ndim == 2 else samples[:, :, 0]
+        if photometric == _WHITE_IS_ZERO:
+            grey = np.iinfo(grey.dtype).max - grey
+        return Image.fromarray(np.ascontiguousarray(grey)), "I;16" if wide else "L"
+    needed = {_RGB: 3, _CMYK: 4}.get(photometric)
+    if needed is None or count < needed:
+        raise UnsupportedError(f"this kind of TIFF can't be decoded: colours of kind {photometric}")
+    mode = "CMYK" if photometric == _CMYK else "RGB"
+    if mode == "RGB" and count > needed and alpha in (_ASSOCIATED, _UNASSOCIATED):
+        mode, needed = "RGBa" if alpha == _ASSOCIATED else "RGBA", 4
+    bytes_ = (samples >> 8 if wide else samples)[:, :, :needed].astype(np.uint8)  # as Pillow does with others
+    image = Image.frombytes(mode, (bytes_.shape[1], bytes_.shape[0]), bytes_.tobytes())
+    return image, f"{mode.upper()};16" if wide else mode.upper()
+
+
+def _pixels(page: Folder) -> int:
+    return page.number(tags.WIDTH) * page.number(tags.HEIGHT)

@@ -1,0 +1,140 @@
+"""What workers make of a photo's pixels for the page: reduced pictures, the whole photo, and heat maps."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from photodefect.core.inputs import SIDE
+
+if TYPE_CHECKING:
+    from photodefect.core.network.model import Model
+
+THUMBNAIL_SIDE: Final = 360
+PREVIEW_SIDE: Final = 2048
+"""Long sides in pixels."""
+
+_LARGEST: Final = 16384
+"""Long side of what browsers show without trouble; a larger photo is shown reduced to it."""
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """Makes a JPEG whose long side has so many pixels at most.
+
+    Attributes:
+        side: in pixels.
+        quality: of the JPEG.
+    """
+
+    side: int
+    quality: int
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> bytes:
+        """Make it, of (height, width, 3) sRGB."""
+        image = Image.fromarray(pixels)
+        share = self.side / max(image.size)
+        if share < 1:
+            width, height = (max(1, round(length * share)) for length in image.size)
+            image = image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        stream = io.BytesIO()
+        image.save(stream, "JPEG", quality=self.quality, subsampling=0 if self.quality > 90 else 2)
+        return stream.getvalue()
+
+
+THUMBNAIL: Final = Reduced(THUMBNAIL_SIDE, 82)
+PREVIEW: Final = Reduced(PREVIEW_SIDE, 88)
+WHOLE: Final = Reduced(_LARGEST, 95)
+
+
+def sharpest_place(pixels: NDArray[np.uint8]) -> bytes:
+    """Where a photo is sharpest: the middle of one of a hundred or so windows, as a JSON list of x and y, 0..1.
+
+    The strongest mean square of differences between neighbours (every eighth row of green) decides.
+
+    Args:
+        pixels: (height, width, 3), uint8, sRGB.
+    """
+    height, width, _ = pixels.shape
+    side = min(SIDE, height, width)
+    rows = max(1, min(9, height // side))
+    columns = max(1, min(13, width // side))
+    best, place = -1.0, (0.5, 0.5)
+    for row in range(rows):
+        top = 0 if rows == 1 else round((height - side) * row / (rows - 1))
+        for column in range(columns):
+            left = 0 if columns == 1 else round((width - side) * column / (columns - 1))
+            lines = pixels[top : top + side : 8, left : left + side, 1].astype(np.int16)
+            below = pixels[top + 1 : top + side : 8, left : left + side, 1].astype(np.int16)
+            energy = _energy(np.diff(lines, axis=1)) + _energy(below - lines[: len(below)])
+            if energy > best:
+                best, place = energy, ((left + side / 2) / width, (top + side / 2) / height)
+    return json.dumps([round(length, 4) for length in place]).encode()
+
+
+def _energy(differences: NDArray[np.int16]) -> float:
+    return float(np.square(differences, dtype=np.int32).mean()) if differences.size else 0.0
+
+
+@dataclass(frozen=True)
+class MapOf:
+    """A heat map, ready to be laid over the photo.
+
+    Attributes:
+        picture: a PNG.
+        note: how it was made, for people.
+        place: x and y, 0..1, of the largest absolute severity.
+        severity: there.
+    """
+
+    picture: bytes
+    note: str
+    place: tuple[float, float]
+    severity: float
+
+
+@dataclass(frozen=True)
+class DrawMaps:
+    """Makes all heat maps of a photo.
+
+    Attributes:
+        folder: of the model that makes them.
+        device: that computes them.
+    """
+
+    folder: Path
+    device: str
+
+    def prepare(self) -> None:
+        """Load the model."""
+        _model(self.folder, self.device)
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> dict[str, MapOf]:
+        """Make them, of (height, width, 3) sRGB, by defect key."""
+        from photodefect.heatmap import heatmaps  # noqa: PLC0415  imports torch
+        from photodefect.reports.html.pictures import overlay  # noqa: PLC0415
+
+        made = {}
+        for key, heat_map in heatmaps(_model(self.folder, self.device), pixels).maps.items():
+            row, column = np.unravel_index(int(np.abs(heat_map.severity).argmax()), heat_map.severity.shape)
+            x = (heat_map.origin[0] + int(column) * heat_map.stride[0]) / heat_map.width
+            y = (heat_map.origin[1] + int(row) * heat_map.stride[1]) / heat_map.height
+            place = (round(min(max(x, 0.0), 1.0), 4), round(min(max(y, 0.0), 1.0), 4))
+            severity = round(float(heat_map.severity[row, column]), 3)
+            made[key] = MapOf(overlay(heat_map), heat_map.describe(), place, severity)
+        return made
+
+
+@lru_cache(maxsize=1)
+def _model(folder: Path, device: str) -> Model:
+    from photodefect.core.network.model import load_model  # noqa: PLC0415
+
+    return load_model(folder, device)
