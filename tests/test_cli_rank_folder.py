@@ -163,6 +163,12 @@ def test_the_choice_can_be_turned_round(rank: Rank, folder: Path) -> None:
     assert {record["ranking"]["left_out"] for record in rest} == {"not among the best 2"}
 
 
+def test_excluded_photos_of_which_there_are_none_are_told(rank: Rank, folder: Path) -> None:
+    result = rank(folder, "--excluded", "--format", "paths")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "--excluded takes what was left out, and nothing was" in result.stderr
+
+
 def test_the_first_and_the_best(rank: Rank, folder: Path) -> None:
     ordered = rank.paths(folder)
     assert rank.paths(folder, "--top", "2") == ordered[:2]

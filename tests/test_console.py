@@ -101,8 +101,6 @@ def test_with_no_color_a_terminal_gets_neither_colours_nor_bold(arguments: list[
         (["heatmap", ".", "-o", "r", "-0"], "--null/-0 is about --files-from"),
         (["review", ".", "-0"], "--null/-0 is about --files-from"),
         (["rank-folder", ".", "--null"], "--null is about --files-from"),
-        (["rank-folder", "--excluded"], "--excluded is about --exclude-severe, --min,"),
-        (["rank-folder", "--show-excluded"], "--show-excluded is about --exclude-severe, --min,"),
         (["rank-folder", "--thin-sequences"], "--thin-sequences is about --best-per-burst or --exclude-severe"),
         (["rank-folder", "--force"], "--force is about --output"),
         (["rank-folder", "--for", "darktable"], "--for is about --xmp or --format exiftool-csv"),

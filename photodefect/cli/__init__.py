@@ -28,8 +28,7 @@ from photodefect.cli.guard import guarded
 from photodefect.cli.impossible_values import refuse_empty, refuse_urls
 from photodefect.cli.interrupts import endings_as_interrupts
 from photodefect.cli.optional_values import with_values
-from photodefect.printable import printable
-from photodefect.terminal import styles_wanted
+from photodefect.printable import printable, styles_wanted
 
 COMMANDS: Final = MappingProxyType(
     {

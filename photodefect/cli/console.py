@@ -9,8 +9,7 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from photodefect.printable import printable
-from photodefect.terminal import console_on
+from photodefect.printable import console_on, printable
 
 _FORMAT: Final = "%(name)s: %(message)s"
 

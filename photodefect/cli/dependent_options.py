@@ -8,20 +8,6 @@ from typing import Any, Final
 
 import typer
 
-CHOOSING: Final = (
-    "--exclude-severe",
-    "--min",
-    "--max",
-    "--only",
-    "--since",
-    "--top",
-    "--best",
-    "--keep",
-    "--marked",
-    "--best-per-burst",
-)
-"""Options of ``rank-folder`` by which photos are left out."""
-
 _DEEDS: Final = ("--copy-to", "--link-to", "--move-to")
 _MARKS: Final = ("--xmp", "--format exiftool-csv")
 
@@ -29,8 +15,6 @@ ABOUT: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "--null": ("--files-from",),
         "--force": ("--output", "--save-as", "--html", "--sheet"),
-        "--excluded": CHOOSING,
-        "--show-excluded": CHOOSING,
         "--thin-sequences": ("--best-per-burst", "--exclude-severe"),
         "--keep-folders": _DEEDS,
         "--apply": (*_DEEDS, "--xmp"),

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.segment import ControlType
 from rich.text import Text
 
-from photodefect.terminal import console_on
+from photodefect.printable import console_on
 
 PATIENCE_S: Final = 1.0
 """How long a run may take before it shows its progress."""

@@ -39,6 +39,13 @@ class Choice:
             help="Leave out photos with a severe defect. Exposure brackets and panoramas stay whole.",
         ),
     ] = False
+    keep_graphics: Annotated[
+        bool,
+        _CHOICE(
+            "--keep-graphics",
+            help="Rank screenshots, drawings, charts and documents too, which are left out otherwise.",
+        ),
+    ] = False
     show_excluded: Annotated[
         bool, _CHOICE("--show-excluded", help="List on stderr each photo that was left out, with the reason.")
     ] = False
@@ -136,6 +143,7 @@ class Choice:
         return Wishes(
             by=rank_key(self.by),
             limits=tuple(limits),
+            keep_graphics=self.keep_graphics,
             top=self.top,
             best=None if self.best is None else percentage(self.best),
             keep=self.keep,
@@ -163,11 +171,16 @@ class Choice:
             raise typer.BadParameter(str(error)) from error
 
 
-def tell_left_out(selection: Selection, *, show: bool, quiet: bool) -> None:
+def tell_left_out(selection: Selection, *, show: bool, excluded: bool, quiet: bool) -> None:
     """Say how many photos were left out and why; one by one if that is asked for, however quiet."""
     if selection.left_out and not quiet:
         reasons = ", ".join(f"{count} {group}" for group, count in selection.reasons.most_common())
         note(f"{len(selection.left_out)} of {len(selection.left_out) + len(selection.chosen)} left out: {reasons}")
+    if excluded and not selection.left_out:
+        note(
+            "--excluded takes what was left out, and nothing was; --exclude-severe, --min and others leave out",
+            "yellow",
+        )
     if show:
         for photo in selection.left_out:
             note(f"  {photo.path}: {photo.ranking and photo.ranking.left_out}")

@@ -118,7 +118,14 @@ def rank_folder(
     photos = selection.left_out if choice.excluded else selection.chosen
     with out.opened() as stream:
         if out.summary:
-            out.write_summary(stream, selection, layers.profile, root, listed.passed_over)
+            out.write_summary(
+                stream,
+                selection,
+                layers.profile,
+                root,
+                listed.passed_over,
+                keep_graphics=choice.keep_graphics,
+            )
         else:
             own = exiftool_writer(stream, sidecars, photos, say) if exiftool else None
             writer = own or out.writer(stream, wishes.by, photos)
@@ -126,7 +133,7 @@ def rank_folder(
                 writer.write(photo)
             writer.close()
     tell_summary(tally, quiet=quiet, table=out.shows_table)
-    tell_left_out(selection, show=choice.show_excluded, quiet=quiet)
+    tell_left_out(selection, show=choice.show_excluded, excluded=choice.excluded, quiet=quiet)
     went = _act(sidecars, transfer, photos, say, roots=roots, root=root, apply=deeds.apply, quiet=quiet)
     raise typer.Exit(tally.exit_code() if went else ExitCode.SOME_FAILED)
 

@@ -12,9 +12,8 @@ from photodefect.defects import BY_KEY, DEFECTS
 from photodefect.evaluation.benchmark_result import BenchmarkResult
 from photodefect.evaluation.report import Evaluation
 from photodefect.evaluation.spearman import CrossClass, Estimate
-from photodefect.printable import printable
+from photodefect.printable import console_on, printable
 from photodefect.reports.table import short_title
-from photodefect.terminal import console_on
 
 LEAST_WIDTH: Final = 160
 """Tables are set as if there were so many columns: better a line that runs over than a number cut in two."""

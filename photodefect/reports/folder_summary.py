@@ -12,11 +12,10 @@ from rich.text import Text
 
 from photodefect.defects import BY_KEY
 from photodefect.photos.places import Kind, some_passed_over
-from photodefect.printable import printable
+from photodefect.printable import console_on, printable
 from photodefect.ranking.overall import OVERALL, number
 from photodefect.ranking.summary import FolderSummary, GroupSummary
 from photodefect.reports.table import BARS, STYLES, short_title
-from photodefect.terminal import console_on
 from photodefect.verdicts import VERDICTS
 
 _WIDTH: Final = 100
@@ -35,6 +34,8 @@ def write_summary(stream: TextIO, summary: FolderSummary) -> None:
         console.width = _WIDTH
     bars = "utf" in console.encoding.lower()
     _line(console, f"{summary.photos} photos: " + _counts(summary.verdicts))
+    if summary.graphics:
+        _line(console, f"{summary.graphics} more left out: no photographs")
     if summary.failed:
         _line(console, f"{summary.failed} more could not be diagnosed", STYLES["failed"])
     if summary.passed_over:

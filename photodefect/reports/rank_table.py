@@ -8,11 +8,10 @@ from typing import Final, TextIO
 from rich.text import Text
 
 from photodefect.defects import BY_KEY
-from photodefect.printable import printable
+from photodefect.printable import console_on, printable
 from photodefect.ranking.hints.advice import Finding
 from photodefect.ranking.overall import OVERALL, RankedPhoto, Ranking, number
 from photodefect.reports.table import STYLES, short_title
-from photodefect.terminal import console_on
 
 _RANK: Final = 5
 _TAKEN: Final = len("2024-05-01 12:30") + 2
@@ -83,6 +82,8 @@ class RankTableWriter:
         taken = "" if clock is None else f"{clock:%Y-%m-%d %H:%M}"
         line = self._start(rank, self._value(ranking.value), photo.verdict or "good", taken) + path
         notes = ["monochrome"] if photo.monochrome else []
+        if photo.not_photograph is not None:
+            notes.append("no photograph")
         if ranking.burst is not None:
             place = f"{ranking.burst.place} of {ranking.burst.size}"
             notes.append(place if together else f"{ranking.burst.kind} {ranking.burst.number}, {place}")

@@ -8,9 +8,8 @@ from typing import Final, TextIO
 from rich.text import Text
 
 from photodefect.defects import BY_KEY, DEFECTS, Defect
-from photodefect.printable import printable
+from photodefect.printable import console_on, printable
 from photodefect.records import Diagnosis
-from photodefect.terminal import console_on
 from photodefect.verdicts import DEFAULT_THRESHOLDS, TRACE, grades
 
 STYLES: Final[Mapping[str, str]] = {"good": "green", "mild": "yellow", "severe": "bold red", "failed": "magenta"}
@@ -87,6 +86,8 @@ class TableWriter:
         line = self._headline(verdict, worst if verdict != "good" else "") + path
         if diagnosis.monochrome:
             line.append("  (monochrome)", "dim")
+        if diagnosis.not_photograph is not None:
+            line.append(f"  (no photograph: {printable(diagnosis.not_photograph)})", "dim")
         self._print(line)
         thresholds = diagnosis.thresholds or DEFAULT_THRESHOLDS
         groups = {"": severity}
