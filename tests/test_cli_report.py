@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 import typer
-from PIL import Image
+from PIL import Image, ImageFilter
+from pypdf import PdfReader
 from typer.testing import CliRunner, Result
 
 from photodefect.cli.guard import guarded
@@ -140,6 +141,49 @@ def test_usage_errors_have_their_exit_codes(run: Report, photos: Path, tmp_path:
     assert run(tmp_path / "empty", "-o", tmp_path / "report").exit_code == 3
     assert run(photos, "-o", tmp_path / "report", "--model", tmp_path / "empty").exit_code == 4
     assert not (tmp_path / "report").exists()
+
+
+def test_bursts_and_hints_are_those_of_the_ranking(run: Report, samples: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "burst"
+    folder.mkdir()
+    for number in range(3):
+        image = Image.open(samples / "dog.jpg").convert("RGB").filter(ImageFilter.GaussianBlur(number))
+        exif = image.getexif()
+        exif.get_ifd(0x8769)[0x9003] = f"2024:05:01 10:00:0{number}"
+        image.save(folder / f"{number}.jpg", exif=exif)
+    shutil.copy(samples / "city.jpg", folder / "city.jpg")
+    assert run("--no-maps", folder, "-o", tmp_path / "report", "--threshold", "0.0001").exit_code == 0
+    data = data_of(tmp_path / "report")
+    assert [one["kind"] for one in data["sets"]] == ["burst"]
+    assert [photo["name"] for photo in data["photos"] if photo.get("set") == 0] == ["0.jpg", "1.jpg", "2.jpg"]
+    assert data["photos"][data["sets"][0]["best"]]["set"] == 0
+    assert all({hint["grade"] for hint in photo["hints"]} == {"severe"} for photo in data["photos"])
+
+
+def test_a_contact_sheet_comes_beside_the_page_or_instead_of_it(run: Report, photos: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.pdf"
+    alone = run(photos, "--sheet", sheet)
+    assert (alone.exit_code, alone.stdout) == (1, f"{sheet}\n")  # one photo is broken
+    assert len(PdfReader(sheet).pages) == 1
+    before = sheet.read_bytes()
+    again = run(photos, "--sheet", sheet)
+    assert again.exit_code == 2
+    assert "--force" in again.stderr
+    both = run("--no-maps", photos, "--sheet", tmp_path / "sheet.jpg", "-o", tmp_path / "report")
+    assert both.stdout.splitlines() == [str(tmp_path / "report" / "index.html"), str(tmp_path / "sheet.jpg")]
+    assert sheet.read_bytes() == before
+    assert run(photos, "--sheet", sheet, "--force").exit_code == 1
+
+
+def test_a_contact_sheet_is_refused_before_any_work(run: Report, photos: Path, tmp_path: Path) -> None:
+    before = snapshot(photos)
+    assert "neither .pdf nor .jpg" in run(photos, "--sheet", tmp_path / "sheet.png").stderr
+    refused = run(photos, "--sheet", photos / "bulb.jpg", "--force")
+    assert refused.exit_code == 2
+    assert "originals are never written to" in refused.stderr
+    assert run(photos, "--sheet", tmp_path / "nowhere" / "sheet.pdf").exit_code == 2
+    assert "a contact sheet by --sheet" in " ".join(run(photos).stderr.replace("│", " ").split())
+    assert snapshot(photos) == before
 
 
 def test_thresholds_make_the_grades(run: Report, photos: Path, tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from selenium.webdriver.remote.webelement import WebElement
 from photodefect.defects import KEYS
 from photodefect.heatmap import HeatMap
 from photodefect.photos.decode import decode
+from photodefect.ranking.hints.advice import Finding
+from photodefect.ranking.overall import RankedPhoto, Ranking, SeriesPlace
 from photodefect.records import Capture, Diagnosis, PhotoFailure
 from photodefect.reports.html import HtmlReport, ReportFolder, make_pictures
 from photodefect.verdicts import DEFAULT_THRESHOLDS, verdict
@@ -53,6 +55,26 @@ def record(name: str, camera: str, severity: dict[str, float]) -> Diagnosis:
     )
 
 
+# Who stands at which place of which set.
+PLACES = {
+    "IMG_9.jpg": SeriesPlace(1, "burst", 2, 2),
+    HOSTILE: SeriesPlace(1, "burst", 2, 1),
+    "IMG_2.jpg": SeriesPlace(2, "bracket", 2, 2),
+    "IMG_10.jpg": SeriesPlace(2, "bracket", 2, 1),
+}
+
+
+def ranked(name: str, camera: str, severity: dict[str, float]) -> RankedPhoto:
+    noisy = (Finding("noise", 0.9, 97, "severe", None, "reduce <b>noise</b>"),) if severity.get("noise") == 0.9 else ()
+    both = (
+        Finding("bad_saturation", 0.6, 97, "severe", "over-saturated", "over-saturated: lower saturation"),
+        Finding("undesired_blur", 0.6, 97, "severe", "motion", "looks like motion at 1/15 s"),
+    )
+    findings = both if "undesired_blur" in severity else noisy
+    ranking = Ranking(1, 5, "overall", 0.5, 0.5, findings, PLACES.get(name))
+    return RankedPhoto.of(record(name, camera, severity), ranking)
+
+
 @pytest.fixture(scope="module")
 def small(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of five photos and a failed one."""
@@ -69,7 +91,7 @@ def small(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         for photo in PHOTOS:
             report.add(record(*photo), pictures)
         report.add(Diagnosis(f"/photos/{HOSTILE}", error=PhotoFailure("UnreadableError", "<b>cut short</b>")), None)
-        return report.close()
+        return report.close(ranked=[ranked(*photo) for photo in PHOTOS])
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +146,9 @@ def page(chromium: webdriver.Chrome) -> Iterator[Page]:
     for kind in ("browser", "performance"):
         chromium.get_log(kind)
     yield Page(chromium)
-    assert [entry["message"] for entry in chromium.get_log("browser")] == []
+    # The photos of these pages aren't there; a page that was sent to somebody shows its own pictures instead.
+    messages = [entry["message"] for entry in chromium.get_log("browser")]
+    assert [message for message in messages if not message.startswith("file:///photos/")] == []
     asked = []
     for entry in chromium.get_log("performance"):
         message = json.loads(entry["message"])["message"]
@@ -347,3 +371,116 @@ def test_the_keyboard_reaches_the_last_of_many_photos(page: Page, large: Path) -
     assert page.one("#viewer-place").text == f"{MANY} of {MANY}"
     assert not page.one("#next").is_enabled()
     assert not page.one("#strip").is_displayed()  # this report was made without heat maps
+
+
+def test_hints_say_which_way_it_went_and_are_text(page: Page, small: Path) -> None:
+    page.open(small)
+    texts = [element.text for element in page.all("#grid .finding-text")]
+    assert texts[2] == "Saturation +0.60 over-saturated"
+    page.all("#grid .card")[0].click()
+    assert [line.text for line in page.all("#findings .hint")] == ["Noise: reduce <b>noise</b>"]
+    page.press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    assert [line.text for line in page.all("#findings .hint")] == [
+        "Saturation: over-saturated: lower saturation",
+        "Blur: looks like motion at 1/15 s",
+    ]
+    page.press(Keys.ARROW_RIGHT)
+    assert page.all("#findings .hint") == []
+
+
+def test_nothing_is_said_to_be_worse_than_others_under_a_good_bar(page: Page, small: Path) -> None:
+    page.open(small)
+    page.all("#grid .card")[0].click()
+    rows = {row.text.split("\n")[0]: row.text for row in page.all("#scores .score")}
+    assert "worse than 70% of reference photos" in rows["Noise"]
+    assert all("worse" not in text for name, text in rows.items() if name != "Noise")
+    page.press(Keys.ESCAPE)
+    page.one("[data-order=haze]").click()
+    texts = [element.text for element in page.all("#grid .finding-text")]
+    assert texts[0] == "0.35 · worse than 70%"
+    assert all(text == "0.05" for text in texts[1:])
+
+
+def test_bursts_and_sets_are_named_shown_alone_and_thinned_to_the_best(page: Page, small: Path) -> None:
+    page.open(small)
+    labels = {card.find_element(By.CLASS_NAME, "name").text: card.find_element(By.CLASS_NAME, "series").text
+              for card in page.all("#grid .card")}  # fmt: skip
+    assert labels == {
+        "IMG_10.jpg": "Bracket 1",
+        "IMG_9.jpg": "Burst 2",
+        HOSTILE: "Burst 2: best",
+        "IMG_2.jpg": "Bracket 1",
+        "bytes \\xff.jpg": "",
+    }
+    choices = page.one("#set")
+    assert [option.text for option in choices.find_elements(By.TAG_NAME, "option")] == [
+        "All photos", "Best of each burst", "In bursts and sets", "Bracket 1, 2 photos", "Burst 2, 2 photos",
+    ]  # fmt: skip
+    choices.find_element(By.CSS_SELECTOR, "[value=best]").click()
+    assert "IMG_9.jpg" not in page.names()
+    assert len(page.names()) == 4  # a bracket stays whole
+    choices.find_element(By.CSS_SELECTOR, "[value='']").click()
+    page.all("#grid .card")[1].click()
+    assert page.one("#series").text == f"Burst 2, 2 photos; its best is {HOSTILE}. Show them"
+    page.one("#series-show").click()
+    page.wait(lambda: not page.viewer_is_open())
+    assert sorted(page.names()) == sorted(["IMG_9.jpg", HOSTILE])
+
+
+def test_filters_stand_in_the_address_and_come_back_with_it(page: Page, small: Path) -> None:
+    page.open(small)
+    assert "#" not in page.driver.current_url
+    page.one("[data-order=bad_saturation]").click()
+    page.chip("severe").click()
+    page.one("#search").send_keys("camera")
+    page.one("#sort").find_element(By.CSS_SELECTOR, "[value=name]").click()
+    seen, address = page.names(), page.driver.current_url
+    assert address.endswith("#by=bad_saturation&verdict=severe&sort=name&search=camera")
+    page.driver.get("about:blank")
+    page.driver.get(address)
+    page.wait(lambda: page.all("#grid li"))
+    assert page.names() == seen
+    assert page.one("#search").get_attribute("value") == "camera"
+    assert page.one("[data-order=bad_saturation]").get_attribute("aria-pressed") == "true"
+    page.script("location.hash = '#verdict=mild'")
+    page.wait(lambda: page.names() == ["IMG_2.jpg"])
+    page.script("location.hash = '#by=nonsense&verdict=no&sort=up&set=9'")
+    page.wait(lambda: len(page.names()) == 5)
+
+
+def test_a_click_shows_the_photo_at_its_own_size_there(page: Page, small: Path) -> None:
+    page.open(small)
+    page.all("#grid .card")[0].click()
+    page.wait(lambda: page.loaded("#preview"))
+    before = page.one("#frame").rect["width"]
+    page.script("window.photodefectReport.photos.forEach((photo) => { photo.size = [5000, 5000]; })")
+    page.press(Keys.ARROW_RIGHT, Keys.ARROW_LEFT)
+    page.one("#stage").click()
+    assert page.one("#frame").rect["width"] == 5000
+    assert before < 1300
+    # A click in the middle shows the middle.
+    across = page.script("const s = document.getElementById('stage'); return s.scrollLeft + s.clientWidth / 2")
+    assert across == pytest.approx(2500, abs=30)
+    page.press("z")
+    assert page.one("#frame").rect["width"] < 1300
+    page.press("z", Keys.ARROW_RIGHT)
+    assert page.one("#stage").get_attribute("aria-pressed") == "false"
+
+
+def test_on_a_phone_every_bar_has_its_name(page: Page, small: Path) -> None:
+    page.emulate("setDeviceMetricsOverride", width=390, height=844, deviceScaleFactor=2, mobile=True)
+    page.open(small)
+    names = page.all("#grid .card")[0].find_elements(By.CLASS_NAME, "bar-name")
+    assert [name.text.rstrip("+\N{MINUS SIGN}") for name in names] == [
+        "Exp",
+        "WB",
+        "Sat",
+        "Noise",
+        "Haze",
+        "Blur",
+        "Comp",
+    ]
+    card = page.all("#grid .card")[0].rect
+    for name in names:
+        assert name.is_displayed()
+        assert name.rect["y"] + name.rect["height"] <= card["y"] + card["height"]

@@ -1,12 +1,14 @@
-"""``photodefect report``: a page of thumbnails with severities and heat maps, which opens from disk."""
+"""``photodefect report``: a page of photos with severities and heat maps, and contact sheets."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,13 +26,17 @@ from photodefect.cli.options import (
     WalkOptions,
     thresholds,
 )
+from photodefect.cli.output import check_output
 from photodefect.cli.run import end, end_interrupted, take_all
 from photodefect.cli.work import Work, diagnosing
 from photodefect.printable import printable
 
 if TYPE_CHECKING:
+    from photodefect.diagnosis.diagnoser import Diagnoser
+    from photodefect.ranking.overall import RankedPhoto
     from photodefect.records import Diagnosis
     from photodefect.reports.html import Pictures
+    from photodefect.verdicts import Threshold
 
 
 @grouped
@@ -38,10 +44,19 @@ def report(
     paths: Photos = None,
     *,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the page; created if missing.")
-    ],
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder for the page; created if missing.")
+    ] = None,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(
+            "--sheet",
+            metavar="FILE",
+            help="Write a contact sheet, best photos first: a PDF, or by its ending JPEGs, one a page.",
+        ),
+    ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Write into DIR even if it holds other files; they stay.")
+        bool,
+        typer.Option("--force", help="Write into DIR even if it holds other files; they stay. Replace a sheet."),
     ] = False,
     maps: Annotated[
         bool,
@@ -67,59 +82,141 @@ def report(
     DIR/index.html opens from disk in any browser and needs no network. It can
     be sorted by each defect, filtered and used by keyboard. It takes about
     0.2 MB per photo. An earlier report in DIR is replaced once the new one is
-    complete.
+    complete. --sheet makes a contact sheet of A4 pages, beside the page or
+    instead of it.
 
     Exit codes: 0 done, whatever was found; 1 done, but some files failed;
     2 wrong usage; 3 no photos; 4 the model can't be used; 130 interrupted.
     """
     limits = thresholds(threshold or [])
+    if output is None and sheet is None:
+        raise typer.BadParameter("name the folder for the page, or a contact sheet by --sheet", param_hint="--output")
+    maps = maps and output is not None
     if verbose:
         log_to_stderr()
     # Imported as late as in diagnose, for the same reasons.
     from photodefect.cli.photo_list import list_photos  # noqa: PLC0415
     from photodefect.cli.tally import Tally  # noqa: PLC0415
-    from photodefect.reports.html import HtmlReport, ReportFolder, check_folder, is_report  # noqa: PLC0415
+    from photodefect.reports.html import HtmlReport, ReportFolder, is_report  # noqa: PLC0415
 
     listed = list_photos(paths or [], files_from, null_separated=null, walk=walk, quiet=quiet)
     photos = listed.photos
-    check_folder(output, force=force, originals=photos)
+    _check_targets(output, sheet, photos, force=force)
 
     from photodefect.diagnosis.workers.limits import MAPPING_MEMORY, default_workers  # noqa: PLC0415
     from photodefect.reports.html.illustrate import illustrate  # noqa: PLC0415
 
     tally = Tally()
-    replaces = is_report(output)
+    diagnoses: list[Diagnosis] = []
+    replaces = output is not None and is_report(output)
+    heading = title if title is not None else _title(paths or [])
     # A worker that makes maps takes three times as much, so that there is room for fewer.
     if maps and not work.workers:
         work = replace(work, workers=default_workers(work.threads, memory=MAPPING_MEMORY, budget=None))
     settings = model.settings() | {"thresholds": limits}
-    with diagnosing(model.model, work, photos, **settings) as diagnoser, ReportFolder(output) as folder:
+    with (
+        diagnosing(model.model, work, photos, **settings) as diagnoser,
+        nullcontext() if output is None else ReportFolder(output) as folder,
+        nullcontext() if sheet is None else TemporaryDirectory(prefix="photodefect-") as spool,
+    ):
         if verbose:
             note(diagnoser.describe())
-        page = HtmlReport(folder, title if title is not None else _title(paths or []))
+        page = None if folder is None else HtmlReport(folder, heading)
+        pictures: dict[str, Path] = {}
 
         def take(illustrated: tuple[Diagnosis, Pictures | None]) -> None:
-            page.add(*illustrated)
-            tally.add(illustrated[0])
+            diagnosis, made = illustrated
+            if page is not None:
+                page.add(diagnosis, made)
+            if spool is not None and made is not None:
+                pictures[diagnosis.path] = Path(spool) / f"{len(pictures)}.jpg"
+                pictures[diagnosis.path].write_bytes(made.preview)
+            tally.add(diagnosis)
+            diagnoses.append(diagnosis)
 
         for record in listed.problems:
             take((record, None))
         interrupted = take_all(illustrate(diagnoser, photos, maps=maps), take, len(photos), quiet=quiet)
         missing = len(photos) + len(listed.problems) - tally.photos
-        if interrupted and (replaces or not tally.photos):
+        if interrupted and (replaces or page is None or not tally.photos):
             kept = "the earlier report stays as it was" if replaces else "nothing was written"
             end_interrupted(f"interrupted after {tally.photos} of {tally.photos + missing} photos; {kept}", work)
-        place = os.fspath(page.close(missing=missing))
-    # Programs get the path as it is.
+        ranked = [] if interrupted else _ranked(diagnoses, diagnoser, photos, limits, quiet=quiet)
+        if page is not None:
+            _tell(page.close(missing=missing, ranked=ranked))
+        if sheet is not None and not interrupted:
+            _write_sheet(sheet, heading, ranked, pictures, force=force)
+    if interrupted:
+        end_interrupted(
+            f"interrupted after {tally.photos} of {tally.photos + missing} photos; the page shows those", work
+        )
+    end(tally, quiet=quiet)
+
+
+def _check_targets(output: Path | None, sheet: Path | None, photos: Sequence[str], *, force: bool) -> None:
+    """Refuse targets before any work is done for them.
+
+    Raises:
+        DataError: the folder can't be that of a report; the contact sheet is of another kind, or there already, or one
+            of the photos.
+    """
+    from photodefect.reports.contact_sheet import check_sheet, sheet_files  # noqa: PLC0415
+    from photodefect.reports.html import check_folder  # noqa: PLC0415
+
+    if output is not None:
+        check_folder(output, force=force, originals=photos)
+    if sheet is None:
+        return
+    check_sheet(sheet)
+    for file in sheet_files(sheet, len(photos)):
+        check_output(file, force=force, originals=photos)
+
+
+def _write_sheet(
+    sheet: Path, title: str, ranked: Sequence[RankedPhoto], pictures: Mapping[str, Path], *, force: bool
+) -> None:
+    """Write the contact sheet of photos, in their order."""
+    from photodefect.reports.contact_sheet import SheetPhoto, sheet_files, write_sheet  # noqa: PLC0415
+
+    for file in sheet_files(sheet, len(ranked)):  # fewer than were listed, if some failed
+        check_output(file, force=force, originals=list(pictures))
+    for file in write_sheet(sheet, title, [SheetPhoto(photo, pictures[photo.path]) for photo in ranked]):
+        _tell(file)
+
+
+def _tell(place: Path) -> None:
+    """Say where something is; programs get the path as it is."""
     if sys.stdout.isatty():
-        sys.stdout.write(printable(place) + "\n")
+        sys.stdout.write(printable(os.fspath(place)) + "\n")
     else:
         sys.stdout.flush()
         sys.stdout.buffer.write(os.fsencode(place) + b"\n")
-    if interrupted:
-        done = f"interrupted after {tally.photos} of {tally.photos + missing} photos"
-        end_interrupted(f"{done}; the page shows those", work)
-    end(tally, quiet=quiet)
+
+
+def _ranked(
+    diagnoses: Sequence[Diagnosis],
+    diagnoser: Diagnoser,
+    photos: Sequence[str],
+    limits: Mapping[str, Threshold],
+    *,
+    quiet: bool,
+) -> list[RankedPhoto]:
+    """Photos in their order, with what ``rank-folder`` says of them."""
+    from photodefect.ranking.hints.measurements import MEASURE, Measurements  # noqa: PLC0415
+    from photodefect.ranking.profiles.profile import Profile  # noqa: PLC0415
+    from photodefect.ranking.selection import Wishes, select  # noqa: PLC0415
+
+    measurements: dict[str, Measurements] = {}
+
+    def take(found: tuple[Diagnosis, Measurements | None]) -> None:
+        diagnosis, measured = found
+        if measured is not None:
+            measurements[diagnosis.path] = measured
+
+    # What was measured while photos were diagnosed is known; if it isn't, and Ctrl-C comes, hints say less.
+    running = diagnoser.diagnose_with(photos, MEASURE)
+    take_all(running, take, len(photos), quiet=quiet)
+    return list(select(diagnoses, measurements, Profile(thresholds=limits), Wishes(keep_graphics=True)).chosen)
 
 
 def _title(paths: Sequence[str]) -> str:

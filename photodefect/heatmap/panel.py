@@ -160,7 +160,7 @@ def _score(draw: ImageDraw.ImageDraw, place: tuple[int, int], width: int, key: s
     x, y = place
     defect = BY_KEY[key]
     name, number = 240, 84
-    _text(draw, (x, y), defect.title, 23, TEXT, room=name - 8)
+    _text(draw, (x, y), defect.short_title, 23, TEXT, room=name - 8)
     _text(draw, (x + width, y), defect.format(severity), 23, TEXT, anchor="ra")
     left, right = x + name, x + width - number
     draw.rounded_rectangle((left, y + 7, right, y + 21), 7, TRACK)
@@ -177,7 +177,7 @@ def _caption(draw: ImageDraw.ImageDraw, place: tuple[int, int], width: int, heat
     x, y = place
     values = heatmap.severity.ravel()
     worst = float(values[np.abs(values).argmax()])
-    _text(draw, (x, y), heatmap.defect.title, 24, TEXT, room=width - 130)
+    _text(draw, (x, y), heatmap.defect.short_title, 24, TEXT, room=width - 130)
     _text(draw, (x + width, y), f"up to {heatmap.defect.format(worst)}", 20, TEXT, anchor="ra")
     _text(draw, (x, y + 32), heatmap.describe(), 18, MUTED, room=width)
 

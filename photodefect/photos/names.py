@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Final
 
@@ -20,3 +21,8 @@ def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
     for number, text in zip(numbers, parts[2::2], strict=True):
         key += [(len(number), number), (0, text)]
     return key, name
+
+
+def file_name(path: str) -> str:
+    """The name of a file, by its path as text."""
+    return re.split(r"[/\\]" if os.name == "nt" else "/", path.rstrip("/"))[-1]

@@ -27,11 +27,13 @@ ROWS: Final = 2000
 MOST_BODY: Final = 4 * 1024**2
 """Bytes of a request: the numbers of some hundred thousand photos."""
 
-_PACKAGES: Final = {
-    "report.css": "photodefect.reports.html",
-    "theme.js": "photodefect.reports.html",
+_OF_THE_REPORT: Final = {
+    "report.css": "report.css",
+    "theme.js": "theme.js",
+    "wording.js": "shared/wording.js",
+    "address.js": "shared/address.js",
 }
-"""What the page shares with the report; the rest is its own."""
+"""What the page shares with the report, and where it lies among the report's templates; the rest is its own."""
 
 _KEPT: Final = "private, max-age=3600, immutable"
 """For pictures: their addresses change when the file does."""
@@ -183,9 +185,9 @@ class ReviewApp(PageApp):
 
 
 def _asset(name: str) -> Response:
-    package = _PACKAGES.get(name)
-    place = resources.files(package) / "templates" if package else resources.files("photodefect.review") / "assets"
-    file = place / name
+    shared = _OF_THE_REPORT.get(name)
+    own = resources.files("photodefect.review") / "assets" / name
+    file = own if shared is None else resources.files("photodefect.reports.html") / "templates" / shared
     if "/" in name or "\\" in name or not file.is_file():
         raise NotFound
     kind = "text/javascript" if name.endswith(".js") else mimetypes.guess_type(name)[0] or "application/octet-stream"

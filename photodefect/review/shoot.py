@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +14,7 @@ from photodefect.defects import DEFECTS, KEYS
 from photodefect.errors import DataError
 from photodefect.files.fingerprint import Fingerprint, fingerprint
 from photodefect.photos.formats import RAW_SUFFIXES
+from photodefect.photos.names import file_name
 from photodefect.photos.shots import shots
 from photodefect.printable import printable
 from photodefect.ranking.hints.advice import findings
@@ -305,7 +305,7 @@ class Shoot:
 
 def _name(shot: Shot) -> str:
     """The file's name, with the endings of the others of its shot."""
-    name = re.split(r"[/\\]" if os.name == "nt" else "/", shot.shown.path.rstrip("/"))[-1]
+    name = file_name(shot.shown.path)
     others = [PurePath(path).suffix.lstrip(".").upper() for path in shot.members if path != shot.shown.path]
     return printable(" + ".join([name, *others]))
 

@@ -10,7 +10,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
@@ -20,8 +20,10 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from photodefect._version import __version__
-from photodefect.defects import DEFECTS, Defect
+from photodefect.defects import DEFECTS, KEYS, Defect
+from photodefect.photos.names import file_name
 from photodefect.printable import printable
+from photodefect.ranking.overall import RankedPhoto, Ranking
 from photodefect.records import Capture, Diagnosis, Provenance
 from photodefect.reports.html.folder import GENERATOR, MAPS, PREVIEWS, THUMBNAILS, ReportFolder
 from photodefect.reports.html.pictures import Pictures
@@ -31,8 +33,11 @@ from photodefect.verdicts import DEFAULT_THRESHOLDS, VERDICTS, Threshold, grades
 DATA: Final = "data.js"
 ASSETS: Final = ("report.css", "theme.js")
 SCRIPT: Final = "report.js"
+SHARED_PARTS: Final = ("wording", "address")
+"""Modules that the page of the review has as well."""
+
 SCRIPT_PARTS: Final = ("photos", "order", "histograms", "grid", "filters", "viewer")
-"""The parts of the page's script, which share their names; modules of their own don't load from disk."""
+"""The other parts of the page's script. All of them share their names; modules of their own don't load from disk."""
 
 _AROUND_PARTS: Final = (
     "// The grid of photos, its orders and filters, and the viewer of one photo. "
@@ -45,6 +50,7 @@ _PACKAGE: Final = "photodefect.reports.html"
 _TEMPLATES: Final = "templates"
 _DIGITS: Final = 3
 _VARIABLE: Final = "photodefectReport"
+_EXPORT: Final = re.compile(rb"^export ", re.MULTILINE)
 
 
 class HtmlReport:
@@ -59,6 +65,7 @@ class HtmlReport:
         self._folder = folder
         self._title = printable(title)
         self._photos: list[dict[str, Any]] = []
+        self._paths: list[str] = []
         self._failures: list[tuple[str, str]] = []
         self._notes: dict[str, int] = {}
         self._thresholds: Mapping[str, Threshold] = DEFAULT_THRESHOLDS
@@ -96,16 +103,19 @@ class HtmlReport:
         for key, picture in pictures.maps.items():
             (files / MAPS / f"{number}-{key}.png").write_bytes(picture)
         self._photos.append(self._row(diagnosis, diagnosis.severity, pictures))
+        self._paths.append(diagnosis.path)
         self._thresholds = diagnosis.thresholds or self._thresholds
         self._ranked = self._ranked or diagnosis.percentile is not None
         if diagnosis.model is not None:
             self._model = printable(f"{diagnosis.model.name} ({diagnosis.model.sha256[:12]})")
 
-    def close(self, *, missing: int = 0) -> Path:
+    def close(self, *, missing: int = 0, ranked: Iterable[RankedPhoto] = ()) -> Path:
         """Write the page and let it take the place of an earlier report.
 
         Args:
             missing: photos that the run didn't come to.
+            ranked: the photos with their places among each other; the page shows their hints, and what is a burst or
+                another set.
 
         Returns:
             Where the page is.
@@ -117,6 +127,7 @@ class HtmlReport:
         data = {
             "defects": [_defect(defect, self._thresholds[defect.key]) for defect in DEFECTS],
             "notes": list(self._notes),
+            "sets": self._told_by({photo.path: photo.ranking for photo in ranked}),
             "photos": self._photos,
         }
         (self._folder.files / DATA).write_text(_script(data), encoding="ascii")
@@ -135,15 +146,15 @@ class HtmlReport:
             missing=missing,
             model=self._model,
             ranked=self._ranked,
+            grouped=bool(data["sets"]),
         )
         return self._folder.publish(page)
 
     def _row(self, diagnosis: Diagnosis, severity: Mapping[str, float], pictures: Pictures) -> dict[str, Any]:
         """What the page shows of one photo; lists run along the defects."""
         graded = grades(severity, diagnosis.thresholds or DEFAULT_THRESHOLDS, monochrome=bool(diagnosis.monochrome))
-        name = re.split(r"[/\\]" if os.name == "nt" else "/", diagnosis.path.rstrip("/"))[-1]
         row: dict[str, Any] = {
-            "name": printable(name),
+            "name": printable(file_name(diagnosis.path)),
             "path": printable(diagnosis.path),
             "href": link_to(diagnosis.path, self._folder.folder),
             "size": [diagnosis.width, diagnosis.height],
@@ -164,6 +175,33 @@ class HtmlReport:
                 for defect in DEFECTS
             ]
         return row
+
+    def _told_by(self, rankings: Mapping[str, Ranking | None]) -> list[dict[str, Any]]:
+        """Complete the rows by what a ranking tells of photos, and give the sets of photos that it knows."""
+        sets: dict[int, dict[str, Any]] = {}
+        for place, (row, path) in enumerate(zip(self._photos, self._paths, strict=True)):
+            ranking = rankings.get(path)
+            if ranking is None:
+                continue
+            hints = [
+                {
+                    "defect": KEYS.index(it.defect),
+                    "grade": it.grade,
+                    "hint": printable(it.hint),
+                    "direction": it.direction,
+                }
+                for it in ranking.findings
+                if it.hint
+            ]
+            if hints:
+                row["hints"] = hints
+            if ranking.burst is not None:
+                new = {"kind": ranking.burst.kind, "best": None, "place": len(sets)}
+                found = sets.setdefault(ranking.burst.number, new)
+                row["set"] = found["place"]
+                if ranking.burst.place == 1 and ranking.burst.kind == "burst":
+                    found["best"] = place
+        return [{"kind": it["kind"], "best": it["best"]} for it in sets.values()]
 
     def _note(self, text: str) -> int:
         """The place of a remark that many heat maps share."""
@@ -248,7 +286,8 @@ def _template(name: str) -> bytes:
 def _page_script() -> bytes:
     """The script of the page: its parts in one scope of their own."""
     before, after = (text.encode() for text in _AROUND_PARTS)
-    return before + b"".join(_template(f"report/{part}.js") for part in SCRIPT_PARTS) + after
+    shared = b"".join(_EXPORT.sub(b"", _template(f"shared/{part}.js")) for part in SHARED_PARTS)
+    return before + shared + b"".join(_template(f"report/{part}.js") for part in SCRIPT_PARTS) + after
 
 
 def _shutter(seconds: float) -> str:

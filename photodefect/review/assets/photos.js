@@ -1,7 +1,8 @@
 // The photos of the review: loaded piece by piece, with what is derived from them.
 import { get, tell } from "./api.js";
+import { directionOf, numberOf, VERDICTS } from "./wording.js";
+export { VERDICTS };
 
-export const VERDICTS = ["good", "mild", "severe"];
 export const LABELS = ["Red", "Yellow", "Green", "Blue"];
 
 export const photos = []; // entries by number, as the server has them
@@ -80,13 +81,8 @@ export const whole = (photo) => `/picture/${photo}/full?v=${photos[photo].versio
 export const heatMap = (photo, defect) => `/map/${photo}/${defects[defect].key}?v=${photos[photo].version}`;
 export const hasMap = (photo, defect) => photos[photo].error == null && defects[defect].mapped && photos[photo].grades[defect] != null;
 
-export function number(defect, value) {
-  const size = Math.abs(value).toFixed(2);
-  if (!defects[defect].signed || size === "0.00") return size;
-  return (value < 0 ? "−" : "+") + size;
-}
-export const direction = (defect, value) =>
-  !defects[defect].signed || Math.abs(value) < 0.005 ? "" : value < 0 ? "too little" : "too much";
+export const number = (defect, value) => numberOf(defects[defect], value);
+export const direction = (defect, value) => directionOf(defects[defect], value);
 
 export function describe(photo) {
   const { error, verdict, worst, severity } = photos[photo];

@@ -1,10 +1,13 @@
 // Which photos are shown and in which order; all of it stands in the address.
+import { readFields, writeFields } from "./address.js";
 import { bursts, burstOf, compareNames, defects, photos, sizeOf, VERDICTS, verdictOf } from "./photos.js";
 
 const find = (id) => document.getElementById(id);
 const chips = [...document.querySelectorAll(".chip")];
 const FIELDS = ["mark", "sort", "defect", "least", "camera", "since", "until", "burst", "search"];
 const DEFAULTS = { mark: "", sort: "time", defect: "", least: "0", camera: "", since: "", until: "", burst: "", search: "" };
+
+const ADDRESSED = { verdict: "", ...DEFAULTS, reverse: "" };
 
 export const view = { verdicts: new Set(), reverse: false, shown: [], ...DEFAULTS };
 let listener = () => {};
@@ -13,11 +16,11 @@ export const onView = (told) => { listener = told; };
 const NARROWING = ["mark", "defect", "least", "camera", "since", "until", "burst", "search"];
 
 export function readAddress() {
-  const wanted = new URLSearchParams(location.search);
-  view.verdicts = new Set((wanted.get("verdict") ?? "").split(",").filter((name) => VERDICTS.includes(name)));
-  view.reverse = wanted.get("reverse") === "1";
+  const wanted = readFields(location.search, ADDRESSED);
+  view.verdicts = new Set(wanted.verdict.split(",").filter((name) => VERDICTS.includes(name)));
+  view.reverse = wanted.reverse === "1";
   for (const field of FIELDS) {
-    const value = wanted.get(field) ?? DEFAULTS[field];
+    const value = wanted[field];
     view[field] = value;
     const control = find(field);
     if (control.tagName === "SELECT" && ![...control.options].some((option) => option.value === value)) {
@@ -30,11 +33,8 @@ export function readAddress() {
 }
 
 function writeAddress() {
-  const wanted = new URLSearchParams();
-  if (view.verdicts.size) wanted.set("verdict", VERDICTS.filter((name) => view.verdicts.has(name)).join(","));
-  for (const field of FIELDS) if (view[field] !== DEFAULTS[field]) wanted.set(field, view[field]);
-  if (view.reverse) wanted.set("reverse", "1");
-  const text = wanted.toString();
+  const verdict = VERDICTS.filter((name) => view.verdicts.has(name)).join(",");
+  const text = writeFields({ ...view, verdict, reverse: view.reverse ? "1" : "" }, ADDRESSED);
   history.replaceState(null, "", text ? `?${text}` : location.pathname);
 }
 

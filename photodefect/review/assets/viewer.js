@@ -1,6 +1,7 @@
 // The viewer: one photo or several, its burst, its heat maps, and what was found in it.
 import { get, say, tell } from "./api.js";
-import { bursts, burstOf, defects, direction, hasMap, loading, number, photos, preview, thumbnail, verdictOf, VERDICTS } from "./photos.js";
+import { bursts, burstOf, defects, hasMap, loading, photos, preview, thumbnail, verdictOf } from "./photos.js";
+import { fillScore, hintLines, rankOf } from "./wording.js";
 import { describeMark, drawMark } from "./marks.js";
 import { activate, current, MOST_PANES, onStage, panes, replace, setZoom, show, showMap, stage, zoom } from "./stage.js";
 import { view } from "./view.js";
@@ -234,23 +235,9 @@ function fillScores(photo) {
   const { severity, grades, error } = photos[photo];
   find("scores").replaceChildren(...(error != null ? [] : defects.map((defect, which) => {
     const row = scoreItem.cloneNode(true);
-    const value = severity[which];
-    const judged = grades[which] != null;
-    row.classList.add(judged ? VERDICTS[grades[which]] : "none");
+    fillScore(row, defect, severity[which], grades[which]);
     row.disabled = !hasMap(photo, which);
     row.setAttribute("aria-pressed", String(stage.map === which));
-    row.querySelector(".score-name").textContent = defect.title;
-    row.querySelector(".score-value").textContent = judged ? [grades[which] ? direction(which, value) : "", number(which, value)].filter(Boolean).join(" ") : "n/a";
-    const fillBar = row.querySelector(".scale-fill");
-    const ticks = row.querySelectorAll(".tick");
-    if (defect.signed) {
-      row.querySelector(".scale").classList.add("middle");
-      fillBar.style.left = `${50 + Math.min(0, value) * 50}%`;
-      fillBar.style.width = `${Math.abs(value) * 50}%`;
-    } else fillBar.style.width = `${value * 100}%`;
-    [defect.mild, defect.severe].forEach((limit, at) => {
-      ticks[at].style.left = defect.signed ? `${50 + (value < 0 ? -limit : limit) * 50}%` : `${limit * 100}%`;
-    });
     row.addEventListener("click", () => setMap(stage.map === which ? -1 : which));
     return row;
   })));
@@ -283,16 +270,9 @@ function tellFacts(photo, { facts, files, findings, percentile, state: file }) {
     return [term, value];
   };
   find("facts").replaceChildren(...facts.flatMap(([label, text]) => line(label, text)), ...files.flatMap((path) => line("Path", path)));
-  find("findings").replaceChildren(...findings.filter(({ hint }) => hint).map(({ grade, hint }) => {
-    const text = document.createElement("p");
-    text.className = `hint ${grade}`;
-    text.textContent = hint;
-    return text;
-  }));
+  find("findings").replaceChildren(...hintLines(findings.filter(({ hint }) => hint), defects));
   [...find("scores").children].forEach((row, which) => {
-    const rank = percentile?.[which];
-    row.querySelector(".score-rank").textContent =
-      photos[photo].grades?.[which] == null ? "not judged: monochrome" : photos[photo].grades[which] === 0 || rank == null ? "" : `worse than ${rank}% of ${loading.compared}`;
+    row.querySelector(".score-rank").textContent = rankOf(photos[photo].grades?.[which], percentile?.[which], loading.compared);
   });
   const words = { gone: "The file is gone: it was moved or deleted.", changed: "The file has changed since it was looked at. Start the review again to have it judged anew." };
   find("file-state").hidden = !words[file];

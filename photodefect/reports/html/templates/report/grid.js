@@ -13,7 +13,7 @@
     place.width = (width - place.gap * (place.columns - 1)) / place.columns;
     const narrow = place.width < 215;
     const photo = Math.round(place.width * 0.7);
-    place.height = photo + (narrow ? 84 : 108);
+    place.height = photo + (narrow ? 112 : 108);
     place.rowHeight = place.height + place.gap;
     grid.classList.toggle("narrow", narrow);
     grid.style.setProperty("--card-width", `${place.width}px`);
@@ -70,6 +70,12 @@
     card.querySelector("img").src = sharp ? preview(photo) : thumbnail(photo);
     card.querySelector(".name").textContent = name;
     card.title = path;
+    const { set } = photos[photo];
+    if (set != null) {
+      const label = card.querySelector(".series");
+      label.textContent = `${setName(set)}${sets[set].best === photo ? ": best" : ""}`;
+      label.hidden = false;
+    }
 
     const defect = state.order < 0 ? worst : state.order;
     const value = grade(photo, state.order);
@@ -77,7 +83,8 @@
     note.classList.add(VERDICTS[value]);
     const text = describe(photo, defect, value);
     note.lastElementChild.textContent = text;
-    card.setAttribute("aria-label", `${name}, ${VERDICTS[value]}, ${text}`);
+    const series = set == null ? "" : `, ${card.querySelector(".series").textContent}`;
+    card.setAttribute("aria-label", `${name}, ${VERDICTS[value]}, ${text}${series}`);
 
     const bars = card.querySelector(".bars");
     bars.classList.toggle("ordered", state.order >= 0);
@@ -99,10 +106,13 @@
     if (state.order < 0 && value === 0) return "Good";
     if (!counts(photo, defect)) return "Monochrome: not judged";
     const { severity, percentile } = photos[photo];
-    if (state.order < 0) return finding(defect, severity[defect]);
+    const hint = photos[photo].hints?.find((told) => told.defect === defect);
+    if (state.order < 0) {
+      return hint?.direction ? `${defects[defect].title} ${number(defect, severity[defect])} ${hint.direction}` : finding(defect, severity[defect]);
+    }
     const rank = percentile?.[defect];
     const side = { "too much": " over", "too little": " under", "": "" }[direction(defect, severity[defect])];
-    return number(defect, severity[defect]) + side + (rank == null ? "" : ` · worse than ${rank}%`);
+    return number(defect, severity[defect]) + side + (rank == null || value === 0 ? "" : ` · worse than ${rank}%`);
   }
 
   function goTo(index, { focus = true } = {}) {

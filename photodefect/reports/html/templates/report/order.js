@@ -5,9 +5,18 @@
     const result = [];
     for (let photo = 0; photo < photos.length; photo++) {
       if (grades.size && !grades.has(grade(photo, state.order))) continue;
+      if (!inSet(photo)) continue;
       if (words.every((word) => haystack[photo].includes(word))) result.push(photo);
     }
     return result;
+  }
+
+  function inSet(photo) {
+    const { set } = photos[photo];
+    if (state.set === "") return true;
+    if (state.set === "in") return set != null;
+    if (state.set === "best") return set == null || sets[set].kind !== "burst" || sets[set].best === photo;
+    return set === Number(state.set) - 1;
   }
 
   function compare() {

@@ -1,6 +1,5 @@
-  const { defects, notes, photos } = window.photodefectReport;
+  const { defects, notes, photos, sets } = window.photodefectReport;
   const files = document.documentElement.dataset.files;
-  const VERDICTS = ["good", "mild", "severe"];
   const BINS = 20;
   const THUMBNAIL_SIDE = 360;
   const SPARE_ROWS = 2;
@@ -12,8 +11,9 @@
   const chips = [...document.querySelectorAll(".chip")];
 
   // What the person has chosen. `order` is the place of a defect, or -1 for the verdict over all of them; `shown` are
-  // the photos that match, in order; `active` is the place among them that the keyboard is at.
-  const state = { order: -1, sort: "worst", grades: new Set(), query: "", size: 260, shown: [], active: 0, map: -1, open: -1 };
+  // the photos that match, in order; `active` is the place among them that the keyboard is at; `set` says which photos
+  // of bursts and other sets: all (""), "in" some, "best" of each burst, or the number of one, from 1.
+  const state = { order: -1, sort: "worst", grades: new Set(), query: "", set: "", size: 260, shown: [], active: 0, map: -1, open: -1 };
 
   const picture = (kind, photo, ending) => `${files}/${kind}/${String(photo + 1).padStart(5, "0")}${ending}`;
   const thumbnail = (photo) => picture("thumbnails", photo, ".jpg");
@@ -21,13 +21,8 @@
   const heatMap = (photo, defect) => picture("maps", photo, `-${defects[defect].key}.png`);
   const hasMap = (photo, defect) => photos[photo].maps != null && photos[photo].maps[defect] != null;
 
-  const number = (defect, value) => {
-    const size = Math.abs(value).toFixed(2);
-    if (!defects[defect].signed || size === "0.00") return size;
-    return (value < 0 ? "−" : "+") + size;
-  };
-  const direction = (defect, value) =>
-    !defects[defect].signed || Math.abs(value) < 0.005 ? "" : value < 0 ? "too little" : "too much";
+  const number = (defect, value) => numberOf(defects[defect], value);
+  const direction = (defect, value) => directionOf(defects[defect], value);
   const finding = (defect, value) =>
     [defects[defect].title, number(defect, value), direction(defect, value)].filter(Boolean).join(" ");
   // A colour defect of a monochrome photo doesn't count.
@@ -38,6 +33,10 @@
     const largest = Math.max(...photos[photo].severity.map((value, defect) => (counts(photo, defect) ? Math.abs(value) : 0)));
     return grade(photo, -1) + largest / 2;
   };
+
+  const setName = (set) => `${sets[set].kind[0].toUpperCase()}${sets[set].kind.slice(1)} ${set + 1}`;
+  const members = sets.map(() => []);
+  photos.forEach(({ set }, photo) => { if (set != null) members[set].push(photo); });
 
   // Sorting thousands of names by a language's rules takes a while, so it is done once.
   const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });

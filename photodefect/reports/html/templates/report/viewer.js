@@ -37,6 +37,9 @@
     find("preview").src = preview(photo);
     find("preview").alt = name;
     find("original").href = href;
+    enlarge(false);
+    find("findings").replaceChildren(...hintLines(photos[photo].hints ?? [], defects));
+    fillSet(photo);
     fillScores(photo);
     fillStrip(photo);
     const lines = [];
@@ -62,32 +65,60 @@
     const { severity, percentile } = photos[photo];
     const rows = defects.map((defect, which) => {
       const row = scoreItem.cloneNode(true);
-      const value = severity[which];
-      const judged = counts(photo, which);
-      row.classList.add(judged ? VERDICTS[grade(photo, which)] : "none");
+      const graded = counts(photo, which) ? grade(photo, which) : null;
+      fillScore(row, defect, severity[which], graded);
       row.dataset.map = String(which);
       row.disabled = !hasMap(photo, which);
-      row.querySelector(".score-name").textContent = defect.title;
-      row.querySelector(".score-value").textContent = [grade(photo, which) ? direction(which, value) : "", number(which, value)].filter(Boolean).join(" ");
-      const scale = row.querySelector(".scale");
-      const fill = row.querySelector(".scale-fill");
-      const ticks = scale.querySelectorAll(".tick");
-      if (defect.signed) {
-        scale.classList.add("middle");
-        fill.style.left = `${50 + Math.min(0, value) * 50}%`;
-        fill.style.width = `${Math.abs(value) * 50}%`;
-        for (const [index, limit] of [defect.mild, defect.severe].entries()) ticks[index].style.left = `${50 + (value < 0 ? -limit : limit) * 50}%`;
-      } else {
-        fill.style.width = `${value * 100}%`;
-        for (const [index, limit] of [defect.mild, defect.severe].entries()) ticks[index].style.left = `${limit * 100}%`;
-      }
-      const rank = percentile?.[which];
-      row.querySelector(".score-rank").textContent =
-        !judged ? "not judged: monochrome" : rank == null ? "" : `worse than ${rank}% of reference photos`;
+      row.querySelector(".score-rank").textContent = rankOf(graded, percentile?.[which], "reference photos");
       return row;
     });
     find("scores").replaceChildren(...rows);
   }
+
+  function fillSet(photo) {
+    const { set } = photos[photo];
+    find("series").hidden = set == null;
+    if (set == null) return;
+    const best = sets[set].best;
+    const told = best == null ? "" : best === photo ? "; this is its best" : `; its best is ${photos[best].name}`;
+    find("series-text").textContent = `${setName(set)}, ${members[set].length} photos${told}. `;
+  }
+  find("series-show").addEventListener("click", () => {
+    const photo = state.shown[state.open];
+    state.grades.clear();
+    find("search").value = state.query = "";
+    chooseSet(String(photos[photo].set + 1));
+    const index = state.shown.indexOf(photo);
+    state.open = state.active = index;
+    viewer.close();
+  });
+
+  // The photo at its own size, from the original where that is still there and browsers can show it.
+  const SHOWN_BY_BROWSERS = /\.(jpe?g|png|webp|avif|gif)$/i;
+  function enlarge(on, event) {
+    const frame = find("frame");
+    const stage = find("stage");
+    const was = stage.classList.contains("enlarged");
+    if (on === was) return;
+    const before = frame.getBoundingClientRect();
+    stage.classList.toggle("enlarged", on);
+    stage.setAttribute("aria-pressed", String(on));
+    if (!on) return;
+    const photo = state.shown[state.open];
+    const { size, href, path } = photos[photo];
+    frame.style.setProperty("--own", String(size[0] / devicePixelRatio));
+    if (SHOWN_BY_BROWSERS.test(path)) {
+      const original = new Image();
+      original.addEventListener("load", () => {
+        if (stage.classList.contains("enlarged") && state.shown[state.open] === photo) find("preview").src = href;
+      });
+      original.src = href;
+    }
+    const at = event?.clientX ? [(event.clientX - before.left) / before.width, (event.clientY - before.top) / before.height] : [0.5, 0.5];
+    stage.scrollTo(at[0] * frame.offsetWidth - stage.clientWidth / 2, at[1] * frame.offsetHeight - stage.clientHeight / 2);
+  }
+  const toggleEnlarged = (event) => enlarge(!find("stage").classList.contains("enlarged"), event);
+  find("stage").addEventListener("click", toggleEnlarged);
 
   function fillStrip(photo) {
     const mapped = defects.map((_, which) => which).filter((which) => hasMap(photo, which));
@@ -160,7 +191,8 @@
   // On the whole page: after a click on the photo nothing in the viewer has the focus.
   addEventListener("keydown", (event) => {
     if (!viewer.open || event.altKey || event.ctrlKey || event.metaKey || event.target.type === "range") return;
-    if (event.key === "ArrowRight") step(1);
+    if (event.key.toLowerCase() === "z") toggleEnlarged();
+    else if (event.key === "ArrowRight") step(1);
     else if (event.key === "ArrowLeft") step(-1);
     else if (event.key === "0") chooseMap(-1);
     else if (/^[1-9]$/.test(event.key) && Number(event.key) <= defects.length) {
@@ -176,7 +208,7 @@
     touch = touches.length === 1 ? { x: touches[0].clientX, y: touches[0].clientY } : null;
   }, { passive: true });
   find("stage").addEventListener("touchend", ({ changedTouches, touches }) => {
-    if (!touch || touches.length || (visualViewport && visualViewport.scale > 1.01)) return;
+    if (!touch || touches.length || find("stage").classList.contains("enlarged") || (visualViewport && visualViewport.scale > 1.01)) return;
     const x = changedTouches[0].clientX - touch.x;
     const y = changedTouches[0].clientY - touch.y;
     touch = null;
@@ -194,4 +226,5 @@
   document.querySelector('a[href="#failures"]')?.addEventListener("click", () => { find("failures").open = true; });
 
   describeTiles();
+  readAddress();
   refresh();
