@@ -102,7 +102,7 @@ def test_the_readmes_examples_run(folder: Path, run: Run) -> None:
     done = run("".join(examples))
     assert "dog.jpg" in done.stdout
     assert {link.resolve().parent for link in (folder / "chosen").iterdir()} == {folder / "samples"}
-    for file in ("severities.csv", "maps/bulb-panel.jpg", "report/index.html"):
+    for file in ("severities.csv", "maps/bulb-panel.jpg", "report/index.html", "sheet.pdf"):
         assert (folder / file).is_file()
     assert not list((folder / "samples").glob("*.xmp"))
 
@@ -159,9 +159,11 @@ def test_the_keepers_examples_run(folder: Path, run: Run) -> None:
 
 
 def test_the_examples_that_make_pictures_run(folder: Path, run: Run) -> None:
-    run(block("docs/heatmap.md", "photodefect heatmap") + block("docs/report.md", "photodefect report"))
+    run(block("docs/heatmap.md", "photodefect heatmap") + "".join(blocks("docs/report.md", "sh")))
     assert (folder / "maps" / "bulb-panel.jpg").is_file()
     assert {path.suffix for path in (folder / "blur").iterdir()} == {".jpg", ".npy", ".json"}
+    assert (folder / "sheet.pdf").is_file()
+    assert (folder / "sheet.jpg").is_file()
     assert "A day out" in (folder / "report" / "index.html").read_text(encoding="utf-8")
 
 

@@ -94,7 +94,8 @@ RUNS: dict[str, Callable[[Place], list[Run]]] = {
     ],
     "report": lambda at: [
         [at.photos, "--output", at.out / "report", "--maps"],
-        [at.photos, "--output", at.out / "report", "--force"],
+        [at.photos, "--output", at.out / "report", "--sheet", at.out / "sheet.pdf", "--force"],
+        [at.photos, "--sheet", at.out / "sheet.jpg"],
     ],
     "rank-folder": lambda at: [
         [at.photos, "--output", at.out / "ranking.csv", "--format", "csv"],
@@ -174,7 +175,10 @@ WRONG_TARGETS: dict[str, Callable[[Place], list[Run]]] = {
     "watch": lambda at: [
         [at.photos, "--existing", "--stop-after", "0", "--force", "--output", at.photos / "IMG_1.jpg"]
     ],
-    "report": lambda at: [[at.photos, "--force", "--output", at.photos]],
+    "report": lambda at: [
+        [at.photos, "--force", "--output", at.photos],
+        [at.photos, "--force", "--sheet", at.photos / "IMG_1.jpg"],
+    ],
     "rank-folder": lambda at: [
         [at.photos, "--force", "--output", at.photos / "IMG_1.jpg"],
         [at.photos, "--move-to", at.photos / "inside", "--apply"],
