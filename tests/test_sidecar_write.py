@@ -203,7 +203,7 @@ class Failing(FileOperations):
 
 
 def test_a_full_disk_ends_it_and_says_how_far_it_got(sidecar: Path) -> None:
-    with pytest.raises(TransferError, match=r"the disk is full.*sidecars written before that: 0"):
+    with pytest.raises(TransferError, match=r"the disk is full.*sidecars changed before that: 0"):
         write(sidecar, files=Failing(errno.ENOSPC))
     assert rating(sidecar) == 0
 

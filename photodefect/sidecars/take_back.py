@@ -8,13 +8,13 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 
-from photodefect.errors import SidecarError, TransferError
+from photodefect.errors import SidecarError
 from photodefect.files.journal import Journal
 from photodefect.files.operations import FileOperations
 from photodefect.photos.formats import PHOTO_SUFFIXES
 from photodefect.sidecars.locations import SUFFIX
 from photodefect.sidecars.sources import document_of
-from photodefect.sidecars.write import Change, FoundSidecar, Refused, SidecarOutcome, Written, change_sidecar
+from photodefect.sidecars.write import Change, FoundSidecar, SidecarOutcome, Written, change_sidecars
 from photodefect.sidecars.xmp import XmpDocument
 
 
@@ -54,26 +54,8 @@ def take_back_sidecars(
     Raises:
         TransferError: the disk is full or the journal can't be written; the message says how much is done.
     """
-    files = files or FileOperations()
-    written: list[Written] = []
-    refused: list[Refused] = []
-    unchanged = 0
-    for path in sidecars:
-        with whole():
-            try:
-                done = change_sidecar(path, partial(_change, path), journal, files)
-            except SidecarError as error:
-                refused.append(Refused(path, str(error)))
-                continue
-            except TransferError as error:
-                raise TransferError(f"{error}; sidecars changed before that: {len(written)}") from error
-            if done is None:
-                unchanged += 1
-                continue
-            written.append(done)
-            if on_written is not None:
-                on_written(done)
-    return SidecarOutcome(tuple(written), unchanged, tuple(refused))
+    changes = ((path, partial(_change, path), True) for path in sidecars)
+    return change_sidecars(changes, journal, files or FileOperations(), on_written=on_written, whole=whole)
 
 
 def _change(path: Path, found: FoundSidecar) -> Change | None:

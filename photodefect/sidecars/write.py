@@ -12,6 +12,7 @@ import stat
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -123,20 +124,45 @@ def write_sidecars(
         TransferError: the disk is full or the journal can't be written; the message says how much is done.
     """
     files = files or FileOperations()
+    changes = ((task.path, partial(_change, task, overwrite=overwrite), task.marks.worth_a_file) for task in tasks)
+    return change_sidecars(changes, journal, files, on_written=on_written, whole=whole)
+
+
+def change_sidecars(
+    changes: Iterable[tuple[Path, Callable[[FoundSidecar], Change | None], bool]],
+    journal: Journal,
+    files: FileOperations,
+    *,
+    on_written: Callable[[Written], None] | None,
+    whole: Callable[[], AbstractContextManager[None]],
+) -> SidecarOutcome:
+    """Change sidecars one after the other; one that can't be is left as it is.
+
+    Args:
+        changes: of each sidecar its path, what tells what is to become of it, and whether it counts
+            if nothing is.
+        journal: where every step is written before it is taken.
+        files: what does it.
+        on_written: called after every sidecar.
+        whole: entered around every sidecar.
+
+    Raises:
+        TransferError: the disk is full or the journal can't be written; the message says how much is done.
+    """
     written: list[Written] = []
     refused: list[Refused] = []
     unchanged = 0
-    for task in tasks:
+    for path, change, counts in changes:
         with whole():
             try:
-                done = _write_one(task, journal, files, overwrite=overwrite)
+                done = change_sidecar(path, change, journal, files)
             except SidecarError as error:
-                refused.append(Refused(task.path, str(error)))
+                refused.append(Refused(path, str(error)))
                 continue
             except TransferError as error:
-                raise TransferError(f"{error}; sidecars written before that: {len(written)}") from error
+                raise TransferError(f"{error}; sidecars changed before that: {len(written)}") from error
             if done is None:
-                unchanged += task.marks.worth_a_file
+                unchanged += counts
                 continue
             written.append(done)
             if on_written is not None:
@@ -186,27 +212,22 @@ class Change:
     remove: bool = False
 
 
-def _write_one(task: SidecarTask, journal: Journal, files: FileOperations, *, overwrite: bool) -> Written | None:
-    """Write a sidecar if it is to be changed.
+def _change(task: SidecarTask, found: FoundSidecar, *, overwrite: bool) -> Change | None:
+    """What is to become of a sidecar; None if nothing is.
 
     Raises:
-        SidecarError: it is left as it is.
-        TransferError: and so will be all others.
+        SidecarError: it can't be read.
     """
-
-    def change(found: FoundSidecar) -> Change | None:
-        try:
-            document = _document(found, task)
-        except SidecarError:
-            if task.marks.worth_a_file:
-                raise
-            return None  # nobody wanted anything of it
-        if document is None:
-            return None
-        said = task.sources.said(beside_own=found.data is None)
-        return Change(document, document.merge(task.marks, overwrite=overwrite, said=said))
-
-    return change_sidecar(task.path, change, journal, files)
+    try:
+        document = _document(found, task)
+    except SidecarError:
+        if task.marks.worth_a_file:
+            raise
+        return None  # nobody wanted anything of it
+    if document is None:
+        return None
+    said = task.sources.said(beside_own=found.data is None)
+    return Change(document, document.merge(task.marks, overwrite=overwrite, said=said))
 
 
 def change_sidecar(
