@@ -32,7 +32,7 @@ from exif_files import (
     sony_note,
     webp,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
@@ -374,7 +374,6 @@ WHOLE = {form: photo(*FULL, format=form) for form in ("JPEG", "PNG", "WEBP", "TI
 
 
 @pytest.mark.parametrize("form", WHOLE)
-@settings(deadline=None)
 @given(data=st.data())
 def test_damage_anywhere_raises_nothing(form: str, data: st.DataObject) -> None:
     damaged = bytearray(WHOLE[form])

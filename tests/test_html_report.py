@@ -207,7 +207,7 @@ def test_names_and_messages_are_text_and_make_no_elements(tmp_path: Path) -> Non
     assert data_of(page)["photos"][0]["name"] == HOSTILE
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(records=st.lists(DIAGNOSES, max_size=3))
 def test_whatever_a_record_holds_the_data_is_ascii_without_markup_and_the_page_is_utf_8(
     records: list[Diagnosis],
