@@ -108,8 +108,8 @@ def rank_folder(
         only = Only(wanted_mark.choose((it.path for it in diagnoses), marked), f"not marked {wanted_mark.text}")
         wishes = replace(wishes, only=only)
         sidecars.overwrite |= wanted_mark.wants_marks
-    say = PersonsMarks(marked, layers.profile)
     selection = select(diagnoses, measurements, layers.profile, wishes)
+    say = PersonsMarks(marked, layers.profile, selection.spared)
     tally = Tally()
     for judged in selection.judged:
         tally.add(judged)
