@@ -41,7 +41,7 @@ from photodefect.sidecars.write import SidecarTask, write_sidecars
 from photodefect.verdicts import DEFAULT_THRESHOLDS, verdict
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
-from tiff_bytes import bayer_dng
+from tiff_bytes import bayer_dng  # type: ignore[import-untyped]
 
 KINDS: dict[str, dict[str, float]] = {"good": {}, "mild": {"noise": 0.4}, "rejected": {"noise": 0.8}}
 

@@ -14,11 +14,11 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, Final, NamedTuple
 
-from photodefect.photos.exif_folders import Folders
 from photodefect.photos.formats import Format
 from photodefect.photos.limits import Limits
 from photodefect.photos.media_boxes import canon_folders, heif_exif, outer_exif
 from photodefect.photos.rationed import rationed
+from photodefect.photos.tiff_folders import Folders
 
 
 class Block(NamedTuple):
