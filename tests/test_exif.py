@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 from exif_files import (
+    EXPOSURE,
     apple_note,
+    big_exif,
     box,
     canon_note,
     cr3,
@@ -361,6 +363,14 @@ def test_what_cannot_be_opened_gives_none(tmp_path: Path) -> None:
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / "pipe")
         assert read_capture(tmp_path / "pipe") == Capture()
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_a_big_tiff_says_what_a_tiff_says_whatever_of_it_is_left_out(order: str) -> None:
+    long = {**EXPOSURE, 0x927C: (7, b"Canon note" * 200), 0x9286: (7, bytes(1001))}
+    found = read_capture(big_exif(order, exposure=long))
+    assert found == read_capture(exif(order=order))
+    assert (found.time, found.iso) == ("2024-05-01T12:30:45.250+02:00", 800)
 
 
 def test_nothing_is_logged_or_printed(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:

@@ -16,6 +16,7 @@ Order = Literal["<", ">"]
 SUBFILE_TYPE, OLD_SUBFILE_TYPE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 255, 256, 257, 258, 259, 262
 STRIP_OFFSETS, ORIENTATION, SAMPLES, STRIP_SIZES, PLANAR, TILE_OFFSETS, TILE_SIZES = 273, 274, 277, 279, 284, 324, 325
 SUB_FOLDERS, EXTRA_SAMPLES, JPEG_OFFSET, JPEG_SIZE, PROFILE, DNG_VERSION = 330, 338, 513, 514, 34675, 50706
+EXIF_FOLDER: Final = 34665
 
 _SIZES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _NUMBERS: Final = {1: "B", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
@@ -234,3 +235,40 @@ def starting_at(data: bytes, folder: Folder) -> bytes:
     at, number = Folders(io.BytesIO(data)).pointer
     pointer = struct.pack(number, folder.start)
     return data[:at] + pointer + data[at + len(pointer) :]
+
+
+_LONGEST_VALUE: Final = 1000
+"""Bytes of a tag that go into a plain TIFF: texts and numbers, no pixels, profiles or maker's notes."""
+
+
+def plain_tiff(big: Folders) -> bytes:
+    """The first folder of a BigTIFF and its EXIF data as a TIFF, which readers of EXIF data know; without pixels.
+
+    Raises:
+        struct.error: a folder ends too early.
+        ValueError: one is none.
+    """
+    first = big.first()
+    pointer = first.pop(EXIF_FOLDER, None)
+    header = (b"II*\0" if big.order == "<" else b"MM\0*") + struct.pack(f"{big.order}I", 8)
+    if pointer is None:
+        return header + _plain_folder(big, first, 8)
+    length = len(_plain_folder(big, first, 8, 1))
+    exposure = big.sub_folder(pointer)
+    return header + _plain_folder(big, first, 8, 8 + length) + _plain_folder(big, exposure, 8 + length)
+
+
+def _plain_folder(big: Folders, entries: Mapping[int, Entry], at: int, exif_at: int | None = None) -> bytes:
+    """A folder as TIFF has it, at a place, with its values behind it."""
+    small = {tag: it for tag, it in entries.items() if it.kind in _SIZES and it.kind < 16 and it.size <= _LONGEST_VALUE}
+    rows = {EXIF_FOLDER: struct.pack(f"{big.order}HHII", EXIF_FOLDER, 4, 1, exif_at)} if exif_at else {}
+    behind, values = at + 2 + 12 * (len(small) + len(rows)) + 4, b""
+    for tag, entry in small.items():
+        value = big.data(entry, _LONGEST_VALUE)
+        if len(value) > 4:
+            where = struct.pack(f"{big.order}I", behind + len(values))
+            values += value + bytes(len(value) % 2)
+        else:
+            where = value.ljust(4, b"\0")
+        rows[tag] = struct.pack(f"{big.order}HHI", tag, entry.kind, entry.length) + where
+    return struct.pack(f"{big.order}H", len(rows)) + b"".join(rows[tag] for tag in sorted(rows)) + bytes(4) + values
