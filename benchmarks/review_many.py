@@ -31,7 +31,8 @@ from photodefect.diagnosis.content import Stamp
 from photodefect.diagnosis.findings import Finding
 from photodefect.photos.decode import decode
 from photodefect.photos.facts import Capture
-from photodefect.ranking.hints.measurements import MEASURE, measure
+from photodefect.ranking.hints.measurements import measure
+from photodefect.ranking.hints.measuring import MEASURE
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 
@@ -72,8 +73,7 @@ def plant(folder: Path, cache_file: Path, count: int) -> None:
         changed = {key: abs(value) + rng.uniform(-0.2, 0.4) for key, value in finding.severity.items()}
         severity = {key: round(min(1.0, max(0.0, value)), 3) for key, value in changed.items()}
         own = replace(finding, severity=severity, capture=Capture(time=start.isoformat(), camera="X-1", iso=200))
-        alike = replace(measured, likeness=f"{rng.getrandbits(64):016x}")
-        results = {kind: own.to_json(), MEASURE.kind: MEASURE.encode(alike)}
+        results = {kind: own.to_json(), MEASURE.kind: MEASURE.encode(measured)}
         cache.store(str(path), Stamp.of(path.stat()), number.to_bytes(16, "big"), results)
     cache.close()
 

@@ -187,7 +187,7 @@ def _diagnose(
     diagnoser: Diagnoser, listed: PhotoList, work: Work, *, quiet: bool
 ) -> tuple[list[Diagnosis], dict[str, Measurements]]:
     """All records, and what was measured on the way. A ranking of half a folder would be a wrong one."""
-    from photodefect.ranking.hints.measurements import MEASURE  # noqa: PLC0415
+    from photodefect.ranking.hints.measuring import MEASURE  # noqa: PLC0415
 
     measurements: dict[str, Measurements] = {}
     diagnoses = list(listed.problems)

@@ -97,7 +97,7 @@ def review(
     roots = [Path(path) for path in paths or ["."] if Path(path).is_dir()]
     layers = judging.layers(roots, None)
 
-    from photodefect.ranking.hints.measurements import MEASURE  # noqa: PLC0415
+    from photodefect.ranking.hints.measuring import MEASURE  # noqa: PLC0415
     from photodefect.ranking.selection import Wishes  # noqa: PLC0415
     from photodefect.review.app import ReviewApp  # noqa: PLC0415
     from photodefect.review.export import Exporter  # noqa: PLC0415

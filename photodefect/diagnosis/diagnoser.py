@@ -176,13 +176,17 @@ class Diagnoser:
             f"{where} with {self._settings.threads} threads each"
         )
 
-    def diagnose(self, paths: Iterable[str | os.PathLike[str]]) -> Generator[Diagnosis, None, None]:
+    def diagnose(
+        self, paths: Iterable[str | os.PathLike[str]], *, beside: PixelJob[Any] | None = None
+    ) -> Generator[Diagnosis, None, None]:
         """Diagnose photos, lazily and in the order given.
 
         A photo that can't be diagnosed gives a record with an ``error`` instead of stopping the others.
 
         Args:
             paths: files; folders are walked by :func:`photodefect.find_photos`.
+            beside: what else to make of photos that are decoded, for the cache alone: who wants it later has it then.
+                If it can't be made, the photo is diagnosed all the same.
 
         Yields:
             One record a path.
@@ -191,18 +195,19 @@ class Diagnoser:
             ModelError: the model's files turn out to be damaged when the first photo needs them.
         """
         # Closed, not left to be collected: an interrupt in the meantime would be ignored, with a traceback.
-        with closing(self._run(paths, None)) as run:
+        with closing(self._run(paths, None, beside)) as run:
             for diagnosis, _ in run:
                 yield diagnosis
 
     def diagnose_with(
-        self, paths: Iterable[str | os.PathLike[str]], job: PixelJob[T]
+        self, paths: Iterable[str | os.PathLike[str]], job: PixelJob[T], *, beside: PixelJob[Any] | None = None
     ) -> Generator[tuple[Diagnosis, T | None], None, None]:
         """Diagnose photos and make something else of their pixels, which are decoded once.
 
         Args:
             paths: as in :meth:`diagnose`.
             job: what to make; a photo of which it can't be made has failed.
+            beside: as in :meth:`diagnose`.
 
         Yields:
             One record a path, and what was made, None if the photo failed.
@@ -211,7 +216,7 @@ class Diagnoser:
             ModelError: as :meth:`diagnose`.
             TypeError: the job can't be sent to another process.
         """
-        yield from self._run(paths, job)
+        yield from self._run(paths, job, beside)
 
     def content_of(self, path: str) -> bytes | None:
         """What tells the content of a photo's file, if the cache knows it as it is now; the file isn't read."""
@@ -264,17 +269,19 @@ class Diagnoser:
         return heatmaps(self.model, pixels, defects, scale=scale, full=full, window=window, threads=available_cores())
 
     def _run(
-        self, paths: Iterable[str | os.PathLike[str]], job: PixelJob[Any] | None
+        self, paths: Iterable[str | os.PathLike[str]], job: PixelJob[Any] | None, beside: PixelJob[Any] | None
     ) -> Generator[tuple[Diagnosis, Any], None, None]:
         pending: deque[WaitingPhoto] = deque()
+        if self._cache is None:
+            beside = None
         room = self._count + READ_AHEAD + (0 if self._settings.score else GPU_BATCH)
         try:
             for path in paths:
-                pending.append(self._begin(os.fspath(path), job))
+                pending.append(self._begin(os.fspath(path), job, beside))
                 while pending and (len(pending) >= room or self._is_ready(pending[0])):
-                    yield self._next(pending, job)
+                    yield self._next(pending, job, beside)
             while pending:
-                yield self._next(pending, job)
+                yield self._next(pending, job, beside)
         finally:
             for photo in pending:
                 if photo.work is not None:
@@ -286,7 +293,7 @@ class Diagnoser:
         """Whether a photo's record is there for the taking; one that waits for a GPU had better wait for others."""
         return photo.done if self._settings.score else photo.work is None
 
-    def _begin(self, path: str, job: PixelJob[Any] | None) -> WaitingPhoto:
+    def _begin(self, path: str, job: PixelJob[Any] | None, beside: PixelJob[Any] | None) -> WaitingPhoto:
         """Look a photo up, and hand it to the workers if anything isn't known."""
         settings = self._settings
         kinds = [self._kind] + ([job.kind] if job is not None and job.kind else [])
@@ -305,10 +312,13 @@ class Diagnoser:
             limit_s=time_limit(path, settings.patches) if self._time_limit is None else self._time_limit,
             job_s=job.seconds if job is not None and wants_job and self._time_limit is None else 0.0,
             remedy=TIME_LIMIT_OPTION,
+            beside=beside,
         )
         return WaitingPhoto(path, known, finding, self._workers.submit(task))
 
-    def _next(self, pending: deque[WaitingPhoto], job: PixelJob[Any] | None) -> tuple[Diagnosis, Any]:
+    def _next(
+        self, pending: deque[WaitingPhoto], job: PixelJob[Any] | None, beside: PixelJob[Any] | None
+    ) -> tuple[Diagnosis, Any]:
         """The record of the photo whose turn it is, once the work on it is done."""
         photo = pending.popleft()
         if photo.work is None:
@@ -323,7 +333,7 @@ class Diagnoser:
             failure = score_together(photo, pending, self._own_engine, self.manifest, self.device)
         if failure is not None:
             return Diagnosis(photo.path, model=self._identity, error=failure), None
-        return self._known(self._kept(photo, outcome, job), job, outcome.made)
+        return self._known(self._kept(photo, outcome, job, beside), job, outcome.made)
 
     def _known(self, photo: WaitingPhoto, job: PixelJob[Any] | None, made: object = None) -> tuple[Diagnosis, Any]:
         if photo.finding is None:
@@ -332,7 +342,9 @@ class Diagnoser:
             made = job.decode(photo.known[job.kind])
         return photo.finding.diagnosis(photo.path, self.thresholds, self._identity), made
 
-    def _kept(self, photo: WaitingPhoto, outcome: Outcome, job: PixelJob[Any] | None) -> WaitingPhoto:
+    def _kept(
+        self, photo: WaitingPhoto, outcome: Outcome, job: PixelJob[Any] | None, beside: PixelJob[Any] | None
+    ) -> WaitingPhoto:
         """The photo with all that is known now, which the cache is told."""
         kind = self._kind
         known = {**photo.known, **outcome.known}
@@ -344,6 +356,8 @@ class Diagnoser:
             new[kind] = finding.to_json()
         if job is not None and job.kind and job.kind not in known and outcome.made is not None:
             new[job.kind] = job.encode(outcome.made)
+        if beside is not None and outcome.beside:
+            new[beside.kind] = outcome.beside
         self._cache.store(photo.path, outcome.stamp, outcome.content, new)
         return WaitingPhoto(photo.path, known, finding)
 

@@ -32,7 +32,7 @@ class PixelJob(Generic[T]):
         function: takes pixels, (height, width, 3), uint8, sRGB, upright. It and what it returns must be picklable:
             a function of a module, or an instance of a dataclass of one.
         kind: what the cache keeps the results as; it names function and version. Empty if they aren't kept.
-        encode: a result as text, for the cache.
+        encode: a result as text, for the cache; picklable likewise.
         decode: the inverse.
         seconds: that it may take for each megapixel, and a minute, beside the time for the photo itself; 0 if it is
             done within that.
@@ -53,6 +53,23 @@ class NeedsPreparation(Protocol):
         """Load whatever the next calls need; called before each."""
 
 
+@runtime_checkable
+class SeesInputs(Protocol):
+    """What a job's function may be that makes do with pixels where they lie and with what the networks see.
+
+    It is called in place of the function: no pixel of a photo taken upright has to be moved for it, and the whole photo
+    isn't reduced once more.
+    """
+
+    def see(self, view: NDArray[np.uint8], holistic: NDArray[np.uint8]) -> Any:  # noqa: ANN401  what the job makes
+        """Make it.
+
+        Args:
+            view: (height, width, 3), uint8, sRGB, upright; not contiguous if the file holds the photo turned.
+            holistic: the photo's :func:`~photodefect.core.inputs.holistic_input`.
+        """
+
+
 @dataclass(frozen=True)
 class Task:
     """What is wanted of one photo.
@@ -65,6 +82,7 @@ class Task:
         limit_s: how long the work may take once the networks are loaded.
         job_s: seconds of the :class:`PixelJob`; 0 if it is done within ``limit_s``.
         remedy: what a person can do about a photo that takes longer; empty if there is nothing.
+        beside: what else to make, as a text for the cache, if the photo is decoded anyway.
     """
 
     path: str
@@ -74,6 +92,7 @@ class Task:
     limit_s: float = 0.0
     job_s: float = 0.0
     remedy: str = ""
+    beside: PixelJob[Any] | None = None
 
     def longest(self, pixels: int) -> float:
         """Seconds that the work may take from when a photo of so many pixels is decoded."""
@@ -88,6 +107,7 @@ class Outcome:
         finding: what was found, if it was wanted, and computed there.
         inputs: of the networks, if they are computed elsewhere.
         made: what the job made.
+        beside: the text of what was made beside; empty if nothing was.
         known: results that the cache had of the same content, by kind.
         content: the key of the file's content; empty if it wasn't read.
         stamp: of the file, if it shows when its content changes.
@@ -99,6 +119,7 @@ class Outcome:
     finding: Finding | None = None
     inputs: Inputs | None = None
     made: Any = None
+    beside: str = ""
     known: Mapping[str, str] = field(default_factory=dict)
     content: bytes = b""
     stamp: Stamp | None = None
