@@ -6,9 +6,11 @@ import json
 import logging
 import os
 import shutil
+import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,12 +20,17 @@ from typer.testing import CliRunner
 from photodefect import Diagnoser
 from photodefect.cli import app
 from photodefect.core.inputs import holistic_input
+from photodefect.diagnosis import picture_cache
 from photodefect.diagnosis.cache import Cache
 from photodefect.diagnosis.content import Stamp, content_key
-from photodefect.diagnosis.workers.tasks import PixelJob
+from photodefect.diagnosis.picture_cache import PictureCache
+from photodefect.diagnosis.workers.tasks import PictureJob, PixelJob
+from photodefect.errors import DataError
 from photodefect.photos.photo import contiguous, upright
 from photodefect.ranking.hints.measurements import measure
 from photodefect.ranking.hints.measuring import MEASURE
+from photodefect.reports.html.illustrate import illustrate
+from photodefect.reports.html.pictures import Pictures
 
 NAMES = ("dog", "bulb", "city")
 
@@ -132,3 +139,118 @@ def test_a_touched_photo_keeps_what_was_measured(random_model: Path, tmp_path: P
         ((_, measured),) = diagnoser.diagnose_with([photo], MEASURE)
     with Image.open(photo) as image:
         assert measured == measure(np.asarray(image.convert("RGB")))
+
+
+def report_of(folder: Path) -> list[bytes]:
+    """The pictures of a report, in the order of their names."""
+    return [file.read_bytes() for file in sorted(folder.glob("photodefect-files-*/*/*.*"))]
+
+
+def test_a_second_report_draws_nothing_again(
+    command: Command, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command("report", folder, "--no-maps", "-o", str(tmp_path / "first"))
+    nothing_left_to_do(command, folder, monkeypatch)
+    command("report", folder, "--no-maps", "-o", str(tmp_path / "second"))
+    assert report_of(tmp_path / "second") == report_of(tmp_path / "first") != []
+    # What a ranking needs was measured on the way.
+    command("rank-folder", folder)
+
+
+@dataclass
+class Drawn:
+    """A job that counts how often it draws."""
+
+    count: int = 0
+
+    def __call__(self, pixels: np.ndarray) -> bytes:
+        self.count += 1
+        return pixels.tobytes()[:100]
+
+
+def drawing(job: Drawn, kind: str) -> PictureJob[Any]:
+    return PictureJob(job, kept_as=kind, to_bytes=bytes, from_bytes=bytes)
+
+
+def test_pictures_are_told_by_content_and_by_what_they_depend_on(
+    random_model: Path, tmp_path: Path, folder: Path
+) -> None:
+    photo, job = folder / "city.jpg", Drawn()
+    with (
+        closing(Cache(tmp_path / "cache.sqlite")) as cache,
+        Diagnoser(random_model, patches=1, isolated=False, cache=cache) as diagnoser,
+    ):
+        ((_, first),) = diagnoser.diagnose_with([photo], drawing(job, "a model"))
+        cache.commit()
+        moved = photo.rename(folder / "moved.jpg")
+        again = next(diagnoser.diagnose_with([moved], drawing(job, "a model")))[1]
+        assert (again, job.count) == (first, 1)
+        list(diagnoser.diagnose_with([moved], drawing(job, "another model")))
+        assert job.count == 2
+        other = next(diagnoser.diagnose_with([folder / "dog.jpg"], drawing(job, "a model")))[1]
+        assert other != first
+    with Diagnoser(random_model, patches=1, isolated=False) as diagnoser:
+        list(diagnoser.diagnose_with([moved], drawing(job, "a model")))
+    assert job.count == 4
+
+
+def test_pictures_survive_being_kept_and_damaged_ones_are_refused() -> None:
+    pictures = Pictures(b"thumb\n", b"", {"noise": b"\n\x00"}, {"noise": "in \n lines"})
+    kept = pictures.to_bytes()
+    assert Pictures.from_bytes(kept) == pictures
+    for damaged in (b"", kept[:-1], kept + b"!", b"{}\n", b"[]\n", b"\xff"):
+        with pytest.raises(DataError, match="no pictures"):
+            Pictures.from_bytes(damaged)
+
+
+def test_damaged_pictures_are_drawn_again(random_model: Path, tmp_path: Path, folder: Path) -> None:
+    photo = folder / "city.jpg"
+    with (
+        closing(Cache(tmp_path / "cache.sqlite")) as cache,
+        Diagnoser(random_model, patches=1, isolated=False, cache=cache) as diagnoser,
+    ):
+        ((_, first),) = illustrate(diagnoser, [photo], maps=False)
+        with closing(sqlite3.connect(tmp_path / "cache-pictures.sqlite")) as file:
+            file.execute("UPDATE pictures SET data = substr(data, 1, 1000)")
+            file.commit()
+        ((_, again),) = illustrate(diagnoser, [photo], maps=False)
+    assert again == first
+
+
+def test_pictures_stay_within_their_bound_and_those_of_this_hour_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hour = [100]
+    monkeypatch.setattr(picture_cache, "_now", lambda: hour[0])
+    with closing(PictureCache(tmp_path / "pictures.sqlite", max_bytes=1000)) as cache:
+        for number in range(6):
+            cache.keep(f"{number}", bytes(200))
+        assert [number for number in range(6) if cache.find(f"{number}")] == [0, 1, 2, 3, 4]
+        hour[0] += 1
+        assert cache.find("0")
+        cache.keep("6", bytes(200))
+        # A quarter is left free: 1 and 2 had not been used for longest.
+        assert [number for number in range(7) if cache.find(f"{number}")] == [0, 3, 4, 6]
+        assert cache.size() == (4, 800)
+        assert cache.clear() == 4
+    assert (tmp_path / "pictures.sqlite").stat().st_mode & 0o077 == 0
+
+
+def test_another_programs_database_gets_no_pictures(tmp_path: Path) -> None:
+    file = tmp_path / "pictures.sqlite"
+    with closing(sqlite3.connect(file)) as other:
+        other.execute("CREATE TABLE theirs (it)")
+    before = file.read_bytes()
+    with closing(PictureCache(file)) as cache:
+        cache.keep("a", b"b")
+        assert cache.find("a") is None
+    assert file.read_bytes() == before
+
+
+def test_clearing_a_cache_clears_its_pictures(command: Command, folder: Path, tmp_path: Path) -> None:
+    command("report", folder, "--no-maps", "-o", str(tmp_path / "report"))
+    told = CliRunner().invoke(app, ["cache", "info", "--json", "--cache", str(command.cache)])
+    assert json.loads(told.stdout)["pictures"] == len(NAMES)
+    CliRunner().invoke(app, ["cache", "clear", "--cache", str(command.cache)])
+    told = CliRunner().invoke(app, ["cache", "info", "--json", "--cache", str(command.cache)])
+    assert json.loads(told.stdout)["pictures"] == 0

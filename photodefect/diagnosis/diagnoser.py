@@ -21,12 +21,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from photodefect.core.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
 from photodefect.diagnosis.cache import Cache
 from photodefect.diagnosis.findings import known_finding
+from photodefect.diagnosis.picture_cache import PictureCache, file_beside
 from photodefect.diagnosis.settings import Settings
-from photodefect.diagnosis.waiting import GPU_BATCH, WaitingPhoto, score_together
+from photodefect.diagnosis.waiting import GPU_BATCH, WaitingPhoto, Wanted, score_together
 from photodefect.diagnosis.workers.limits import available_cores, default_workers, time_limit
 from photodefect.diagnosis.workers.limits import memory_limit as worker_memory_limit
 from photodefect.diagnosis.workers.pool import ProcessWorkers, ThreadWorkers, Workers
-from photodefect.diagnosis.workers.tasks import TIME_LIMIT_OPTION, Outcome, PixelJob, Task
+from photodefect.diagnosis.workers.tasks import TIME_LIMIT_OPTION, Outcome, PictureJob, PixelJob, Task
 from photodefect.engines import DEVICES, Engine, EngineChoice, choose_engine
 from photodefect.photos.facts import DEFAULT_MAX_PIXELS
 from photodefect.records import Diagnosis
@@ -142,6 +143,7 @@ class Diagnoser:
         default = worker_memory_limit() if choice.device == "cpu" else 0
         self._memory_limit = default if memory_limit is None else memory_limit
         self._workers: Workers | None = None
+        self._pictures: PictureCache | None = None
         self._engine: Engine | None = None
 
     def __enter__(self) -> Diagnoser:
@@ -155,6 +157,9 @@ class Diagnoser:
         if self._workers is not None:
             self._workers.close()
             self._workers = None
+        if self._pictures is not None:
+            self._pictures.close()
+            self._pictures = None
         if self._cache is not None:
             self._cache.commit()
 
@@ -269,19 +274,21 @@ class Diagnoser:
         return heatmaps(self.model, pixels, defects, scale=scale, full=full, window=window, threads=available_cores())
 
     def _run(
-        self, paths: Iterable[str | os.PathLike[str]], job: PixelJob[Any] | None, beside: PixelJob[Any] | None
+        self,
+        paths: Iterable[str | os.PathLike[str]],
+        job: PixelJob[Any] | None,
+        beside: PixelJob[Any] | None,
     ) -> Generator[tuple[Diagnosis, Any], None, None]:
         pending: deque[WaitingPhoto] = deque()
-        if self._cache is None:
-            beside = None
+        wanted = self._wanted(job, beside)
         room = self._count + READ_AHEAD + (0 if self._settings.score else GPU_BATCH)
         try:
             for path in paths:
-                pending.append(self._begin(os.fspath(path), job, beside))
+                pending.append(self._begin(os.fspath(path), wanted))
                 while pending and (len(pending) >= room or self._is_ready(pending[0])):
-                    yield self._next(pending, job, beside)
+                    yield self._next(pending, wanted)
             while pending:
-                yield self._next(pending, job, beside)
+                yield self._next(pending, wanted)
         finally:
             for photo in pending:
                 if photo.work is not None:
@@ -289,19 +296,27 @@ class Diagnoser:
             if self._cache is not None:
                 self._cache.commit()
 
+    def _wanted(self, job: PixelJob[Any] | None, beside: PixelJob[Any] | None) -> Wanted:
+        if self._cache is None:
+            return Wanted(job)
+        if self._pictures is None and isinstance(job, PictureJob):
+            self._pictures = PictureCache(file_beside(self._cache.file))
+        return Wanted(job, beside, self._pictures)
+
     def _is_ready(self, photo: WaitingPhoto) -> bool:
         """Whether a photo's record is there for the taking; one that waits for a GPU had better wait for others."""
         return photo.done if self._settings.score else photo.work is None
 
-    def _begin(self, path: str, job: PixelJob[Any] | None, beside: PixelJob[Any] | None) -> WaitingPhoto:
+    def _begin(self, path: str, wanted: Wanted) -> WaitingPhoto:
         """Look a photo up, and hand it to the workers if anything isn't known."""
-        settings = self._settings
+        settings, job = self._settings, wanted.job
         kinds = [self._kind] + ([job.kind] if job is not None and job.kind else [])
-        known = {} if self._cache is None else self._cache.find(path, kinds)
+        content, known = (b"", {}) if self._cache is None else self._cache.look_up(path, kinds)
         finding = known_finding(known.get(self._kind), settings.max_pixels)
-        wants_job = job is not None and job.kind not in known
+        made = wanted.recall(content)
+        wants_job = job is not None and made is None and job.kind not in known
         if finding is not None and not wants_job:
-            return WaitingPhoto(path, known, finding)
+            return WaitingPhoto(path, known, finding, made=made)
         if self._workers is None:
             self._workers = self._start()
         task = Task(
@@ -312,17 +327,16 @@ class Diagnoser:
             limit_s=time_limit(path, settings.patches) if self._time_limit is None else self._time_limit,
             job_s=job.seconds if job is not None and wants_job and self._time_limit is None else 0.0,
             remedy=TIME_LIMIT_OPTION,
-            beside=beside,
+            beside=wanted.beside,
+            kept=wanted.kept if wants_job else None,
         )
-        return WaitingPhoto(path, known, finding, self._workers.submit(task))
+        return WaitingPhoto(path, known, finding, self._workers.submit(task), made)
 
-    def _next(
-        self, pending: deque[WaitingPhoto], job: PixelJob[Any] | None, beside: PixelJob[Any] | None
-    ) -> tuple[Diagnosis, Any]:
+    def _next(self, pending: deque[WaitingPhoto], wanted: Wanted) -> tuple[Diagnosis, Any]:
         """The record of the photo whose turn it is, once the work on it is done."""
         photo = pending.popleft()
         if photo.work is None:
-            return self._known(photo, job)
+            return self._known(photo, wanted.job)
         outcome = photo.work.result()
         if outcome.fatal is not None:
             raise outcome.fatal
@@ -333,33 +347,27 @@ class Diagnoser:
             failure = score_together(photo, pending, self._own_engine, self.manifest, self.device)
         if failure is not None:
             return Diagnosis(photo.path, model=self._identity, error=failure), None
-        return self._known(self._kept(photo, outcome, job, beside), job, outcome.made)
+        return self._known(self._kept(photo, outcome, wanted), wanted.job)
 
-    def _known(self, photo: WaitingPhoto, job: PixelJob[Any] | None, made: object = None) -> tuple[Diagnosis, Any]:
+    def _known(self, photo: WaitingPhoto, job: PixelJob[Any] | None) -> tuple[Diagnosis, Any]:
         if photo.finding is None:
             raise RuntimeError(f"nothing was found of {photo.path}, and no error")
+        made = photo.made
         if made is None and job is not None and job.kind in photo.known:
             made = job.decode(photo.known[job.kind])
         return photo.finding.diagnosis(photo.path, self.thresholds, self._identity), made
 
-    def _kept(
-        self, photo: WaitingPhoto, outcome: Outcome, job: PixelJob[Any] | None, beside: PixelJob[Any] | None
-    ) -> WaitingPhoto:
+    def _kept(self, photo: WaitingPhoto, outcome: Outcome, wanted: Wanted) -> WaitingPhoto:
         """The photo with all that is known now, which the cache is told."""
         kind = self._kind
         known = {**photo.known, **outcome.known}
         finding = photo.finding or outcome.finding or known_finding(known.get(kind), self._settings.max_pixels)
-        if self._cache is None or not outcome.content:
-            return WaitingPhoto(photo.path, known, finding)
-        new = {}
-        if finding is not None and kind not in known:
-            new[kind] = finding.to_json()
-        if job is not None and job.kind and job.kind not in known and outcome.made is not None:
-            new[job.kind] = job.encode(outcome.made)
-        if beside is not None and outcome.beside:
-            new[beside.kind] = outcome.beside
-        self._cache.store(photo.path, outcome.stamp, outcome.content, new)
-        return WaitingPhoto(photo.path, known, finding)
+        if self._cache is not None and outcome.content:
+            new = wanted.keep(outcome, known)
+            if finding is not None and kind not in known:
+                new[kind] = finding.to_json()
+            self._cache.store(photo.path, outcome.stamp, outcome.content, new)
+        return WaitingPhoto(photo.path, known, finding, made=photo.made if outcome.made is None else outcome.made)
 
     def _own_engine(self) -> Engine:
         """The engine of this process."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from photodefect.defects import PATCH_DEFECTS
+from photodefect.diagnosis.picture_cache import PictureCache
 from photodefect.diagnosis.settings import Decoding
 from photodefect.diagnosis.workers.limits import (
     MAPPING_S,
@@ -24,7 +25,6 @@ from photodefect.diagnosis.workers.tasks import Task
 from photodefect.errors import PhotoError, UnreadableError
 from photodefect.files.fingerprint import Fingerprint, fingerprint
 from photodefect.review.drawing import PREVIEW, THUMBNAIL, WHOLE, DrawMaps, MapOf, sharpest_place
-from photodefect.review.picture_cache import PictureCache
 
 if TYPE_CHECKING:
     from photodefect.diagnosis.diagnoser import Diagnoser

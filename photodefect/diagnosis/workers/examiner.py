@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from photodefect.diagnosis.cache_file import CacheReader
 from photodefect.diagnosis.content import Stamp, content_key
 from photodefect.diagnosis.findings import known_finding
+from photodefect.diagnosis.picture_cache import KeptPictures, PictureCache
 from photodefect.diagnosis.settings import Decoding, Settings
 from photodefect.diagnosis.workers.tasks import NeedsPreparation, Outcome, PixelJob, SeesInputs, Task
 from photodefect.errors import ModelError, PhotoError, TooLargeError
@@ -55,6 +56,7 @@ class Examiner:
         self._cache = None if settings.cache is None else CacheReader(settings.cache)
         self._reuse_memory = reuse_memory
         self._memory: Memory | None = None
+        self._pictures: PictureCache | None = None
 
     def examine(self, task: Task) -> Outcome:
         """Do a task. What goes wrong is in the outcome, never raised."""
@@ -91,9 +93,11 @@ class Examiner:
         scoring = self._scoring if to_score else None
         if to_score and scoring is None:
             raise TypeError("a finding is wanted of a worker that has no model")
-        wants_job = task.job is not None and task.job_kind not in known
+        made = None if task.kept is None else self._recall(task.kept, content)
+        recalled = made is not None
+        wants_job = task.job is not None and not recalled and task.job_kind not in known
         if not (to_score or wants_job):
-            return Outcome(known=known, content=content, stamp=stamp)
+            return Outcome(made=made, recalled=recalled, known=known, content=content, stamp=stamp)
 
         # Takes half a second or more, once.
         from photodefect.photos.decode import Memory, decode_bytes  # noqa: PLC0415
@@ -116,7 +120,6 @@ class Examiner:
         inputs = finding = None
         if scoring is not None:
             inputs = inputs_by(scoring, photo.view, capture=capture, provenance=photo.provenance)
-        made = None
         if wants_job and task.job is not None:
             if task.job_s:
                 self._working(task.longest(photo.width * photo.height))
@@ -128,7 +131,13 @@ class Examiner:
         if inputs is not None and scoring is not None and self._engine is not None:
             (finding,) = score(self._engine, scoring.choice.manifest, [inputs])
             inputs = None
-        return Outcome(finding, inputs, made, text, known, content, stamp, traceback=trace)
+        return Outcome(finding, inputs, made, recalled, text, known, content, stamp, traceback=trace)
+
+    def _recall(self, kept: KeptPictures, content: bytes) -> Any:  # noqa: ANN401  what a job makes
+        """What is kept of a content, whatever its file is called now; None if nothing is."""
+        if self._pictures is None:
+            self._pictures = PictureCache(kept.file)
+        return kept.find(self._pictures, content)
 
 
 def _make(function: Callable[[Any], Any], photo: Photo, inputs: Inputs | None) -> Any:  # noqa: ANN401

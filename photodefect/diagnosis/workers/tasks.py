@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from photodefect.diagnosis.content import Stamp
+    from photodefect.diagnosis.picture_cache import KeptPictures
     from photodefect.diagnosis.scoring import Inputs
     from photodefect.errors import PhotodefectError
 
@@ -43,6 +44,21 @@ class PixelJob(Generic[T]):
     encode: Callable[[T], str] = json.dumps
     decode: Callable[[str], T] = json.loads
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureJob(PixelJob[T]):
+    """A job whose results are too large for the cache of results: they are kept as bytes, with other pictures.
+
+    Attributes:
+        kept_as: names all that they depend on beside the photo's content.
+        to_bytes: a result, for the file of pictures.
+        from_bytes: the inverse, picklable; it raises DataError if it is no such result.
+    """
+
+    kept_as: str
+    to_bytes: Callable[[T], bytes]
+    from_bytes: Callable[[bytes], T]
 
 
 @runtime_checkable
@@ -83,6 +99,7 @@ class Task:
         job_s: seconds of the :class:`PixelJob`; 0 if it is done within ``limit_s``.
         remedy: what a person can do about a photo that takes longer; empty if there is nothing.
         beside: what else to make, as a text for the cache, if the photo is decoded anyway.
+        kept: where what the job makes may be already; None if it isn't kept.
     """
 
     path: str
@@ -93,6 +110,7 @@ class Task:
     job_s: float = 0.0
     remedy: str = ""
     beside: PixelJob[Any] | None = None
+    kept: KeptPictures | None = None
 
     def longest(self, pixels: int) -> float:
         """Seconds that the work may take from when a photo of so many pixels is decoded."""
@@ -107,6 +125,7 @@ class Outcome:
         finding: what was found, if it was wanted, and computed there.
         inputs: of the networks, if they are computed elsewhere.
         made: what the job made.
+        recalled: that was kept already.
         beside: the text of what was made beside; empty if nothing was.
         known: results that the cache had of the same content, by kind.
         content: the key of the file's content; empty if it wasn't read.
@@ -119,6 +138,7 @@ class Outcome:
     finding: Finding | None = None
     inputs: Inputs | None = None
     made: Any = None
+    recalled: bool = False
     beside: str = ""
     known: Mapping[str, str] = field(default_factory=dict)
     content: bytes = b""

@@ -7,13 +7,13 @@ from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from photodefect.diagnosis.workers.limits import MAPPING_S
-from photodefect.diagnosis.workers.tasks import PixelJob
+from photodefect.diagnosis.workers.tasks import PictureJob, PixelJob
 from photodefect.records import Diagnosis
 from photodefect.reports.html.pictures import Pictures, make_pictures
 
@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
 
 def illustrate(
-    diagnoser: Diagnoser, paths: Iterable[str | os.PathLike[str]], *, maps: bool = True
+    diagnoser: Diagnoser,
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    maps: bool = True,
+    beside: PixelJob[Any] | None = None,
 ) -> Generator[tuple[Diagnosis, Pictures | None], None, None]:
     """Diagnose photos and make their pictures, lazily and in the order given.
 
@@ -31,14 +35,24 @@ def illustrate(
         diagnoser: makes the diagnoses; its model makes the heat maps.
         paths: the photos.
         maps: make heat maps.
+        beside: as in :meth:`~photodefect.Diagnoser.diagnose`.
 
     Yields:
         A record a path, and its pictures unless it failed. A photo whose pictures can't be made has failed.
     """
     model = (diagnoser.folder or diagnoser.model) if maps else None
-    yield from diagnoser.diagnose_with(
-        paths, PixelJob(Draw(model, diagnoser.device), seconds=MAPPING_S if maps else 0.0)
+    job = PictureJob(
+        Draw(model, diagnoser.device),
+        seconds=MAPPING_S if maps else 0.0,
+        kept_as=f"report {_VERSION}" + (f" maps {diagnoser.manifest.identity.sha256}" if maps else ""),
+        to_bytes=Pictures.to_bytes,
+        from_bytes=Pictures.from_bytes,
     )
+    yield from diagnoser.diagnose_with(paths, job, beside=beside)
+
+
+_VERSION: Final = 1
+"""Grows whenever the pictures or the heat maps of the same photo and model would be others than before."""
 
 
 @dataclass(frozen=True)

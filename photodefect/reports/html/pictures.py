@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from photodefect.errors import DataError
 
 if TYPE_CHECKING:
     from photodefect.heatmap import HeatMap
@@ -36,6 +40,31 @@ class Pictures:
     preview: bytes
     maps: Mapping[str, bytes] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """All of them, to be kept; :meth:`from_bytes` is the inverse."""
+        parts = (self.thumbnail, self.preview, *self.maps.values())
+        head = {"sizes": [len(part) for part in parts], "maps": list(self.maps), "notes": dict(self.notes)}
+        return b"\n".join((json.dumps(head).encode(), b"".join(parts)))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Pictures:
+        """The inverse of :meth:`to_bytes`.
+
+        Raises:
+            DataError: these are no pictures.
+        """
+        try:
+            text, _, rest = data.partition(b"\n")
+            head = json.loads(text)
+            ends = list(accumulate(head["sizes"], initial=0))
+            thumbnail, preview, *maps = (rest[start:end] for start, end in pairwise(ends))
+            found = cls(thumbnail, preview, dict(zip(head["maps"], maps, strict=True)), dict(head["notes"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"these are no pictures of a photo: {error}") from error
+        if ends[-1] != len(rest):
+            raise DataError("these are no pictures of a photo: something is missing")
+        return found
 
 
 def make_pictures(pixels: NDArray[np.uint8], maps: Mapping[str, HeatMap] | None = None) -> Pictures:
