@@ -30,7 +30,7 @@ class ControlGroups:
         quotas = []
         for folder in self._folders("cpu"):
             both = _read(folder / "cpu.max") or " ".join(map(_read, (folder / name for name in _VERSION_1)))
-            quota, period = (both.split() + ["", ""])[:2]
+            quota, period = [*both.split(), "", ""][:2]
             quotas += [int(quota) / int(period)] if _is_number(quota) and _is_number(period) else []
         return min(quotas, default=None)
 
