@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from platformdirs import user_cache_path
-
 from photodefect.errors import DataError
 
 MAX_BYTES: Final = 4 * 1024**3
@@ -33,6 +31,8 @@ _ROOM: Final = 0.75
 
 def default_file() -> Path:
     """Where pictures are kept: beside the cache of results."""
+    from platformdirs import user_cache_path  # noqa: PLC0415
+
     return user_cache_path("photodefect", appauthor=False) / "pictures.sqlite"
 
 

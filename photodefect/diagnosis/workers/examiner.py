@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 from photodefect.diagnosis.cache_file import CacheReader
 from photodefect.diagnosis.content import Stamp, content_key
 from photodefect.diagnosis.findings import known_finding
-from photodefect.diagnosis.picture_cache import KeptPictures, PictureCache
 from photodefect.diagnosis.settings import Decoding, Settings
 from photodefect.diagnosis.workers.tasks import NeedsPreparation, Outcome, PixelJob, SeesInputs, Task
 from photodefect.errors import ModelError, PhotoError, TooLargeError
@@ -20,6 +19,7 @@ from photodefect.photos.files import read_photo
 from photodefect.records import PhotoFailure
 
 if TYPE_CHECKING:
+    from photodefect.diagnosis.picture_cache import KeptPictures, PictureCache
     from photodefect.diagnosis.scoring import Inputs
     from photodefect.engines import Engine
     from photodefect.photos.photo import Memory, Photo
@@ -135,6 +135,8 @@ class Examiner:
 
     def _recall(self, kept: KeptPictures, content: bytes) -> Any:  # noqa: ANN401  what a job makes
         """What is kept of a content, whatever its file is called now; None if nothing is."""
+        from photodefect.diagnosis.picture_cache import PictureCache  # noqa: PLC0415
+
         if self._pictures is None:
             self._pictures = PictureCache(kept.file)
         return kept.find(self._pictures, content)
