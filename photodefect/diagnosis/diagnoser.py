@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from photodefect.core.network.model import Model
     from photodefect.core.patches import Placement
-    from photodefect.heatmap import HeatMaps
+    from photodefect.heatmap import HeatMaps, Mapper
 
 __all__ = ["DEVICES", "Diagnoser", "available_cores"]
 
@@ -160,12 +160,26 @@ class Diagnoser:
 
     @property
     def model(self) -> Model:
-        """The model, loaded by torch; heat maps need it."""
+        """The model, loaded by torch."""
         if self._model is None:
             from photodefect.core.network.model import load_model  # noqa: PLC0415
 
             self._model = load_model(self._settings.choice.folder, device=self.device)
         return self._model
+
+    @property
+    def settings(self) -> Settings:
+        """How photos are looked at."""
+        return self._settings
+
+    @property
+    def maps_by(self) -> EngineChoice | Mapper:
+        """What :func:`photodefect.heatmap.mapper_of` opens its maps from; in any process, if the model was named."""
+        if self._model is None or self.folder is not None:
+            return self._settings.choice
+        from photodefect.heatmap.torch_mapper import TorchMapper  # noqa: PLC0415  imports torch, as the model has
+
+        return TorchMapper(self._model)
 
     def describe(self) -> str:
         """Model, engine, device, workers and threads, for people."""
@@ -257,11 +271,21 @@ class Diagnoser:
             PhotoError: the photo can't be read.
             ValueError: a defect has no map, or an argument is out of range.
         """
-        from photodefect.heatmap import heatmaps  # noqa: PLC0415
+        from photodefect.heatmap import heatmaps, mapper_of  # noqa: PLC0415
         from photodefect.photos.decode import decode  # noqa: PLC0415
 
         pixels = decode(Path(path), max_pixels=self._settings.max_pixels).pixels
-        return heatmaps(self.model, pixels, defects, scale=scale, full=full, window=window, threads=available_cores())
+        made = heatmaps(
+            mapper_of(self.maps_by),
+            pixels,
+            defects,
+            scale=scale,
+            full=full,
+            window=window,
+            threads=available_cores(),
+        )
+        whole = self.diagnose_pixels(pixels)
+        return made.of_photo(whole.severity or {}, monochrome=bool(whole.monochrome))
 
     def _run(
         self, paths: Iterable[str | os.PathLike[str]], job: PixelJob[Any] | None

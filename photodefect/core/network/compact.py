@@ -23,9 +23,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from photodefect.core.network.cells import WINDOW
 from photodefect.core.network.direction_planes import GRID_POINTS, class_logits
 from photodefect.core.network.lite0 import Lite0
-from photodefect.core.network.multicolumn import WINDOW, Column
+from photodefect.core.network.multicolumn import Column
 from photodefect.core.network.registry import Kind
 from photodefect.core.network.stages import StageOutput, TrunkStage
 from photodefect.core.network.statistics import CELL, Statistics
