@@ -12,14 +12,13 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from photodefect.core.inputs import holistic_input, patch_inputs
 from photodefect.core.network.registry import NETWORKS
 from photodefect.core.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
 from photodefect.diagnosis.scoring import make_inputs
 from photodefect.training.feature_cache import CachingJob, shard_file
-from photodefect.training.torchvision_transforms import transforms
 from photodefect.training.trunk_features import Trunks, patch_features, whole_features
 
 CROPPED: Final = 0.88
@@ -90,24 +89,16 @@ def view_of_rated(pixels: NDArray[np.uint8], view: int, rng: np.random.Generator
     """The photo (H, W, 3) as view 0, its mirror image as view 1, and others at random."""
     if view < 2:
         return np.ascontiguousarray(pixels[:, ::-1]) if view else pixels
-    v2 = transforms()
     height, width = pixels.shape[:2]
     rows, columns = (max(1, round(side * rng.uniform(CROPPED, 1))) for side in (height, width))
     reduced = rng.uniform(REDUCED, 1)
-    image = v2.functional.resized_crop(
-        torch.from_numpy(pixels).permute(2, 0, 1),
-        int(rng.integers(height - rows + 1)),
-        int(rng.integers(width - columns + 1)),
-        rows,
-        columns,
-        [max(1, round(rows * reduced)), max(1, round(columns * reduced))],
-        antialias=True,
-    )
+    top, left = int(rng.integers(height - rows + 1)), int(rng.integers(width - columns + 1))
+    size = max(1, round(columns * reduced)), max(1, round(rows * reduced))
+    image = Image.fromarray(pixels[top : top + rows, left : left + columns]).resize(size, Image.Resampling.BILINEAR)
     if view % 2:
-        image = v2.functional.horizontal_flip(image)
-    # Torchvision's own JPEG needs operators that not every installation has.
+        image = ImageOps.mirror(image)
     stored = io.BytesIO()
-    Image.fromarray(image.permute(1, 2, 0).numpy()).save(stored, "JPEG", quality=int(rng.integers(*QUALITY)))
+    image.save(stored, "JPEG", quality=int(rng.integers(*QUALITY)))
     return np.asarray(Image.open(stored))
 
 
