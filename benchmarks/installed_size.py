@@ -1,6 +1,6 @@
 """How much space an installation takes, by package.
 
-    python benchmarks/installed_size.py [--extras heif,raw] [--pip-options "--index-url ..."]
+    python benchmarks/installed_size.py [--extras heif,raw] [--pip-options="--index-url ..."]
 
 Installs photodefect from this folder, with the pinned versions, into a new virtual environment without pip and
 setuptools, and adds up the sizes of all files of each distribution, compiled modules too, in millions of bytes.
