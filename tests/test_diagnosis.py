@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 import torch
 from PIL import Image
 
+import photodefect.diagnosis.diagnoser
 from photodefect import Diagnoser, Diagnosis, Threshold
 from photodefect.core.inputs import holistic_input, patch_inputs
 from photodefect.core.network.model import load_model
@@ -287,6 +290,26 @@ def test_auto_takes_the_gpu_if_there_is_one(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     assert pick_device("auto").type == "cpu"
+
+
+def test_diagnosing_needs_no_torchvision_and_no_network(random_model: Path, photos: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "torchvision.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')")
+    script = f"""
+import sys
+def forbid(event, args):
+    if event.startswith("socket."):
+        raise OSError("no network here")
+sys.addaudithook(forbid)
+from photodefect import Diagnoser
+(record,) = Diagnoser({str(random_model)!r}, patches=1).diagnose([{str(photos[0])!r}])
+assert record.error is None, record.error
+assert "torchvision" not in sys.modules
+"""
+    root = Path(photodefect.__file__).parents[1]
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), str(root), os.environ.get("PYTHONPATH", "")])
+    }
+    subprocess.run([sys.executable, "-W", "error", "-c", script], check=True, cwd=tmp_path, env=environment)
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,15 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from photodefect.core.inputs import holistic_input, patch_inputs
 from photodefect.core.network.registry import NETWORKS
 from photodefect.core.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
 from photodefect.diagnosis.scoring import make_inputs
+from photodefect.synthesis.degrade import degrade
 from photodefect.training.feature_cache import CachingJob, shard_file
+from photodefect.training.torchvision_transforms import transforms
 from photodefect.training.trunk_features import Trunks, patch_features, whole_features
 
 CROPPED: Final = 0.88
@@ -30,6 +32,9 @@ REDUCED: Final = 0.75
 QUALITY: Final = (60, 95)
 """JPEG qualities of views."""
 
+LEAST_EXPOSED: Final = 0.15
+"""How severely a view under another light is exposed wrongly at least."""
+
 
 @dataclass(frozen=True)
 class ViewSettings:
@@ -39,11 +44,13 @@ class ViewSettings:
         views: the photo itself, its mirror image, then random ones: cropped a little, reduced, recompressed, every
             second of them mirrored.
         patches: of each view.
-        seed: of the views and the patches.
+        exposed: views of the whole photo under another light: far too little or too much is rare among rated photos.
+        seed: of all of them.
     """
 
     views: int = 4
     patches: int = 1
+    exposed: int = 1
     seed: int = 0
 
 
@@ -52,7 +59,8 @@ class RatedJob(CachingJob):
     """Stores the features of a rated photo and its views.
 
     A shard has ``holistic`` (V, 9, D), ``late`` (V, L) and ``patches`` (V, P, 9, D), as of degraded photos,
-    and ``diagnosed`` (Q, D): means over the patches that a diagnosis looks at.
+    ``diagnosed`` (Q, D), means over the patches that a diagnosis looks at, and of the views under another light
+    ``exposed_holistic`` (E, 9, D), ``exposed_late`` (E, L) and ``exposed_by`` (E,), how severely that is wrong.
 
     Attributes:
         settings: what it holds.
@@ -82,6 +90,22 @@ class RatedJob(CachingJob):
             "late": np.array(lates, np.float16),
             "patches": np.array(patches, np.float32),
             "diagnosed": cells.mean((2, 3)).numpy(),
+            **self._exposed(pixels, trunks),
+        }
+
+    def _exposed(self, pixels: NDArray[np.uint8], trunks: Trunks) -> dict[str, NDArray[np.generic]]:
+        rng = np.random.default_rng([self.settings.seed, 1, zlib.crc32(self.source.name.encode())])
+        wholes, lates, by = [], [], []
+        for _ in range(self.settings.exposed):
+            degraded = degrade(pixels, {"bad_exposure": float(rng.uniform(LEAST_EXPOSED, 1))}, rng)
+            whole, late = whole_features(trunks, holistic_input(degraded.pixels)[None])
+            wholes.append(whole[0])
+            lates.append(late[0])
+            by.append(degraded.severities["bad_exposure"])
+        return {
+            "exposed_holistic": np.array(wholes, np.float32),
+            "exposed_late": np.array(lates, np.float16),
+            "exposed_by": np.array(by, np.float32),
         }
 
 
@@ -89,16 +113,24 @@ def view_of_rated(pixels: NDArray[np.uint8], view: int, rng: np.random.Generator
     """The photo (H, W, 3) as view 0, its mirror image as view 1, and others at random."""
     if view < 2:
         return np.ascontiguousarray(pixels[:, ::-1]) if view else pixels
+    v2 = transforms()
     height, width = pixels.shape[:2]
     rows, columns = (max(1, round(side * rng.uniform(CROPPED, 1))) for side in (height, width))
     reduced = rng.uniform(REDUCED, 1)
-    top, left = int(rng.integers(height - rows + 1)), int(rng.integers(width - columns + 1))
-    size = max(1, round(columns * reduced)), max(1, round(rows * reduced))
-    image = Image.fromarray(pixels[top : top + rows, left : left + columns]).resize(size, Image.Resampling.BILINEAR)
+    image = v2.functional.resized_crop(
+        torch.from_numpy(pixels).permute(2, 0, 1),
+        int(rng.integers(height - rows + 1)),
+        int(rng.integers(width - columns + 1)),
+        rows,
+        columns,
+        [max(1, round(rows * reduced)), max(1, round(columns * reduced))],
+        antialias=True,
+    )
     if view % 2:
-        image = ImageOps.mirror(image)
+        image = v2.functional.horizontal_flip(image)
+    # Torchvision's own JPEG needs operators that not every installation has.
     stored = io.BytesIO()
-    image.save(stored, "JPEG", quality=int(rng.integers(*QUALITY)))
+    Image.fromarray(image.permute(1, 2, 0).numpy()).save(stored, "JPEG", quality=int(rng.integers(*QUALITY)))
     return np.asarray(Image.open(stored))
 
 
