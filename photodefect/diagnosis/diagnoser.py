@@ -28,6 +28,8 @@ from photodefect.diagnosis.workers.limits import memory_limit as worker_memory_l
 from photodefect.diagnosis.workers.pool import ProcessWorkers, ThreadWorkers, Workers
 from photodefect.diagnosis.workers.tasks import TIME_LIMIT_OPTION, Outcome, PixelJob, Task
 from photodefect.engines import DEVICES, Engine, EngineChoice, choose_engine
+from photodefect.errors import ModelError
+from photodefect.extras import require
 from photodefect.photos.facts import DEFAULT_MAX_PIXELS
 from photodefect.records import Diagnosis
 from photodefect.verdicts import DEFAULT_THRESHOLDS, Threshold
@@ -160,8 +162,13 @@ class Diagnoser:
 
     @property
     def model(self) -> Model:
-        """The model, loaded by torch."""
+        """The model, loaded by torch.
+
+        Raises:
+            ModelError: torch isn't installed, or a file of the model is damaged.
+        """
         if self._model is None:
+            require("gpu", "torch", what="loading a model's networks", error=ModelError)
             from photodefect.core.network.model import load_model  # noqa: PLC0415
 
             self._model = load_model(self._settings.choice.folder, device=self.device)

@@ -78,8 +78,12 @@ def normalize(graph: Graph, rgb: Value) -> Value:
 
 def severity(graph: Graph, defect: Defect, logits: Value) -> Value:
     """Class logits (N, K, 1, 1) -> expectation over the classes (N, 1)."""
-    shares = graph("Softmax", graph("Flatten", logits), axis=1)
-    return graph("MatMul", shares, graph.constant(np.array(defect.class_centres)[:, np.newaxis]))
+    return _expectation(graph, defect, graph("Softmax", graph("Flatten", logits), axis=1))
+
+
+def _expectation(graph: Graph, defect: Defect, probabilities: Value) -> Value:
+    """Probabilities of the classes (N, K) -> severity (N, 1)."""
+    return graph("MatMul", probabilities, graph.constant(np.array(defect.class_centres)[:, np.newaxis]))
 
 
 def _column_logits(graph: Graph, column: Column, features: Value) -> Value:
@@ -151,7 +155,7 @@ def _region_means(graph: Graph, cells: Value, channels: int) -> Value:
 
 
 def compact_logits(graph: Graph, column: compact.CompactColumn, descriptors: Value, *, in_a_row: bool = False) -> Value:
-    """Class logits (N, K): the logarithms of the experts' probabilities, mixed by their shares.
+    """Class logits (N, K): see :meth:`photodefect.core.network.compact.CompactColumn.classify_descriptors`.
 
     Args:
         graph: that the nodes are added to.
@@ -159,14 +163,20 @@ def compact_logits(graph: Graph, column: compact.CompactColumn, descriptors: Val
         descriptors: (N, D, 1, 1).
         in_a_row: the descriptors are (1, D, 1, N), from which many are computed much faster.
     """
-    shares = graph.many("Split", [graph.weight(column.shares)], len(compact.TEACHERS), axis=0)
-    mixed = None
-    for expert, share in zip(column.taught(), shares, strict=True):
-        logits = graph("Flatten", _expert_logits(graph, expert, descriptors, in_a_row))
-        part = graph("Mul", graph("Softmax", logits, axis=1), share)
-        mixed = part if mixed is None else graph("Add", mixed, part)
-    assert mixed is not None
-    return graph("Log", mixed)
+    synthesis, votes = (
+        graph("Softmax", graph("Flatten", _expert_logits(graph, expert, descriptors, in_a_row)), axis=1)
+        for expert in column.taught()
+    )
+    of_votes = graph.many("Split", [graph.weight(column.shares)], len(compact.TEACHERS), axis=0)[
+        compact.TEACHERS.index("votes")
+    ]
+    if column.yields is not None:
+        found = _expectation(graph, column.expert("synthesis").defect, synthesis)
+        left = graph("Div", graph("Sub", graph.constant(1.0), found), graph.constant(1 - column.yields))
+        of_votes = graph("Mul", of_votes, graph("Min", left, graph.constant(1.0)))
+    of_synthesis = graph("Sub", graph.constant(1.0), of_votes)
+    mixed = graph("Add", graph("Mul", of_synthesis, synthesis), graph("Mul", of_votes, votes))
+    return graph("Log", graph("Max", mixed, graph.constant(compact.LEAST_SHARE)))
 
 
 def _expert_logits(graph: Graph, expert: compact.Expert, descriptors: Value, in_a_row: bool) -> Value:

@@ -1,5 +1,3 @@
-"""Takes torch's place in a process that has this folder on its PYTHONPATH, as where it isn't installed."""
+"""Stands in for torch where it isn't installed, for a Python process that has this folder on its PYTHONPATH."""
 
-from __future__ import annotations
-
-raise ImportError("there is no torch here")
+raise ModuleNotFoundError("No module named 'torch'", name="torch")

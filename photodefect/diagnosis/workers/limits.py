@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -38,16 +39,25 @@ def available_cores() -> int:
 
 def machine_memory() -> int:
     """Bytes of memory of the machine, or of the container; 0 if the system doesn't say."""
-    try:
-        known = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    except (AttributeError, ValueError, OSError):
-        known = []
+    known = [_physical_memory()]
     for place in _CGROUP_LIMITS:
         try:
             known.append(int(Path(place).read_text(encoding="ascii")))
         except (OSError, ValueError):  # there is none, or "max"
             continue
     return min((memory for memory in known if memory > 0), default=0)
+
+
+def _physical_memory() -> int:
+    """Bytes of memory of the machine; 0 if the system doesn't say."""
+    if sys.platform == "win32":
+        import psutil  # noqa: PLC0415  elsewhere the system says it
+
+        return int(psutil.virtual_memory().total)
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        return 0
 
 
 def default_workers(threads: int | None = None, *, memory: int = WORKER_MEMORY, budget: int | None = RUN_MEMORY) -> int:
