@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -196,7 +197,7 @@ def test_wrong_usage_is_told_at_once(
 
 
 def test_without_ray_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("photodefect.distributed.extra.find_spec", lambda name: None if name == "ray" else name)
+    monkeypatch.setitem(sys.modules, "ray", None)
     result = CliRunner().invoke(app, ["diagnose", "photos", "--ray", "local", "-o", str(tmp_path / "results")])
     assert result.exit_code == 2
     assert '--ray needs ray: pip install "photodefect[ray]"' in result.stderr

@@ -25,12 +25,10 @@ from photodefect.diagnosis.cache import Cache
 from photodefect.diagnosis.content import Stamp, content_key
 from photodefect.diagnosis.picture_cache import PictureCache
 from photodefect.diagnosis.workers.tasks import PictureJob, PixelJob
-from photodefect.errors import DataError
 from photodefect.photos.photo import contiguous, upright
 from photodefect.ranking.hints.measurements import measure
 from photodefect.ranking.hints.measuring import MEASURE
 from photodefect.reports.html.illustrate import illustrate
-from photodefect.reports.html.pictures import Pictures
 
 NAMES = ("dog", "bulb", "city")
 
@@ -192,15 +190,6 @@ def test_pictures_are_told_by_content_and_by_what_they_depend_on(
     with Diagnoser(random_model, patches=1, isolated=False) as diagnoser:
         list(diagnoser.diagnose_with([moved], drawing(job, "a model")))
     assert job.count == 4
-
-
-def test_pictures_survive_being_kept_and_damaged_ones_are_refused() -> None:
-    pictures = Pictures(b"thumb\n", b"", {"noise": b"\n\x00"}, {"noise": "in \n lines"})
-    kept = pictures.to_bytes()
-    assert Pictures.from_bytes(kept) == pictures
-    for damaged in (b"", kept[:-1], kept + b"!", b"{}\n", b"[]\n", b"\xff"):
-        with pytest.raises(DataError, match="no pictures"):
-            Pictures.from_bytes(damaged)
 
 
 def test_damaged_pictures_are_drawn_again(random_model: Path, tmp_path: Path, folder: Path) -> None:

@@ -89,8 +89,8 @@ RUNS: dict[str, Callable[[Place], list[Run]]] = {
          "--force"],
     ],
     "heatmap": lambda at: [
-        [at.photos, "--output", at.out / "maps", "--raw", "--defect", "noise"],
-        [at.photos, "--output", at.out / "maps", "--raw", "--force", "--format", "png", "--defect", "noise"],
+        [at.photos, "--output", at.out / "maps", "--raw", "--overlays", "--defect", "noise"],
+        [at.photos, "--output", at.out / "maps", "--raw", "--full-size", "--force", "--format=png", "--defect=noise"],
     ],
     "report": lambda at: [
         [at.photos, "--output", at.out / "report", "--maps"],
@@ -201,12 +201,13 @@ WRITE_NOTHING = """
     --any-source --batch --benchmark --best --best-per-burst --bootstrap --browser --burst-gap --by --cache
     --cache-mb --column-factor --count --defect --detail --device --exclude --exclude-severe --excluded --existing
     --fail-on --files-from --folds --format --full --group --groups --hints --images --include-passed-over --init
-    --inputs --json --keep --labels --learning-rate --look-every --loss --maps --marked --max --min --min-accuracy
-    --min-votes --model --momentum --name --network --no-cache --null --obvious --older-than --overlays --panel
-    --part-size --patch-placement --patches --patience --port --print0 --profile --quiet --ray --rebalanced
-    --recipe --relative-to --reverse --scale --score --seed --settle --severe --show-excluded --size --split
-    --steps --stop-after --summary --synthesize --tensorboard --thin-sequences --threads --threshold --time-limit
-    --title --top --validate-every --validation --variants --verbose --weight --weight-decay --window --workers
+    --inputs --json --keep --keep-graphics --labels --learning-rate --look-every --loss --maps --marked --max
+    --min --min-accuracy --min-votes --model --momentum --name --network --no-cache --null --obvious --older-than
+    --panel --part-size --patch-placement --patches --patience --port --print0 --profile --quiet --ray
+    --rebalanced --recipe --relative-to --reverse --scale --score --seed --settle --severe --show-excluded --size
+    --split --steps --stop-after --summary --synthesize --tensorboard --thin-sequences --threads --threshold
+    --time-limit --title --top --validate-every --validation --variants --verbose --weight --weight-decay --window
+    --workers
 """
 """Options that choose, judge and show: no run is needed for them. What --tensorboard and --ray write is in --output."""
 

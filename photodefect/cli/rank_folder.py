@@ -116,7 +116,14 @@ def rank_folder(
     photos = selection.left_out if choice.excluded else selection.chosen
     with out.opened() as stream:
         if out.summary:
-            out.write_summary(stream, selection, layers.profile, root or "", listed.passed_over)
+            out.write_summary(
+                stream,
+                selection,
+                layers.profile,
+                root or "",
+                listed.passed_over,
+                keep_graphics=choice.keep_graphics,
+            )
         else:
             own = exiftool_writer(stream, sidecars, photos, say) if exiftool else None
             writer = own or out.writer(stream, wishes.by)

@@ -27,8 +27,10 @@ from photodefect.diagnosis.waiting import GPU_BATCH, WaitingPhoto, Wanted, score
 from photodefect.diagnosis.workers.limits import available_cores, default_workers, time_limit
 from photodefect.diagnosis.workers.limits import memory_limit as worker_memory_limit
 from photodefect.diagnosis.workers.pool import ProcessWorkers, ThreadWorkers, Workers
-from photodefect.diagnosis.workers.tasks import TIME_LIMIT_OPTION, Outcome, PictureJob, PixelJob, Task
+from photodefect.diagnosis.workers.tasks import Outcome, PictureJob, PixelJob
 from photodefect.engines import DEVICES, Engine, EngineChoice, choose_engine
+from photodefect.errors import ModelError
+from photodefect.extras import require
 from photodefect.photos.facts import DEFAULT_MAX_PIXELS
 from photodefect.records import Diagnosis
 from photodefect.verdicts import DEFAULT_THRESHOLDS, Threshold
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 
     from photodefect.core.network.model import Model
     from photodefect.core.patches import Placement
-    from photodefect.heatmap import HeatMaps
+    from photodefect.heatmap import HeatMaps, Mapper
 
 __all__ = ["DEVICES", "Diagnoser", "available_cores"]
 
@@ -165,12 +167,31 @@ class Diagnoser:
 
     @property
     def model(self) -> Model:
-        """The model, loaded by torch; heat maps need it."""
+        """The model, loaded by torch.
+
+        Raises:
+            ModelError: torch isn't installed, or a file of the model is damaged.
+        """
         if self._model is None:
+            require("gpu", "torch", what="loading a model's networks", error=ModelError)
             from photodefect.core.network.model import load_model  # noqa: PLC0415
 
             self._model = load_model(self._settings.choice.folder, device=self.device)
         return self._model
+
+    @property
+    def settings(self) -> Settings:
+        """How photos are looked at."""
+        return self._settings
+
+    @property
+    def maps_by(self) -> EngineChoice | Mapper:
+        """What :func:`photodefect.heatmap.mapper_of` opens its maps from; in any process, if the model was named."""
+        if self._model is None or self.folder is not None:
+            return self._settings.choice
+        from photodefect.heatmap.torch_mapper import TorchMapper  # noqa: PLC0415  imports torch, as the model has
+
+        return TorchMapper(self._model)
 
     def describe(self) -> str:
         """Model, engine, device, workers and threads, for people."""
@@ -267,17 +288,17 @@ class Diagnoser:
             PhotoError: the photo can't be read.
             ValueError: a defect has no map, or an argument is out of range.
         """
-        from photodefect.heatmap import heatmaps  # noqa: PLC0415
+        from photodefect.heatmap import heatmaps, mapper_of  # noqa: PLC0415
         from photodefect.photos.decode import decode  # noqa: PLC0415
 
         pixels = decode(Path(path), max_pixels=self._settings.max_pixels).pixels
-        return heatmaps(self.model, pixels, defects, scale=scale, full=full, window=window, threads=available_cores())
+        mapper, threads = mapper_of(self.maps_by), available_cores()
+        made = heatmaps(mapper, pixels, defects, scale=scale, full=full, window=window, threads=threads)
+        whole = self.diagnose_pixels(pixels)
+        return made.of_photo(whole.severity or {}, monochrome=bool(whole.monochrome))
 
     def _run(
-        self,
-        paths: Iterable[str | os.PathLike[str]],
-        job: PixelJob[Any] | None,
-        beside: PixelJob[Any] | None,
+        self, paths: Iterable[str | os.PathLike[str]], job: PixelJob[Any] | None, beside: PixelJob[Any] | None
     ) -> Generator[tuple[Diagnosis, Any], None, None]:
         pending: deque[WaitingPhoto] = deque()
         wanted = self._wanted(job, beside)
@@ -319,17 +340,9 @@ class Diagnoser:
             return WaitingPhoto(path, known, finding, made=made)
         if self._workers is None:
             self._workers = self._start()
-        task = Task(
-            path,
-            kind="" if finding is not None else self._kind,
-            job=job.function if job is not None and wants_job else None,
-            job_kind=job.kind if job is not None and wants_job else "",
-            limit_s=time_limit(path, settings.patches) if self._time_limit is None else self._time_limit,
-            job_s=job.seconds if job is not None and wants_job and self._time_limit is None else 0.0,
-            remedy=TIME_LIMIT_OPTION,
-            beside=wanted.beside,
-            kept=wanted.kept if wants_job else None,
-        )
+        kind = "" if finding is not None else self._kind
+        limit = time_limit(path, settings.patches) if self._time_limit is None else self._time_limit
+        task = wanted.task(path, kind, limit, job=wants_job, longer=self._time_limit is None)
         return WaitingPhoto(path, known, finding, self._workers.submit(task), made)
 
     def _next(self, pending: deque[WaitingPhoto], wanted: Wanted) -> tuple[Diagnosis, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from photodefect.diagnosis.findings import Finding
 from photodefect.diagnosis.picture_cache import KeptPictures, PictureCache
-from photodefect.diagnosis.workers.tasks import Outcome, PictureJob, PixelJob
+from photodefect.diagnosis.workers.tasks import TIME_LIMIT_OPTION, Outcome, PictureJob, PixelJob, Task
 from photodefect.records import PhotoFailure
 
 if TYPE_CHECKING:
@@ -43,6 +43,29 @@ class Wanted:
         if self.pictures is None or not isinstance(self.job, PictureJob):
             return None
         return KeptPictures(self.pictures.file, self.job.kept_as, self.job.from_bytes)
+
+    def task(self, path: str, kind: str, limit_s: float, *, job: bool, longer: bool) -> Task:
+        """What workers are told of a photo.
+
+        Args:
+            path: of the photo.
+            kind: of the finding that is wanted; empty if it is known.
+            limit_s: how long it may take, in seconds.
+            job: whether the job's result is wanted.
+            longer: the job's own time comes on top.
+        """
+        wanted = self.job if job else None
+        return Task(
+            path,
+            kind=kind,
+            job=None if wanted is None else wanted.function,
+            job_kind="" if wanted is None else wanted.kind,
+            limit_s=limit_s,
+            job_s=wanted.seconds if wanted is not None and longer else 0.0,
+            remedy=TIME_LIMIT_OPTION,
+            beside=self.beside,
+            kept=self.kept if job else None,
+        )
 
     def recall(self, content: bytes) -> Any:  # noqa: ANN401  what the job makes
         """What is kept of the job's results; None if nothing is, or if the content is empty, which isn't known then."""

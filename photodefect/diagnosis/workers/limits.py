@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from typing import Final
 
 from photodefect.diagnosis.workers.control_groups import ControlGroups
@@ -44,14 +45,23 @@ def available_cores(groups: ControlGroups | None = None) -> int:
 
 def machine_memory(groups: ControlGroups | None = None) -> int:
     """Bytes of memory of the machine, or of the container or service; 0 if the system doesn't say."""
-    try:
-        known = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    except (AttributeError, ValueError, OSError):
-        known = []
+    known = [_physical_memory()]
     limit = (groups or _GROUPS).memory()
     if limit is not None:
         known.append(limit)
     return min((memory for memory in known if memory > 0), default=0)
+
+
+def _physical_memory() -> int:
+    """Bytes of memory of the machine; 0 if the system doesn't say."""
+    if sys.platform == "win32":
+        import psutil  # noqa: PLC0415  elsewhere the system says it
+
+        return int(psutil.virtual_memory().total)
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        return 0
 
 
 def default_workers(threads: int | None = None, *, memory: int = WORKER_MEMORY, budget: int | None = RUN_MEMORY) -> int:
