@@ -71,6 +71,8 @@ class Diagnosis:
         verdict: ``good``, ``mild`` or ``severe``.
         thresholds: by defect key, the thresholds that made the verdict.
         monochrome: the photo has no colour.
+        photograph: false of a screenshot, drawing, chart or document.
+        not_photograph: why it is none, for people; None of a photograph.
         capture: how it was taken.
         provenance: what kind of file the pixels came from, and how.
         model: which model made the diagnosis.
@@ -88,6 +90,8 @@ class Diagnosis:
     verdict: Verdict | None = None
     thresholds: Mapping[str, Threshold] | None = None
     monochrome: bool | None = None
+    photograph: bool | None = None
+    not_photograph: str | None = None
     capture: Capture | None = None
     provenance: Provenance | None = None
     model: ModelIdentity | None = None
@@ -117,6 +121,8 @@ class Diagnosis:
             "verdict": self.verdict,
             "thresholds": None if self.thresholds is None else {k: _fields(t) for k, t in self.thresholds.items()},
             "monochrome": self.monochrome,
+            "photograph": self.photograph,
+            "not_photograph": self.not_photograph,
             "capture": _fields(self.capture),
             "provenance": _fields(self.provenance),
             "model": _fields(self.model),
@@ -146,6 +152,8 @@ class Diagnosis:
                 verdict=record["verdict"],
                 thresholds=_part(record, "thresholds", lambda t: {key: Threshold(**pair) for key, pair in t.items()}),
                 monochrome=record["monochrome"],
+                photograph=record.get("photograph"),  # records of before say nothing of it
+                not_photograph=record.get("not_photograph"),
                 capture=_part(record, "capture", lambda capture: Capture(**capture)),
                 provenance=_part(record, "provenance", lambda provenance: Provenance(**provenance)),
                 model=_part(record, "model", lambda model: ModelIdentity(**model)),
@@ -181,7 +189,7 @@ def columns(detail: bool) -> list[str]:
     if detail:
         names += _prefixed("holistic", KEYS) + _prefixed("patches", [defect.key for defect in PATCH_DEFECTS])
         names += _prefixed("mild_from", KEYS) + _prefixed("severe_from", KEYS)
-    names += ["monochrome"]
+    names += ["monochrome", "photograph", "not_photograph"]
     for group, kind in (("capture", Capture), ("file", Provenance), ("model", ModelIdentity)):
         names += _prefixed(group, [field.name for field in fields(kind)])
     return [*names, "error_type", "error"]
@@ -205,7 +213,9 @@ def flatten(diagnosis: Diagnosis) -> dict[str, Any]:
     row |= record["severity"] or {}
     for group, values in groups.items():
         row |= {f"{group}_{key}": value for key, value in (values or {}).items()}
-    row["monochrome"] = None if diagnosis.monochrome is None else str(diagnosis.monochrome).lower()
+    for column in ("monochrome", "photograph"):
+        row[column] = None if record[column] is None else str(record[column]).lower()
+    row["not_photograph"] = diagnosis.not_photograph
     if diagnosis.error is not None:
         row |= {"error_type": diagnosis.error.type, "error": diagnosis.error.message}
     return row

@@ -24,6 +24,7 @@ def record(path: str, *, monochrome: bool = False, capture: Capture | None = Non
         verdict=overall,
         thresholds=DEFAULT_THRESHOLDS,
         monochrome=monochrome,
+        photograph=True,
         capture=capture or Capture(),
     )
 

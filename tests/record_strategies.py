@@ -39,6 +39,8 @@ SUCCESSES = st.builds(
     verdict=st.sampled_from(["good", "mild", "severe"]),
     thresholds=st.fixed_dictionaries(dict.fromkeys(KEYS, THRESHOLDS)),
     monochrome=st.booleans(),
+    photograph=st.booleans(),
+    not_photograph=st.none() | TEXTS,
     capture=st.none() | st.builds(Capture, time=st.none() | TEXTS, camera=TEXTS, shutter_s=st.none() | FINITE),
     provenance=st.none() | st.builds(Provenance, format=TEXTS, icc=st.none() | TEXTS),
     model=st.builds(ModelIdentity, TEXTS, TEXTS),

@@ -172,7 +172,8 @@ def test_the_record_shown_is_that_of_the_photo_but_for_what_depends_on_the_weigh
     real = diagnosis.to_dict(detail=False)
     assert list(shown) == list(real)
     assert list(shown["severity"]) == list(shown["percentile"]) == list(KEYS)
-    for field in ("schema_version", "width", "height", "thresholds", "monochrome", "capture", "provenance", "error"):
+    same = ("schema_version", "width", "height", "thresholds", "monochrome", "photograph", "capture", "provenance")
+    for field in (*same, "error"):
         assert shown[field] == real[field]
 
 

@@ -39,7 +39,9 @@ from photodefect.reports.html.pictures import overlay
 from photodefect.verdicts import Threshold
 
 HOSTILE = '"><img src=x onerror=alert(1)>.jpg'
-PICTURES = Pictures(b"thumbnail", b"preview", {"noise": b"map"}, {"noise": "original resolution"})
+PICTURES = Pictures(
+    b"thumbnail", b"preview", {"noise": b"map"}, {"noise": "the redder, the severer; original resolution"}
+)
 
 
 def diagnosis(path: str = "a.jpg", **severity: float) -> Diagnosis:
@@ -416,5 +418,5 @@ def test_the_model_and_its_heat_maps_are_named(tmp_path: Path) -> None:
     page = write(tmp_path / "report", record, record)
     assert "model mine (abababababab)" in page.read_text("utf-8")
     data = data_of(page)
-    assert data["notes"] == ["original resolution"]
+    assert data["notes"] == ["the redder, the severer; original resolution"]
     assert [photo["maps"] for photo in data["photos"]] == [[0 if key == "noise" else None for key in KEYS]] * 2

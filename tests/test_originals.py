@@ -103,10 +103,11 @@ RUNS: dict[str, Callable[[Place], list[Run]]] = {
          "noise=0.2:0.4", "--fail-on", "severe", "--quiet", "--verbose"],
     ],
     "heatmap": lambda at: [
-        [at.photos, "--output", at.out / "maps", "--raw", "--defect", "noise"],
-        [at.photos, "--output", at.out / "maps", "--raw", "--force", "--format", "png", "--defect", "noise"],
-        ["--files-from", at.listed, *LISTED, "--output", at.out / "more", "--no-panel", "--full", "--window", "3",
-         "--json", "--quiet", "--verbose", "--defect", "noise"],
+        [at.photos, "--output", at.out / "maps", "--raw", "--overlays", "--defect", "noise"],
+        [at.photos, "--output", at.out / "maps", "--raw", "--full-size", "--force", "--format", "png", "--defect",
+         "noise"],
+        ["--files-from", at.listed, *LISTED, "--output", at.out / "more", "--no-panel", "--overlays", "--full",
+         "--window", "3", "--json", "--quiet", "--verbose", "--defect", "noise"],
         ["--files-from", at.listed, "--null", "--output", at.out / "scaled", "--scale", "0.5", "--no-overlays"],
     ],
     "report": lambda at: [
@@ -125,6 +126,7 @@ RUNS: dict[str, Callable[[Place], list[Run]]] = {
         [at.photos, "--xmp", "--xmp-style", "full"],
         [at.photos, "--xmp", "--for", "darktable"],
         [at.photos, *LISTED[1:], *WORKERS, *JUDGED, "--xmp", "--by", "noise", "--reverse", "--exclude-severe",
+         "--keep-graphics",
          "--show-excluded", "--excluded", "--min", "haze=0", "--max", "noise=0.9", "--top", "2", "--best-per-burst",
          "1", "--thin-sequences", "--burst-gap", "5", "--cache", at.out / "kept.sqlite", "--print0", "--verbose"],
         [at.photos, "--best", "50%", "--summary", "--no-cache", "--profile", at.tree / "set" / "own.toml"],

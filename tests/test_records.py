@@ -24,6 +24,8 @@ FIELDS = [
     "verdict",
     "thresholds",
     "monochrome",
+    "photograph",
+    "not_photograph",
     "capture",
     "provenance",
     "model",

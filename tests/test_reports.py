@@ -63,6 +63,7 @@ def diagnosed(path: str = "a.jpg", **changes: object) -> Diagnosis:
         "verdict": "severe",
         "thresholds": DEFAULT_THRESHOLDS,
         "monochrome": False,
+        "photograph": True,
         "capture": Capture(time="2024-05-01T12:30:00", camera="X", iso=800),
     }
     return Diagnosis(path, **(fields | changes))  # type: ignore[arg-type]

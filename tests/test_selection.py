@@ -227,3 +227,25 @@ def test_what_one_defect_ranks_by_is_shown_and_none_where_it_does_not_apply() ->
     photos = [record("a", bad_saturation=-0.2), record("b", monochrome=True, bad_saturation=-1.0)]
     selection = selected(photos, by="bad_saturation")
     assert [photo.ranking and photo.ranking.value for photo in selection.chosen] == [None, -0.2]
+
+
+def drawing(path: str, **severities: float) -> Diagnosis:
+    return replace(record(path, **severities), photograph=False, not_photograph="a drawing: flat areas")
+
+
+def test_what_is_no_photograph_is_left_out_with_the_reason_and_takes_no_rank() -> None:
+    selection = selected([drawing("d"), *by_noise(0.3, 0.1)])
+    assert names(selection.chosen) == "b a"
+    assert reasons(selection) == {"d": "no photograph: a drawing: flat areas"}
+    assert selection.reasons == {"no photograph": 1}
+    assert [photo.ranking and (photo.ranking.rank, photo.ranking.of) for photo in selection.chosen] == [(1, 2), (2, 2)]
+
+
+def test_graphics_that_are_kept_are_ranked_and_left_out_as_photos_are() -> None:
+    photos = [drawing("d"), drawing("e", noise=0.9), *by_noise(0.3)]
+    assert names(selected(photos, keep_graphics=True).chosen) == "d a e"
+    assert reasons(selected(photos, keep_graphics=True, exclude_severe=True)) == {"e": "severe noise 0.90"}
+
+
+def test_a_record_that_does_not_say_whether_it_is_a_photograph_is_ranked() -> None:
+    assert names(selected([replace(record("old"), photograph=None)]).chosen) == "old"

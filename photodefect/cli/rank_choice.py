@@ -38,6 +38,13 @@ class Choice:
             help="Leave out photos with a severe defect. Exposure brackets and panoramas stay whole.",
         ),
     ] = False
+    keep_graphics: Annotated[
+        bool,
+        _CHOICE(
+            "--keep-graphics",
+            help="Rank screenshots, drawings, charts and documents too, which are left out otherwise.",
+        ),
+    ] = False
     show_excluded: Annotated[
         bool, _CHOICE("--show-excluded", help="List on stderr each photo that was left out, with the reason.")
     ] = False
@@ -126,6 +133,7 @@ class Choice:
         return Wishes(
             by=rank_key(self.by),
             limits=tuple(limits),
+            keep_graphics=self.keep_graphics,
             top=self.top,
             best=None if self.best is None else percentage(self.best),
             keep=self.keep,

@@ -116,7 +116,14 @@ def rank_folder(
     photos = selection.left_out if choice.excluded else selection.chosen
     with out.opened() as stream:
         if out.summary:
-            out.write_summary(stream, selection, layers.profile, root or "", listed.passed_over)
+            out.write_summary(
+                stream,
+                selection,
+                layers.profile,
+                root or "",
+                listed.passed_over,
+                keep_graphics=choice.keep_graphics,
+            )
         else:
             own = exiftool_writer(stream, sidecars, photos, say) if exiftool else None
             writer = own or out.writer(stream, wishes.by)
@@ -187,7 +194,7 @@ def _diagnose(
     diagnoser: Diagnoser, listed: PhotoList, work: Work, *, quiet: bool
 ) -> tuple[list[Diagnosis], dict[str, Measurements]]:
     """All records, and what was measured on the way. A ranking of half a folder would be a wrong one."""
-    from photodefect.ranking.hints.measurements import MEASURE  # noqa: PLC0415
+    from photodefect.ranking.hints.measuring import MEASURE  # noqa: PLC0415
 
     measurements: dict[str, Measurements] = {}
     diagnoses = list(listed.problems)

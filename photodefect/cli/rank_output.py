@@ -119,7 +119,14 @@ class RankOutput:
                 return PathsWriter(stream, "\0" if self.print0 else "\n")
 
     def write_summary(
-        self, stream: TextIO, selection: Selection, profile: Profile, root: str, passed_over: PassedOver
+        self,
+        stream: TextIO,
+        selection: Selection,
+        profile: Profile,
+        root: str,
+        passed_over: PassedOver,
+        *,
+        keep_graphics: bool,
     ) -> None:
         """Write the summary of a folder in place of its ranking.
 
@@ -129,13 +136,14 @@ class RankOutput:
             profile: what they are judged by.
             root: the folder; empty for a list of photos.
             passed_over: what was found and not taken.
+            keep_graphics: what isn't a photograph counts as well.
         """
         from photodefect.photos.places import as_numbers  # noqa: PLC0415
         from photodefect.ranking.summary import summarize  # noqa: PLC0415
         from photodefect.reports.folder_summary import write_summary  # noqa: PLC0415
         from photodefect.reports.json import encode  # noqa: PLC0415
 
-        summary = summarize(selection.judged, profile, root, as_numbers(passed_over))
+        summary = summarize(selection.judged, profile, root, as_numbers(passed_over), keep_graphics=keep_graphics)
         if self.chosen == "table":
             write_summary(stream, summary)
         else:

@@ -85,6 +85,7 @@ def report(
     check_folder(output, force=force, originals=photos)
 
     from photodefect.diagnosis.workers.limits import MAPPING_MEMORY, default_workers  # noqa: PLC0415
+    from photodefect.ranking.hints.measuring import MEASURE  # noqa: PLC0415
     from photodefect.reports.html.illustrate import illustrate  # noqa: PLC0415
 
     tally = Tally()
@@ -104,7 +105,8 @@ def report(
 
         for record in listed.problems:
             take((record, None))
-        interrupted = take_all(illustrate(diagnoser, photos, maps=maps), take, len(photos), quiet=quiet)
+        illustrated = illustrate(diagnoser, photos, maps=maps, beside=MEASURE)
+        interrupted = take_all(illustrated, take, len(photos), quiet=quiet)
         missing = len(photos) + len(listed.problems) - tally.photos
         if interrupted and (replaces or not tally.photos):
             kept = "the earlier report stays as it was" if replaces else "nothing was written"

@@ -12,7 +12,7 @@ from photodefect.photos.facts import Capture, Provenance
 from photodefect.records import Diagnosis, ModelIdentity
 from photodefect.verdicts import Threshold, verdict
 
-SCORING_VERSION: Final = 6
+SCORING_VERSION: Final = 7
 """Grows whenever the same photo and model give another finding than before: decoding, inputs, arithmetic, EXIF."""
 
 
@@ -28,6 +28,7 @@ class Finding:
         holistic: likewise.
         patches: likewise.
         monochrome: the photo has no colour.
+        not_photograph: why it is no photograph, in words; None of a photograph.
         capture: how it was taken.
         provenance: where its pixels came from.
     """
@@ -39,6 +40,7 @@ class Finding:
     holistic: Mapping[str, float]
     patches: Mapping[str, float]
     monochrome: bool
+    not_photograph: str | None = None
     capture: Capture | None = None
     provenance: Provenance | None = None
 
@@ -57,6 +59,8 @@ class Finding:
             verdict=overall,
             thresholds=thresholds,
             monochrome=self.monochrome,
+            photograph=self.not_photograph is None,
+            not_photograph=self.not_photograph,
             capture=self.capture,
             provenance=self.provenance,
             model=model,

@@ -17,6 +17,7 @@ from photodefect.defects import DEFECTS
 from photodefect.diagnosis.findings import Finding
 from photodefect.engines import Engine
 from photodefect.photos.facts import Capture, Provenance, with_one_orientation
+from photodefect.photos.graphics import why_no_photograph
 from photodefect.photos.monochrome import is_monochrome
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Inputs:
         holistic: the whole photo, (224, 224, 3).
         patches: crops, (N, side, side, 3).
         monochrome: the photo has no colour.
+        not_photograph: why it is no photograph; None of a photograph.
         capture: how it was taken.
         provenance: where its pixels came from.
     """
@@ -45,6 +47,7 @@ class Inputs:
     holistic: NDArray[np.uint8]
     patches: NDArray[np.uint8]
     monochrome: bool
+    not_photograph: str | None = None
     capture: Capture | None = None
     provenance: Provenance | None = None
 
@@ -82,7 +85,10 @@ def make_inputs(
     drawn = combined_seed(content, seed)
     crops = patch_inputs(pixels, count=patches, placement=placement, seed=drawn, side=side)
     # The warped photo shows as well as the full one whether there is colour, and takes a thousandth of the time.
-    return Inputs(width, height, holistic, crops, is_monochrome(holistic), capture, provenance)
+    # Who knows how long the shutter was open has a camera.
+    taken = capture is not None and (capture.shutter_s is not None or capture.iso is not None)
+    reason = None if taken else why_no_photograph(pixels)
+    return Inputs(width, height, holistic, crops, is_monochrome(holistic), reason, capture, provenance)
 
 
 def inputs_by(
@@ -144,6 +150,7 @@ def _finding(manifest: Manifest, photo: Inputs, holistic: dict[str, float], patc
         holistic={key: _rounded(value) for key, value in holistic.items()},
         patches={key: _rounded(value) for key, value in patches.items()},
         monochrome=photo.monochrome,
+        not_photograph=photo.not_photograph,
         capture=photo.capture,
         provenance=photo.provenance,
     )

@@ -27,13 +27,13 @@ _BY_ANNOTATION: Final = {"str": pa.string(), "int": pa.int32(), "float": pa.floa
 
 
 def _types() -> dict[str, pa.DataType]:
-    types = {name: pa.int32() for name in ("width", "height")} | {"monochrome": pa.bool_()}
+    types = {name: pa.int32() for name in ("width", "height")} | dict.fromkeys(("monochrome", "photograph"), pa.bool_())
     types |= {f"percentile_{key}": pa.int32() for key in KEYS}
     for group, kind in _GROUPS.items():
         for field in fields(kind):
             kind_of_field = str(field.type).split(" ")[0]
             types[f"{group}_{field.name}"] = _BY_ANNOTATION.get(kind_of_field, pa.string())
-    texts = ("path", "verdict", "worst", "error_type", "error")
+    texts = ("path", "verdict", "worst", "not_photograph", "error_type", "error")
     return types | dict.fromkeys(texts, pa.string())
 
 
@@ -66,7 +66,7 @@ def from_table(table: pa.Table) -> Iterator[Diagnosis]:
 
 def _row(diagnosis: Diagnosis) -> dict[str, Any]:
     row = {name: _text(value) if isinstance(value, str) else value for name, value in flatten(diagnosis).items()}
-    row["monochrome"] = diagnosis.monochrome
+    row |= {"monochrome": diagnosis.monochrome, "photograph": diagnosis.photograph}
     if row["path"] != diagnosis.path:
         row["path_bytes"] = os.fsencode(diagnosis.path)
     return row
@@ -97,6 +97,8 @@ def _diagnosis(row: Mapping[str, Any]) -> Diagnosis:
         verdict=row["verdict"],
         thresholds=None if mild is None or severe is None else {k: Threshold(mild[k], severe[k]) for k in mild},
         monochrome=row["monochrome"],
+        photograph=row["photograph"],
+        not_photograph=row["not_photograph"],
         capture=parts.get("capture", None if severity is None else Capture()),
         provenance=parts.get("file"),
         model=parts.get("model"),

@@ -50,14 +50,15 @@ class Only:
 class Wishes:
     """What a person asked for.
 
-    Photos are left out in this order: those that are not among ``only``, by limits, by severe defects, from bursts,
-    and last those that come after the ``top`` or ``best`` ones, or are no keepers. Photos of one shot, such as a raw
-    photo and its JPEG, count as one, and are left out only if none of them is to be kept.
+    Photos are left out in this order: those that are not among ``only``, what isn't a photograph, by limits, by severe
+    defects, from bursts, and last those that come after the ``top`` or ``best`` ones, or are no keepers. Photos of one
+    shot, such as a raw photo and its JPEG, count as one, and are left out only if none of them is to be kept.
 
     Attributes:
         by: ``overall`` or the key of the defect to rank by.
         reverse: worst first.
         limits: what photos must keep.
+        keep_graphics: rank screenshots, drawings, charts and documents too.
         exclude_severe: leave out what the profile rejects; of a set, all photos or none.
         best_per_burst: photos to keep of each burst; None for all.
         thin_sequences: thin brackets, panoramas and other sets like bursts, and leave out photos of them one by one.
@@ -72,6 +73,7 @@ class Wishes:
     by: str = OVERALL
     reverse: bool = False
     limits: tuple[Limit, ...] = ()
+    keep_graphics: bool = False
     exclude_severe: bool = False
     best_per_burst: int | None = None
     thin_sequences: bool = False
@@ -192,7 +194,9 @@ def _outside(candidates: Sequence[Candidate], wishes: Wishes) -> dict[int, LeftO
             left_out[it.index] = LeftOut(wishes.only.why, wishes.only.why)
             continue
         violations = [found for limit in wishes.limits if (found := limit.violation(it.diagnosis, it.overall))]
-        if violations:
+        if it.diagnosis.photograph is False and not wishes.keep_graphics:
+            left_out[it.index] = LeftOut("no photograph", f"no photograph: {it.diagnosis.not_photograph}")
+        elif violations:
             left_out[it.index] = LeftOut("outside --min and --max", ", ".join(violations))
     return left_out
 

@@ -74,7 +74,8 @@ class FolderSummary:
     """A folder at a glance.
 
     Attributes:
-        photos: diagnosed.
+        photos: diagnosed and summarized.
+        graphics: screenshots, drawings, charts and documents, which don't count.
         failed: not.
         passed_over: number of files and folders that weren't looked at, by kind: ``photo_library``, ``previews``,
             ``recycle_bin``, ``own_pictures``, ``backup``, ``thumbnail``, ``unfinished``, ``excluded``.
@@ -87,6 +88,7 @@ class FolderSummary:
     """
 
     photos: int
+    graphics: int
     failed: int
     passed_over: dict[str, int]
     verdicts: dict[str, int]
@@ -102,7 +104,12 @@ class FolderSummary:
 
 
 def summarize(
-    diagnoses: Iterable[Diagnosis], profile: Profile, root: str = "", passed_over: Mapping[str, int] = NOTHING
+    diagnoses: Iterable[Diagnosis],
+    profile: Profile,
+    root: str = "",
+    passed_over: Mapping[str, int] = NOTHING,
+    *,
+    keep_graphics: bool = False,
 ) -> FolderSummary:
     """Summarize judged records.
 
@@ -111,12 +118,15 @@ def summarize(
         profile: that judged them.
         root: the folder that sub-folders are named from.
         passed_over: what wasn't looked at, as of :func:`photodefect.photos.places.as_numbers`.
+        keep_graphics: what isn't a photograph counts as well.
     """
     everything = list(diagnoses)
-    photos = [it for it in everything if it.severity is not None]
+    diagnosed = [it for it in everything if it.severity is not None]
+    photos = [it for it in diagnosed if keep_graphics or it.photograph is not False]
     return FolderSummary(
         photos=len(photos),
-        failed=len(everything) - len(photos),
+        graphics=len(diagnosed) - len(photos),
+        failed=len(everything) - len(diagnosed),
         passed_over=dict(passed_over),
         verdicts=_verdicts(photos),
         overall=_histogram([profile.overall(it) for it in photos], 0.0),

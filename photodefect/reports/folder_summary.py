@@ -34,6 +34,8 @@ def write_summary(stream: TextIO, summary: FolderSummary) -> None:
         console.width = _WIDTH
     bars = "utf" in console.encoding.lower()
     _line(console, f"{summary.photos} photos: " + _counts(summary.verdicts))
+    if summary.graphics:
+        _line(console, f"{summary.graphics} more left out: no photographs")
     if summary.failed:
         _line(console, f"{summary.failed} more could not be diagnosed", STYLES["failed"])
     if summary.passed_over:

@@ -56,6 +56,8 @@ class RankTableWriter:
         rank = "-" if ranking.rank is None else str(ranking.rank)
         line = self._start(rank, self._value(ranking.value), photo.verdict or "good") + path
         notes = ["monochrome"] if photo.monochrome else []
+        if photo.not_photograph is not None:
+            notes.append("no photograph")
         if ranking.burst is not None:
             notes.append(f"{ranking.burst.kind} {ranking.burst.number}, {ranking.burst.place} of {ranking.burst.size}")
         if notes:

@@ -87,6 +87,8 @@ class TableWriter:
         line = self._headline(verdict, worst if verdict != "good" else "") + path
         if diagnosis.monochrome:
             line.append("  (monochrome)", "dim")
+        if diagnosis.not_photograph is not None:
+            line.append(f"  (no photograph: {printable(diagnosis.not_photograph)})", "dim")
         self._print(line)
         thresholds = diagnosis.thresholds or DEFAULT_THRESHOLDS
         groups = {"": severity}

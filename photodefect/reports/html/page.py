@@ -205,6 +205,7 @@ def facts(diagnosis: Diagnosis) -> list[tuple[str, str]]:
         "Software": capture.software,
         "Size": _size(diagnosis.width, diagnosis.height) if diagnosis.width and diagnosis.height else "",
         "File": _file(diagnosis.provenance) if diagnosis.provenance else "",
+        "Kind": f"no photograph: {diagnosis.not_photograph}" if diagnosis.not_photograph is not None else "",
         "Colour": "monochrome: colour defects don't count" if diagnosis.monochrome else "",
     }
     return [(label, printable(text)) for label, text in lines.items() if text]
