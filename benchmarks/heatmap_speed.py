@@ -1,99 +1,84 @@
-"""How long heat maps take and how much memory, for photos of several sizes.
+"""What heat maps cost beside a diagnosis: processor seconds of reports and of `heatmap`, of this build and of another.
 
-    python benchmarks/heatmap_speed.py --network lite0 --megapixels 24 --mode default
+    python benchmarks/heatmap_speed.py [--photos 10] [--runs 3] [--beside FOLDER]
 
-Weights are random, as time and memory don't depend on them. Every measurement runs in a process of its own, so that
-its peak memory is its own. Photos are noise over a gradient, 3:2.
+Makes 24-megapixel JPEGs from the sample photographs, as speed.py does, and prints for `diagnose`, `report` with maps,
+`heatmap` with its panel, and `heatmap` with panel and overlays: processor seconds (of the user and the system, of all
+processes, start-up included) for each photo, medians of several runs; their ratio to `diagnose` in the same run; and
+the largest peak memory of a process. `--beside` measures the build of another working tree (`git worktree add`) on the
+same photos, in turn with this one. Results are never taken from a cache.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import resource
+import statistics
 import subprocess
 import sys
-import time
+import tempfile
+from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
+from speed import make_photos
 
-from photodefect.core.network.layers import fold_batch_norms
-from photodefect.core.network.manifest import Manifest, Normalization
-from photodefect.core.network.model import Model
-from photodefect.core.network.registry import NETWORKS, build_network
-from photodefect.heatmap.maps import HeatMaps, heatmaps
+ROOT = Path(__file__).resolve().parents[1]
 
-MODES = ("default", "full", "scale1")
+COMMANDS = {
+    "diagnose": ["diagnose", "--format", "ndjson", "--no-cache"],
+    "report with maps": ["report", "--maps", "--no-cache"],
+    "heatmap, panel": ["heatmap", "--no-overlays"],
+    "heatmap, panel and overlays": ["heatmap", "--overlays"],
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--network", action="append", choices=sorted(NETWORKS))
-    parser.add_argument("--megapixels", action="append", type=float)
-    parser.add_argument("--mode", action="append", choices=MODES)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--photos", type=int, default=10)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--beside", type=Path, metavar="FOLDER", help="another working tree of photodefect")
+    parser.add_argument("--only", action="append", choices=list(COMMANDS), help="these commands; repeatable")
     args = parser.parse_args()
-    if args.one:
-        measure(args.network[0], args.megapixels[0], args.mode[0], args.threads)
-        return
-    print("| network | photo | maps | seconds | CPU seconds | peak memory |\n|---|---|---|---|---|---|", flush=True)
-    for network in args.network or ["lite0", "googlenet"]:
-        for megapixels in args.megapixels or [24.0]:
-            for mode in args.mode or MODES:
-                command = [sys.executable, __file__, "--one", "--network", network, "--mode", mode]
-                command += ["--megapixels", str(megapixels), "--threads", str(args.threads)]
-                subprocess.run(command, check=True)
+    builds = {"this build": ROOT} | ({} if args.beside is None else {str(args.beside): args.beside.resolve()})
+    names = [name for name in COMMANDS if args.only is None or name in args.only or name == "diagnose"]
+    found: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        photos = make_photos(Path(folder) / "photos", args.photos)
+        for run in range(args.runs):
+            for build, tree in builds.items():
+                for name in names:
+                    out = Path(folder) / f"{run}-{len(found)}-{name.replace(' ', '-')}"
+                    found.setdefault((build, name), []).append(measured(tree, COMMANDS[name], photos, out))
+    print(f"{args.photos} JPEGs of 24 megapixels; medians of {args.runs}, start-up included\n")
+    print("| build | command | processor ms a photo | x diagnose | largest process, MiB |\n|---|---|---:|---:|---:|")
+    for build in builds:
+        diagnosing = statistics.median(seconds for seconds, _ in found[build, "diagnose"])
+        for name in names:
+            seconds = statistics.median(seconds for seconds, _ in found[build, name])
+            peak = max(peak for _, peak in found[build, name])
+            ms = seconds / args.photos * 1000
+            print(f"| {build} | {name} | {ms:.0f} | {seconds / diagnosing:.2f} | {peak:.0f} |")
 
 
-def measure(network: str, megapixels: float, mode: str, threads: int) -> None:
-    """Time one photo twice and print the faster run as a row of the table."""
-    model = untrained(network)
-    height = round((megapixels * 1e6 / 1.5) ** 0.5)
-    photo = noisy_photo(height, round(height * 1.5))
-    runs = []
-    for _ in range(2 if mode == "default" else 1):
-        started, busy = time.perf_counter(), time.process_time()
-        made(model, photo, mode, threads)
-        runs.append((time.perf_counter() - started, time.process_time() - busy))
-    seconds, cpu_seconds = min(runs)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(
-        f"| {network} | {megapixels:g} MP | {mode} | {seconds:.1f} | {cpu_seconds:.1f} | {peak:.2f} GiB |", flush=True
-    )
+def measured(tree: Path, command: list[str], photos: Path, out: Path) -> tuple[float, float]:
+    """Processor seconds of a run of the command, and the peak memory in MiB of the largest of its processes."""
+    call = [sys.executable, str(Path(__file__).resolve()), "--one", sys.executable, "-m", "photodefect"]
+    call += [*command, str(photos), "-o", str(out)]
+    environment = os.environ | {"PYTHONPATH": str(tree)}
+    run = subprocess.run(call, env=environment, cwd=tree, capture_output=True, text=True, check=True)
+    seconds, peak = run.stdout.split()[-2:]
+    return float(seconds), float(peak)
 
 
-def made(model: Model, photo: NDArray[np.uint8], mode: str, threads: int) -> HeatMaps:
-    """All six maps of a photo."""
-    match mode:
-        case "full":
-            return heatmaps(model, photo, full=True, threads=threads)
-        case "scale1":
-            return heatmaps(model, photo, scale=1, threads=threads)
-        case _:
-            return heatmaps(model, photo, threads=threads)
-
-
-def untrained(network: str) -> Model:
-    """A model with random weights, ready for inference."""
-    patches = build_network(network, "patches")
-    fold_batch_norms(patches)
-    patches.requires_grad_(False).eval()
-    normalization = Normalization.from_mapping(NETWORKS[network].default_normalization)
-    # Only the patch network makes maps; the other one stays away from the measured memory.
-    return Model(Manifest("untrained", "0", network, normalization), patches, patches)
-
-
-def noisy_photo(height: int, width: int) -> NDArray[np.uint8]:
-    """Something that no layer can make short work of."""
-    rng = np.random.default_rng(0)
-    photo = np.empty((height, width, 3), dtype=np.uint8)
-    ramp = np.linspace(40, 200, width, dtype=np.float32)[None, :, None]
-    for top in range(0, height, 256):
-        rows = photo[top : top + 256]
-        rows[...] = np.clip(ramp + rng.normal(0, 12, rows.shape).astype(np.float32), 0, 255)
-    return photo
+def one(command: list[str]) -> None:
+    """Run a command and print what it and its processes used; alone in a process, so that nothing else counts."""
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--one"]:
+        one(sys.argv[2:])
+    else:
+        main()

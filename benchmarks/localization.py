@@ -27,9 +27,9 @@ from PIL import Image
 from scipy import ndimage
 from scipy.stats import rankdata
 
-from photodefect.core.network.model import Model, load_model
 from photodefect.defects import BY_KEY, PATCH_DEFECTS
-from photodefect.heatmap import HeatMap, heatmaps
+from photodefect.engines import choose_engine
+from photodefect.heatmap import HeatMap, Mapper, heatmaps, open_mapper
 from photodefect.photos.colour_spaces import linear_from_pixels
 from photodefect.photos.decode import decode
 from photodefect.photos.find import find_photos
@@ -222,12 +222,12 @@ def composites(photos: Sequence[Pixels], key: str, count: int, seed: int) -> Ite
 
 
 def judge(
-    model: Model, photos: Sequence[Pixels], key: str, args: argparse.Namespace
+    mapper: Mapper, photos: Sequence[Pixels], key: str, args: argparse.Namespace
 ) -> tuple[list[tuple[float, float]], dict[str, list[float]]]:
     """Area and margin of each composite of a defect, and the areas by kind of region."""
     results, by_kind = [], {}
     for number, composite in enumerate(composites(photos, key, args.composites, args.seed)):
-        made = heatmaps(model, composite.pixels, [key], scale=args.scale, full=args.full, window=args.window)
+        made = heatmaps(mapper, composite.pixels, [key], scale=args.scale, full=args.full, window=args.window)
         heatmap = made.maps[key]
         results.append(compare(heatmap, composite))
         by_kind.setdefault(composite.kind, []).append(results[-1][0])
@@ -263,13 +263,14 @@ def main() -> None:
     args = parser.parse_args()
     if args.keep is not None:
         args.keep.mkdir(parents=True, exist_ok=True)
-    model = load_model(args.model)
+    mapper = open_mapper(choose_engine(args.model, device="cpu"))
     found = list(sources(args.photos, args.side, args.validation))
     if not found:
         parser.error(f"no clean photo that was held out in {args.photos}")
+    identity = mapper.manifest.identity
     neutral = [pixels for pixels, quality in found if quality.cast < LARGEST_OWN_CAST]
     print(
-        f"Model {model.identity.name} ({model.identity.sha256[:12]}); {len(found)} clean photographs that training did "
+        f"Model {identity.name} ({identity.sha256[:12]}); {len(found)} clean photographs that training did "
         f"not see, {len(neutral)} of them for white balance\n"
     )
     print("| Defect | Composites | AUC | Target | Worst tenth | Inside - outside | AUC by region |")
@@ -278,7 +279,7 @@ def main() -> None:
         photos = neutral if key == "bad_white_balance" else [pixels for pixels, _ in found]
         if not photos:
             parser.error(f"no photo without a cast of its own in {args.photos}")
-        results, by_kind = judge(model, photos, key, args)
+        results, by_kind = judge(mapper, photos, key, args)
         if not results:
             print(f"| {BY_KEY[key].title} | 0 | - | {TARGETS[key]} | - | - | the defect shows in none of the photos |")
             continue

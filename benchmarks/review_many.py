@@ -31,7 +31,8 @@ from photodefect.diagnosis.content import Stamp
 from photodefect.diagnosis.findings import Finding
 from photodefect.photos.decode import decode
 from photodefect.photos.facts import Capture
-from photodefect.ranking.hints.measurements import MEASURE, measure
+from photodefect.ranking.hints.measurements import measure
+from photodefect.ranking.hints.measuring import MEASURE
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 
@@ -63,17 +64,17 @@ def plant(folder: Path, cache_file: Path, count: int) -> None:
             fields = {name: getattr(diagnosis, name) for name in Finding.__dataclass_fields__}
             known.append((source, Finding(**fields), measure(pixels)))
     start = datetime(2024, 5, 1, 8)
-    for number in range(count):
-        source, finding, measured = known[number % len(known)]
-        path = folder / f"day{number // 2000:02}" / f"IMG_{number:05}.jpg"
+    paths = [folder / f"day{number // 2000:02}" / f"IMG_{number:05}.jpg" for number in range(count)]
+    for number, path in enumerate(paths):  # each changes what tells the state of the file, of all its links
         path.parent.mkdir(exist_ok=True)
-        os.link(source, path)
+        os.link(known[number % len(known)][0], path)
+    for number, path in enumerate(paths):
+        _, finding, measured = known[number % len(known)]
         start += timedelta(seconds=rng.choice((1, 1, 5, 60)))
         changed = {key: abs(value) + rng.uniform(-0.2, 0.4) for key, value in finding.severity.items()}
         severity = {key: round(min(1.0, max(0.0, value)), 3) for key, value in changed.items()}
         own = replace(finding, severity=severity, capture=Capture(time=start.isoformat(), camera="X-1", iso=200))
-        alike = replace(measured, likeness=f"{rng.getrandbits(64):016x}")
-        results = {kind: own.to_json(), MEASURE.kind: MEASURE.encode(alike)}
+        results = {kind: own.to_json(), MEASURE.kind: MEASURE.encode(measured)}
         cache.store(str(path), Stamp.of(path.stat()), number.to_bytes(16, "big"), results)
     cache.close()
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         UnreadableError,
         UnsupportedError,
     )
-    from photodefect.heatmap.maps import HeatMap, HeatMaps
+    from photodefect.heatmap.heat_map import HeatMap, HeatMaps
     from photodefect.heatmap.overlay import overlay
     from photodefect.photos.find import find_photos, read_path_list
     from photodefect.records import Capture, Diagnosis, ModelIdentity, PhotoFailure, Provenance
@@ -80,7 +80,7 @@ _NAMES: Final = MappingProxyType(
             *("DataError", "DecoderDiedError", "ModelError", "PhotoError", "PhotodefectError"),
             *("TimedOutError", "TooLargeError", "UnreadableError", "UnsupportedError"),
         ),
-        "heatmap.maps": ("HeatMap", "HeatMaps"),
+        "heatmap.heat_map": ("HeatMap", "HeatMaps"),
         "heatmap.overlay": ("overlay",),
         "photos.find": ("find_photos", "read_path_list"),
         "records": ("Capture", "Diagnosis", "ModelIdentity", "PhotoFailure", "Provenance"),

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -21,6 +22,9 @@ FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --window-size=1280,900"
 )
+
+PATIENCE_S = 180
+"""How long a state may take to come. Machines are loaded at times; who waits goes on as soon as it is there."""
 
 
 @contextmanager
@@ -56,8 +60,11 @@ class Browsing:
     def one(self, selector: str) -> WebElement:
         return self.driver.find_element(By.CSS_SELECTOR, selector)
 
-    def wait(self, condition: Callable[[], Any], *, seconds: float = 20) -> None:
-        WebDriverWait(self.driver, seconds, poll_frequency=0.05).until(lambda _: condition())
+    def wait(self, condition: Callable[[], Any]) -> None:
+        """Until it holds; what the page replaces meanwhile is looked for again."""
+        gone = [StaleElementReferenceException, StopIteration]
+        waiting = WebDriverWait(self.driver, PATIENCE_S, poll_frequency=0.05, ignored_exceptions=gone)
+        waiting.until(lambda _: condition())
 
     def script(self, text: str) -> Any:
         return self.driver.execute_script(text)

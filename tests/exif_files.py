@@ -65,6 +65,25 @@ def folder(tags: Tags, at: int, order: str = "<", base: int = 0) -> bytes:
     return struct.pack(f"{order}H", len(tags)) + entries + bytes(4) + values
 
 
+def big_exif(order: str = "<", main: Tags = MAIN, exposure: Tags = EXPOSURE) -> bytes:
+    """A BigTIFF of two folders, with numbers of eight bytes for places and lengths."""
+    body = bytearray((b"II" if order == "<" else b"MM") + struct.pack(f"{order}HHHQ", 43, 8, 0, 0))
+    places: list[int] = []
+    for tags in (exposure, main):
+        rows, pointer = b"", {} if tags is exposure else {EXIF_FOLDER: (4, places[0])}
+        for tag, (kind, value) in sorted({**tags, **pointer}.items()):
+            count, packed = packed_values(kind, value, order)
+            where = packed.ljust(8, b"\0")
+            if len(packed) > 8:
+                where = struct.pack(f"{order}Q", len(body))
+                body += packed + bytes(len(packed) % 2)
+            rows += struct.pack(f"{order}HHQ", tag, kind, count) + where
+        places.append(len(body))
+        body += struct.pack(f"{order}Q", len(rows) // 20) + rows + bytes(8)
+    struct.pack_into(f"{order}Q", body, 8, places[1])
+    return bytes(body)
+
+
 def segment(mark: int, data: bytes) -> bytes:
     """A JPEG's segment."""
     return struct.pack(">BBH", 0xFF, mark, len(data) + 2) + data
@@ -264,6 +283,7 @@ def every_kind() -> Mapping[str, tuple[str, bytes]]:
         "PNG, raw profile": ("profile.png", png_profile(block)),
         "WebP": ("a.webp", webp(block)),
         "TIFF": ("a.tif", block),
+        "BigTIFF": ("big.tif", big_exif()),
         "HEIC": ("a.heic", heif(block)),
         "AVIF": ("a.avif", heif(block, b"avif")),
         "JPEG 2000": ("a.jp2", jp2(block)),

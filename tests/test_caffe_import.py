@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import struct
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -403,11 +404,8 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory,
 
 
 def test_without_protobuf_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_protobuf(name: str) -> object:
-        raise ImportError(name)
-
     caffe_import._net_parameter.cache_clear()
-    monkeypatch.setattr("importlib.import_module", no_protobuf)
+    monkeypatch.setitem(sys.modules, "google.protobuf", None)
     with pytest.raises(ModelError, match=r'pip install "photodefect\[caffe\]"'):
         read_blobs(write(tmp_path, tiny(["a"])))
 

@@ -61,8 +61,8 @@ def test_a_second_run_says_the_same_by_other_thresholds_and_formats(
     assert other["severity"] == first[0]["severity"]
     info = json.loads(call("cache", "info", "--cache", file, "--json").stdout)
     assert info["photos"] == 2
-    assert [kind["results"] for kind in info["kinds"]] == [2]
-    assert info["kinds"][0]["kind"]["model"] == "random"
+    assert [kind["results"] for kind in info["kinds"]] == [2, 2]  # severities, and what rank-folder measures
+    assert [it["kind"]["model"] for it in info["kinds"] if isinstance(it["kind"], dict)] == ["random"]
 
 
 def test_other_patches_seeds_and_models_are_not_mixed_up(random_model: Path, file: Path, folder: Path) -> None:
@@ -131,9 +131,9 @@ def test_info_clear_and_verify_do_what_they_say(random_model: Path, file: Path, 
     assert "2 photos" in info.stdout
     verified = call("cache", "verify", "--cache", file)
     assert verified.exit_code == 0
-    assert "2 results, 0 of them unreadable" in verified.stdout
+    assert "4 results, 0 of them unreadable" in verified.stdout
     assert "0 results forgotten" in call("cache", "clear", "--cache", file, "--older-than", "30").stderr
-    assert "2 results forgotten" in call("cache", "clear", "--cache", file).stderr
+    assert "4 results forgotten" in call("cache", "clear", "--cache", file).stderr
     assert "0 photos" in call("cache", "info", "--cache", file).stdout
 
 

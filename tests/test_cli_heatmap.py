@@ -66,7 +66,7 @@ def test_every_photo_gets_a_panel_and_its_maps_in_folders_like_its_own(
     maps = tmp_path / "maps"
     originals = {path: path.read_bytes() for path in folder.rglob("*.jpg")}
 
-    result = heatmap(folder, "-o", maps)
+    result = heatmap(folder, "-o", maps, "--overlays")
 
     assert result.exit_code == 0, result.output
     names = [f"{base}-{what}.jpg" for base in ("IMG", "more/IMG") for what in ["panel", *MAPPED]]
@@ -92,6 +92,7 @@ def test_only_some_maps_as_png_with_their_values(heatmap: Heatmap, folder: Path,
         "--format",
         "png",
         "--no-panel",
+        "--overlays",
         "--raw",
     )
 
@@ -103,6 +104,24 @@ def test_only_some_maps_as_png_with_their_values(heatmap: Heatmap, folder: Path,
     assert (facts["stride"], facts["origin"], facts["scale"]) == ([32, 32], [16, 16], 1.0)
     assert facts["photo_size"] == [300, 200]
     assert facts["photo"] == str(folder / "IMG.jpg")
+
+
+def test_a_photo_without_colour_gets_no_map_of_its_colour_and_the_person_is_told(
+    heatmap: Heatmap, folder: Path, tmp_path: Path
+) -> None:
+    grey = folder / "grey.jpg"
+    with Image.open(folder / "IMG.jpg") as image:
+        image.convert("L").save(grey)
+
+    result = heatmap(grey, "-o", tmp_path / "maps", "--overlays", "--no-panel")
+
+    assert result.exit_code == 0
+    kept = [key for key in MAPPED if key not in ("bad_white_balance", "bad_saturation")]
+    assert files_in(tmp_path / "maps") == sorted(f"grey-{key}.jpg" for key in kept)
+    assert f"{grey}: no map of bad_white_balance and bad_saturation: the photo is black and white" in result.stderr
+    [record] = heatmap.records(grey, "-o", tmp_path / "more")
+    assert list(record["maps"]) == kept
+    assert list(record["without_map"]) == ["bad_white_balance", "bad_saturation"]
 
 
 def test_records_say_what_was_made_and_how(heatmap: Heatmap, folder: Path, tmp_path: Path) -> None:
@@ -121,7 +140,7 @@ def test_a_truncated_photo_is_reported_and_the_rest_mapped(heatmap: Heatmap, fol
     data = (folder / "IMG.jpg").read_bytes()
     (folder / "broken.jpg").write_bytes(data[:200])
     (folder / "empty.jpg").write_bytes(b"")
-    options = ("-o", tmp_path / "maps", "--no-overlays", "--defect", "noise")
+    options = ("-o", tmp_path / "maps", "--defect", "noise")
 
     result = heatmap(folder, *options)
 
@@ -142,7 +161,7 @@ def test_a_truncated_photo_is_reported_and_the_rest_mapped(heatmap: Heatmap, fol
 
 
 def test_nothing_is_replaced_without_force(heatmap: Heatmap, folder: Path, tmp_path: Path) -> None:
-    options = (folder / "IMG.jpg", "-o", tmp_path, "--no-overlays", "--defect", "noise")
+    options = (folder / "IMG.jpg", "-o", tmp_path, "--defect", "noise")
     assert heatmap(*options).exit_code == 0
     panel = tmp_path / "IMG-panel.jpg"
     panel.write_bytes(b"somebody's own")
@@ -161,7 +180,7 @@ def test_photos_are_never_replaced_not_even_by_force(heatmap: Heatmap, folder: P
     shutil.copy(folder / "IMG.jpg", photo)
     before = photo.read_bytes()
 
-    result = heatmap(folder, "-o", folder, "--force", "--defect", "noise")
+    result = heatmap(folder, "-o", folder, "--force", "--overlays", "--defect", "noise")
 
     assert result.exit_code == 1
     assert "is one of the photos" in result.stderr
@@ -169,7 +188,7 @@ def test_photos_are_never_replaced_not_even_by_force(heatmap: Heatmap, folder: P
 
 
 def test_pictures_of_an_earlier_run_inside_a_walked_folder_are_not_mapped_again(heatmap: Heatmap, folder: Path) -> None:
-    options = (folder, "-o", folder / "maps", "--no-overlays", "--defect", "noise", "--force")
+    options = (folder, "-o", folder / "maps", "--defect", "noise", "--force")
     first = heatmap(*options)
 
     second = heatmap(*options)
@@ -185,7 +204,7 @@ def test_a_name_with_escape_sequences_does_no_harm(heatmap: Heatmap, folder: Pat
     broken = folder / "\x1b[2Jbroken.jpg"
     broken.write_bytes(b"")
 
-    result = heatmap(nasty, broken, "-o", tmp_path / "maps", "--no-overlays", "--defect", "noise")
+    result = heatmap(nasty, broken, "-o", tmp_path / "maps", "--defect", "noise")
 
     assert result.exit_code == 1
     assert "\x1b" not in result.stderr
@@ -197,7 +216,17 @@ def test_paths_come_from_other_programs_too(heatmap: Heatmap, folder: Path, tmp_
     listed = b"\0".join(os.fsencode(path) for path in sorted(folder.rglob("*.jpg"))) + b"\0"
 
     result = heatmap(
-        "--files-from", "-", "-0", "-o", tmp_path / "maps", "--defect", "noise", "--no-panel", "-q", stdin=listed
+        "--files-from",
+        "-",
+        "-0",
+        "-o",
+        tmp_path / "maps",
+        "--defect",
+        "noise",
+        "--no-panel",
+        "--overlays",
+        "-q",
+        stdin=listed,
     )
 
     assert result.exit_code == 0
@@ -211,7 +240,7 @@ def test_paths_come_from_other_programs_too(heatmap: Heatmap, folder: Path, tmp_
         ([], "name the folder"),
         (["-o", "maps", "--defect", "composition"], "bad_composition has no heat map"),
         (["-o", "maps", "--defect", "bokeh"], "is not a defect"),
-        (["-o", "maps", "--no-panel", "--no-overlays"], "nothing would be written"),
+        (["-o", "maps", "--no-panel"], "nothing would be written"),
         (["-o", "maps", "--scale", "0"], "not above 0"),
         (["-o", "maps", "--scale", "1.5"], "not above 0"),
         (["-o", "maps", "--scale", "nan"], "not above 0"),
@@ -262,7 +291,7 @@ def test_an_interrupted_run_says_how_far_it_got_and_leaves_whole_files(
         return real(workers, task)
 
     monkeypatch.setattr(ThreadWorkers, "submit", interrupting)
-    result = heatmap(folder, "-o", tmp_path / "maps", "--defect", "noise", "--no-overlays")
+    result = heatmap(folder, "-o", tmp_path / "maps", "--defect", "noise")
 
     assert result.exit_code == 130
     assert "interrupted after 1 of 2 photos" in result.stderr
@@ -280,7 +309,9 @@ def test_what_a_killed_run_left_of_its_files_is_removed_and_nothing_else(
     for name in others:
         (maps / name).write_bytes(b"somebody's own")
 
-    result = heatmap(folder / "IMG.jpg", "-o", maps, "--defect", "haze", "--defect", "noise", "--no-panel")
+    result = heatmap(
+        folder / "IMG.jpg", "-o", maps, "--defect", "haze", "--defect", "noise", "--no-panel", "--overlays"
+    )
 
     assert result.exit_code == 1  # a run that is alive writes one of the files: this one's process
     assert sorted(files_in(maps)) == sorted(others[1:])

@@ -199,8 +199,8 @@ def interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C after the first photo."""
     look_at = Diagnoser.diagnose_with
 
-    def one(self: Diagnoser, *arguments: Any) -> Generator[Any, None, None]:
-        yield next(look_at(self, *arguments))
+    def one(self: Diagnoser, *arguments: Any, **options: Any) -> Generator[Any, None, None]:
+        yield next(look_at(self, *arguments, **options))
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Diagnoser, "diagnose_with", one)

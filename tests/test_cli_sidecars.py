@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -123,6 +124,30 @@ def test_style_and_reject_as_are_followed(rank: Rank, folder: Path) -> None:
     assert document.rating == -1
     assert "photodefect|rejected" not in document.hierarchical_keywords
     assert names(folder) == {"bulb.jpg", "dog.jpg", "bulb.jpg.xmp", "dog.jpg.xmp"}
+
+
+def test_a_photo_of_a_bracket_is_not_rejected_unless_the_bracket_may_be_thinned(rank: Rank, folder: Path) -> None:
+    with Image.open(folder / "dog.jpg") as photo:
+        image = photo.convert("RGB").resize((300, 280))
+    for path in folder.iterdir():
+        path.unlink()
+    for second, factor in enumerate((0.2, 1.0, 3.0)):
+        exif = image.getexif()
+        exif.get_ifd(0x8769).update({0x9003: f"2024:05:01 11:00:0{second}", 0xA402: 2})
+        lit = image.point(lambda value, factor=factor: min(255, int(value * factor)))  # type: ignore[misc]
+        lit.save(folder / f"{second}.jpg", exif=exif)
+    lines = rank("--format", "ndjson", "--by", "noise").stdout.splitlines()
+    noise = [json.loads(line)["severity"]["noise"] for line in lines]
+    assert len({*noise}) == 3
+    middle = (noise[1] + noise[2]) / 2
+    told = ["--xmp", "--for", "darktable", *NONE, f"--threshold=noise=0.001:{middle:.4f}"]
+    kept, thinned = (rank(*told, *more).stderr.count("rating -1") for more in ([], ["--thin-sequences"]))
+    assert (kept, thinned) == (0, 1)
+    table = folder.parent / "table.csv"
+    for more, expected in (([], 0), (["--thin-sequences"], 1)):
+        rank(*told[3:], "--format", "exiftool-csv", "--reject-as", "rating", "-o", table, "--force", *more)
+        rows = csv.DictReader(table.read_text().splitlines())
+        assert sum(row["XMP-xmp:Rating"] == "-1" for row in rows) == expected
 
 
 def test_the_folders_profile_says_how_photos_are_marked(rank: Rank, folder: Path) -> None:

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from photodefect import Diagnoser
 from photodefect.cli import app
+from photodefect.core.network.folders import read_manifest
 from photodefect.defects import KEYS
 from photodefect.errors import DataError, NothingToDoError, UnreadableError
 from photodefect.records import Diagnosis, ModelIdentity, PhotoFailure
+from photodefect.verdicts import DEFAULT_THRESHOLDS
 
-pytest.importorskip("pyarrow")
+pa = pytest.importorskip("pyarrow")
 fsspec = pytest.importorskip("fsspec")
 
 from photodefect.distributed import plan as plans  # noqa: E402
 from photodefect.distributed.plan import Job, Plan, make_plan, read_plan  # noqa: E402
 from photodefect.distributed.results import read_results  # noqa: E402
-from photodefect.distributed.rows import to_table  # noqa: E402
+from photodefect.distributed.rows import from_table, to_table  # noqa: E402
 from photodefect.distributed.storage import ResultsFolder, clear_copies, find, local_copy  # noqa: E402
+from photodefect.distributed.worker import PhotoWorker  # noqa: E402
 
 JOB = Job("compact", ModelIdentity("compact", "00"), "cpu", 10, "random", None, {"noise": (0.3, 0.5)}, None, "/photos")
 PHOTOS = [b"a.jpg", b"caf\xe9.jpg", b"s3://bucket/c.jpg"]
@@ -108,6 +115,35 @@ def test_urls_are_walked_like_folders_and_photos_keep_their_urls(tmp_path: Path)
         assert path == str(tmp_path / "b.JPG")
 
 
+def test_a_worker_finds_what_one_machine_finds_also_of_names_that_other_tools_take_for_hidden(
+    random_model: Path, samples: Path, tmp_path: Path
+) -> None:
+    names = ["_first.jpg", "second.jpg", "_sub/_third.jpg", "vanished.jpg", "_damaged.jpg"]
+    (tmp_path / "_sub").mkdir()
+    for name, sample in zip(names[:3], ("dog", "bulb", "city"), strict=True):
+        shutil.copy(samples / f"{sample}.jpg", tmp_path / name)
+    (tmp_path / "_damaged.jpg").write_bytes((samples / "dog.jpg").read_bytes()[:1000])
+    assert {Path(url).name for url in find([tmp_path.as_uri()])} == {Path(name).name for name in names} - {
+        "vanished.jpg"
+    }
+    limits = {key: (limit.mild, limit.severe) for key, limit in DEFAULT_THRESHOLDS.items()}
+    identity = read_manifest(random_model).identity
+    job = Job(str(random_model), identity, "cpu", 1, "sharp", None, limits, None, str(tmp_path))
+    columns = {"part": [0] * 5, "place": list(range(5)), "path": [name.encode() for name in names]}
+    rows = PhotoWorker(job)(pa.table(columns))
+    assert rows.column("place").to_pylist() == list(range(5))
+    found = list(from_table(rows))
+    with Diagnoser(random_model, patches=1, device="cpu") as diagnoser:
+        expected = list(diagnoser.diagnose([tmp_path / name for name in names]))
+    assert [it.path for it in found] == names
+    assert [without_path(it) for it in found] == [without_path(it) for it in expected]
+    assert [it.error is None for it in found] == [True, True, True, False, False]
+
+
+def without_path(diagnosis: Diagnosis) -> dict[str, Any]:
+    return {key: value for key, value in diagnosis.to_dict().items() if key != "path"}
+
+
 @pytest.mark.parametrize(
     ("url", "message"),
     [("file:///no/such/folder", "nothing at file:///no/such/folder"), ("nothere://x/y", "nothere")],
@@ -161,7 +197,7 @@ def test_wrong_usage_is_told_at_once(
 
 
 def test_without_ray_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("photodefect.distributed.extra.find_spec", lambda name: None if name == "ray" else name)
+    monkeypatch.setitem(sys.modules, "ray", None)
     result = CliRunner().invoke(app, ["diagnose", "photos", "--ray", "local", "-o", str(tmp_path / "results")])
     assert result.exit_code == 2
     assert '--ray needs ray: pip install "photodefect[ray]"' in result.stderr

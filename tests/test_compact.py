@@ -70,6 +70,30 @@ def test_a_column_mixes_the_probabilities_of_its_experts() -> None:
             torch.testing.assert_close(mixed, share * own[0] + (1 - share) * own[1])
 
 
+def test_where_synthesis_finds_a_photo_severe_votes_yield_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    defect = BY_KEY["bad_exposure"]
+    column = compact_column(build_network("lite0", "holistic").eval(), defect.key)
+    column.shares.copy_(torch.tensor([0.2, 0.8]))
+    severe = torch.full((1, defect.class_count, 1, 1), -50.0)
+    for synthesis, votes, mixed in (
+        (0.1, 0.9, 0.74),
+        (0.3, 0.9, 0.78),
+        (0.65, 0.25, 0.49),
+        (0.9, 0.1, 0.8085),
+        (1.0, 0.1, 1.0),
+    ):
+        for expert, told in zip(column.taught(), (synthesis, votes), strict=True):
+            # All of the probability lies on the class, or the two classes, beside the severity.
+            logits = severe.clone()
+            low = int(told * 10)
+            logits[:, low] = np.log(low + 1 - told * 10)
+            if told * 10 > low:
+                logits[:, low + 1] = np.log(told * 10 - low)
+            monkeypatch.setattr(expert, "forward", lambda _seen, logits=logits: logits)
+        found = expected_severity(defect, column.classify_descriptors(torch.zeros(1, 1, 1, 1)))
+        assert float(found) == pytest.approx(mixed, abs=0.002)
+
+
 def test_the_layout_tells_in_which_ninth_of_the_frame_something_is() -> None:
     cells = torch.zeros(1, 1, 7, 7)
     cells[..., 5:, 2:5] = 1.0  # below, in the middle

@@ -28,7 +28,8 @@ from photodefect.training.compact_settings import CompactSettings
 from photodefect.training.degraded_features import CacheSettings, degraded_jobs, unfit_source
 from photodefect.training.experts import ExpertRecipe
 from photodefect.training.feature_cache import Cached, cache_features, photo_of
-from photodefect.training.rated_features import ViewSettings
+from photodefect.training.rated_features import ViewSettings, rated_jobs
+from photodefect.training.rated_samples import load_rated
 from photodefect.training.samples import LeftOut
 from photodefect.training.trunk_features import AREAS
 from photodefect.training.variants import ORDINARY, seen_exposure, zoomed
@@ -188,6 +189,21 @@ def test_the_same_photo_gives_the_same_shard(clean: list[Path], tmp_path: Path) 
         assert one["framed_patches"].shape[:2] == (1, 1)
         for name in one.files:
             np.testing.assert_array_equal(one[name], two[name])
+
+
+def test_a_rated_photo_under_another_light_is_worse_by_what_was_done_to_it(
+    rated: dict[Path, LabelledPhoto], tmp_path: Path
+) -> None:
+    jobs = rated_jobs(list(rated), tmp_path / "features", replace(SMALL.views, exposed=3))
+    assert all(done.failure is None for done in cache_features(jobs, pictures=6, workers=1))
+    people = load_rated(rated, {job.source: job.shard for job in jobs}, 0)
+    assert people.exposed.shape == (len(rated), 3, people.whole.shape[2])
+    assert np.all((people.exposed_by > 0) & (people.exposed_by <= 1))
+    column = KEYS.index("bad_exposure")
+    told = people.exposed_severities()
+    assert np.isnan(np.delete(told, column, 2)).all()
+    votes = people.severities[:, None, column]
+    np.testing.assert_allclose(told[..., column], votes + people.exposed_by - votes * people.exposed_by, rtol=1e-5)
 
 
 def test_features_are_those_of_the_photos_and_the_settings_of_now(clean: list[Path], tmp_path: Path) -> None:

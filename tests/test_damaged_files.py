@@ -55,7 +55,7 @@ def assert_pixels_or_a_message(result: Photo | PhotoError) -> None:
 # Damage
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(kind=st.sampled_from(list(SEEDS)), number=st.integers(0, 2**32))
 def test_a_damaged_photo_of_any_kind_gives_pixels_or_an_error_for_people(
     kind: str, number: int, tmp_path: Path

@@ -679,7 +679,7 @@ SMALL = {form: _small(form) for form in ("JPEG", "PNG", "TIFF", "WEBP", "GIF", "
 
 
 @pytest.mark.parametrize("form", [*SMALL, "HEIF", "DNG"])
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damage_anywhere_gives_pixels_or_a_photo_error_and_nothing_else(
     form: str, data: st.DataObject, tmp_path: Path

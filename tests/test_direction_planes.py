@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from photodefect.core.network.direction_planes import GRID_POINTS, STEP, class_logits, distances, grid_targets
@@ -21,7 +21,6 @@ def logits_of(shares: dict[tuple[float, float], float]) -> torch.Tensor:
     return torch.tensor([values])
 
 
-@settings(deadline=None)
 @given(st.floats(0, 1), st.floats(0, 2 * math.pi))
 def test_the_mean_of_a_target_is_the_point(size: float, angle: float) -> None:
     point = torch.tensor([[size * math.cos(angle), size * math.sin(angle)]])

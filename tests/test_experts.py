@@ -14,6 +14,7 @@ from photodefect.defects import BY_KEY, DEFECTS, IN_PLANE, KEYS, Defect
 from photodefect.training.experts import (
     ExpertRecipe,
     Lessons,
+    Origin,
     compact_column,
     fit_experts,
     merged,
@@ -113,9 +114,26 @@ def test_votes_count_by_their_share_of_the_loss(key: str) -> None:
     recipe = ExpertRecipe(epochs=15, batch=50, learning_rate=3e-3)
     for share, sign in ((0.05, 1), (0.95, -1)):
         taught = {defect: expert for defect, expert in experts().items() if defect.key == key}
-        lessons = Lessons(descriptors, severities, points, rated=np.arange(600) >= 500, rated_share=share)
+        lessons = Lessons(descriptors, severities, points, origins=np.arange(600) // 500, rated_share=share)
         fit_experts(taught, lessons, recipe)
         (expert,) = taught.values()
+        assert sign * np.corrcoef(predicted(expert, descriptors), told)[0, 1] > 0.9
+
+
+def test_photos_that_were_made_worse_count_by_their_share_where_they_tell_of_a_defect() -> None:
+    told = np.random.default_rng(0).uniform(0, 1, 600).astype(np.float32)
+    severities = np.repeat(told[:, None], len(KEYS), 1)
+    severities[400:, KEYS.index("noise")] = 1 - told[400:]  # those made worse say the opposite, of noise alone
+    severities[400:, KEYS.index("haze")] = np.nan
+    descriptors = torch.zeros(600, WIDTH)
+    descriptors[:, :5] = torch.from_numpy(told)[:, None]
+    origins = np.repeat([Origin.DEGRADED, Origin.RATED, Origin.WORSENED], 200)
+    recipe = ExpertRecipe(epochs=15, batch=50, learning_rate=3e-3)
+    taught = {defect: expert for defect, expert in experts().items() if defect.key in ("noise", "haze")}
+    lessons = Lessons(descriptors, severities, origins=origins, rated_share=0.9, worsened_share=0.9)
+    fit_experts(taught, lessons, recipe)
+    for defect, expert in taught.items():
+        sign = -1 if defect.key == "noise" else 1
         assert sign * np.corrcoef(predicted(expert, descriptors), told)[0, 1] > 0.9
 
 

@@ -247,7 +247,7 @@ def test_names_that_are_not_utf8_or_would_write_to_the_terminal_are_shown_harmle
 @example({"a.jpg": b"", "a.JPG": b"", "a.cr2": b""}, {"a.jpg": b""}, "copy", False)
 @example({"a.cr2": b"", "a.jpg": b"", "a.JPG": b""}, {}, "move", False)
 @example({"a.jpg": b"", "a.jpg.xmp": b"", "a.JPG.xmp": b""}, {}, "move", True)
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_two_files_ever_meet_and_planning_changes_nothing(
     files: dict[str, bytes], there: dict[str, bytes], mode: Mode, keep: bool
 ) -> None:

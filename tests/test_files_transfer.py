@@ -279,7 +279,7 @@ def test_what_is_killed_at_any_moment_loses_nothing_and_can_be_undone(
 
 
 @given(trees, trees, st.sampled_from(MODES), st.booleans())
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_tree_is_as_it_was_when_all_is_taken_back(
     files: dict[str, bytes], there: dict[str, bytes], mode: Mode, keep: bool
 ) -> None:

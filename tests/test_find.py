@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from photodefect.errors import DataError, UnreadableError
@@ -186,7 +186,6 @@ def test_a_null_separated_list_read_as_lines_is_refused() -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="names are text here")
-@settings(deadline=None)
 @given(st.lists(st.binary(min_size=1).filter(lambda name: b"\0" not in name and b"/" not in name and name != b".")))
 def test_names_of_any_bytes_survive_a_null_separated_list(names: list[bytes]) -> None:
     paths = read_path_list(io.BytesIO(b"".join(name + b"\0" for name in names)), True)

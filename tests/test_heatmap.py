@@ -28,7 +28,8 @@ from photodefect.diagnosis.diagnoser import Diagnoser
 from photodefect.errors import UnreadableError
 from photodefect.heatmap import SAMPLES, HeatMap, heatmaps
 from photodefect.heatmap.maps import sample_grid
-from photodefect.heatmap.tiling import severity_cells, spans, trunk_features
+from photodefect.heatmap.tiles import spans
+from photodefect.heatmap.torch_mapper import TorchMapper, severity_cells, trunk_features
 from photodefect.heatmap.workers import Workers
 
 MAPPED = [defect.key for defect in PATCH_DEFECTS]
@@ -55,10 +56,19 @@ def network(name: str) -> MultiColumnNetwork:
     return built
 
 
+@cache
+def whole_photo_network(name: str) -> MultiColumnNetwork:
+    return build_network(name, "holistic").eval().requires_grad_(False)
+
+
 def model(name: str = "lite0", calibration: dict[str, Calibration] | None = None) -> Model:
     normalization = Normalization.from_mapping(NETWORKS[name].default_normalization)
     manifest = Manifest("random", "0", name, normalization, calibration=calibration or {})
-    return Model(manifest, network(name), network(name))
+    return Model(manifest, whole_photo_network(name), network(name))
+
+
+def mapper(name: str = "lite0", calibration: dict[str, Calibration] | None = None) -> TorchMapper:
+    return TorchMapper(model(name, calibration))
 
 
 def photo(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
@@ -118,7 +128,7 @@ def test_the_columns_are_the_same_in_tiles(monkeypatch: pytest.MonkeyPatch) -> N
     features = torch.rand(1, 1024, 20, 23)
     whole = severity_cells(network("googlenet"), features, ["haze"], window=5)["haze"]
 
-    monkeypatch.setattr("photodefect.heatmap.tiling.COLUMN_SIDE", 6)
+    monkeypatch.setattr("photodefect.heatmap.torch_mapper.COLUMN_SIDE", 6)
     tiled = severity_cells(network("googlenet"), features, ["haze"], window=5)["haze"]
 
     assert np.ptp(whole) > 1e-4
@@ -206,7 +216,7 @@ def test_spans_cover_a_side_once_and_stay_inside_it(units: int, side: int, lead:
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 300), (33, 31), (225, 640)])
 def test_a_photo_of_any_size_has_a_map(size: tuple[int, int]) -> None:
-    made = heatmaps(model(), photo(*size))
+    made = heatmaps(mapper(), photo(*size))
 
     assert list(made.maps) == MAPPED
     for heatmap in made.maps.values():
@@ -218,7 +228,7 @@ def test_a_photo_of_any_size_has_a_map(size: tuple[int, int]) -> None:
 
 @pytest.mark.usefixtures("small_limits")
 def test_a_large_photos_noise_and_blur_are_sampled_at_original_resolution_and_the_rest_reduced() -> None:
-    made = heatmaps(model(), photo(*LARGE), ["noise", "haze"])
+    made = heatmaps(mapper(), photo(*LARGE), ["noise", "haze"])
 
     haze, noise = made.maps["haze"], made.maps["noise"]
     assert not haze.sampled
@@ -236,20 +246,20 @@ def test_a_large_photos_noise_and_blur_are_sampled_at_original_resolution_and_th
 def test_a_sampled_value_is_the_classifiers_score_of_the_patch_around_it() -> None:
     pixels = photo(*LARGE)
 
-    blur = heatmaps(model(), pixels, ["undesired_blur"], calibrated=False).maps["undesired_blur"]
+    blur = heatmaps(mapper(), pixels, ["undesired_blur"], calibrated=False).maps["undesired_blur"]
 
     row, column = 1, blur.severity.shape[1] - 1
     middle = (blur.origin[0] + column * blur.stride[0], blur.origin[1] + row * blur.stride[1])
-    left, top = (round(place - 112) for place in middle)
-    assert left == LARGE[1] - 224
-    patch = torch.from_numpy(pixels[top : top + 224, left : left + 224].copy()).permute(2, 0, 1).unsqueeze(0)
+    left, top = (round(place - 64) for place in middle)
+    assert left == LARGE[1] - 128
+    patch = torch.from_numpy(pixels[top : top + 128, left : left + 128].copy()).permute(2, 0, 1).unsqueeze(0)
     score = network("lite0").severities(patch)["undesired_blur"].item()
     assert blur.severity[row, column] == pytest.approx(score, abs=1e-4)
 
 
 @pytest.mark.usefixtures("small_limits")
 def test_full_maps_cover_everything_at_original_resolution() -> None:
-    noise = heatmaps(model(), photo(*LARGE), ["noise"], full=True).maps["noise"]
+    noise = heatmaps(mapper(), photo(*LARGE), ["noise"], full=True).maps["noise"]
 
     assert not noise.sampled
     assert noise.severity.shape == (22, 32)
@@ -259,7 +269,7 @@ def test_full_maps_cover_everything_at_original_resolution() -> None:
 
 @pytest.mark.usefixtures("small_limits")
 def test_a_scale_holds_for_all_defects() -> None:
-    made = heatmaps(model(), photo(*LARGE), ["noise", "haze"], scale=0.25)
+    made = heatmaps(mapper(), photo(*LARGE), ["noise", "haze"], scale=0.25)
 
     for heatmap in made.maps.values():
         assert not heatmap.sampled
@@ -271,8 +281,8 @@ def test_a_scale_holds_for_all_defects() -> None:
 def test_threads_change_nothing() -> None:
     pixels = photo(300, 500)
 
-    one = heatmaps(model(), pixels, threads=1)
-    two = heatmaps(model(), pixels, threads=2)
+    one = heatmaps(mapper(), pixels, threads=1)
+    two = heatmaps(mapper(), pixels, threads=2)
 
     for key in MAPPED:
         assert two.maps[key].severity == pytest.approx(one.maps[key].severity, abs=1e-5)
@@ -282,8 +292,8 @@ def test_maps_are_on_the_scale_of_diagnosed_severities() -> None:
     pixels = photo(96, 96)
     calibration = {"noise": Calibration((0.0, 0.5, 1.0), (0.0, 0.9, 1.0))}
 
-    bare = heatmaps(model(calibration=calibration), pixels, ["noise"], calibrated=False).maps["noise"].severity
-    scaled = heatmaps(model(calibration=calibration), pixels, ["noise"]).maps["noise"].severity
+    bare = heatmaps(mapper(calibration=calibration), pixels, ["noise"], calibrated=False).maps["noise"].severity
+    scaled = heatmaps(mapper(calibration=calibration), pixels, ["noise"]).maps["noise"].severity
 
     assert np.all(np.where(bare < 0.5, np.isclose(scaled, bare * 1.8), np.isclose(scaled, 0.9 + (bare - 0.5) / 5)))
 
@@ -291,10 +301,10 @@ def test_maps_are_on_the_scale_of_diagnosed_severities() -> None:
 def test_the_papers_network_maps_without_pooling_and_the_compact_one_over_a_few_cells() -> None:
     pixels = photo(96, 128)
 
-    assert heatmaps(model("googlenet"), pixels, ["noise"]).maps["noise"].window == 32
-    assert heatmaps(model("lite0"), pixels, ["noise"]).maps["noise"].window == 3 * 32
-    assert heatmaps(model("lite0"), pixels, ["haze"]).maps["haze"].window == 5 * 32
-    assert heatmaps(model("lite0"), pixels, ["noise"], window=7).maps["noise"].window == 224
+    assert heatmaps(mapper("googlenet"), pixels, ["noise"]).maps["noise"].window == 32
+    assert heatmaps(mapper("lite0"), pixels, ["noise"]).maps["noise"].window == 3 * 32
+    assert heatmaps(mapper("lite0"), pixels, ["haze"]).maps["haze"].window == 5 * 32
+    assert heatmaps(mapper("lite0"), pixels, ["noise"], window=7).maps["noise"].window == 224
 
 
 def test_an_enlarged_map_is_bilinear() -> None:
@@ -322,7 +332,7 @@ def test_an_enlarged_map_has_each_value_at_its_place() -> None:
 
 @given(st.integers(224, 12000), st.integers(224, 12000))
 def test_sampled_windows_lie_inside_apart_and_border_to_border(height: int, width: int) -> None:
-    tops, lefts = sample_grid(height, width, SAMPLES)
+    tops, lefts = sample_grid(height, width, SAMPLES, 224)
 
     for positions, length in ((tops, height), (lefts, width)):
         assert all(later - earlier >= 224 for earlier, later in pairwise(positions))
@@ -334,7 +344,7 @@ def test_sampled_windows_lie_inside_apart_and_border_to_border(height: int, widt
 
 def test_composition_has_no_map() -> None:
     with pytest.raises(ValueError, match="bad_composition has no heat map"):
-        heatmaps(model(), photo(64, 64), ["bad_composition"])
+        heatmaps(mapper(), photo(64, 64), ["bad_composition"])
     assert {defect.key for defect in DEFECTS} - set(MAPPED) == {"bad_composition"}
 
 
@@ -350,7 +360,7 @@ def test_composition_has_no_map() -> None:
 )
 def test_arguments_out_of_range_are_refused(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        heatmaps(model(), photo(64, 64), **arguments)  # type: ignore[arg-type]
+        heatmaps(mapper(), photo(64, 64), **arguments)  # type: ignore[arg-type]
 
 
 def test_folding_batch_norms_changes_no_map() -> None:
@@ -374,8 +384,11 @@ def test_a_diagnoser_maps_a_photo_by_its_path(tmp_path: Path) -> None:
     made = diagnoser.heatmap(tmp_path / "photo.png", ["haze", "noise"])
 
     assert (made.width, made.height, list(made.maps)) == (130, 90, ["noise", "haze"])
-    expected = heatmaps(model(), pixels, ["haze"]).maps["haze"].severity
+    expected = heatmaps(mapper(), pixels, ["haze"]).maps["haze"].severity
     assert made.maps["haze"].severity == pytest.approx(expected, abs=1e-5)
     assert made.model == model().identity
+    whole = diagnoser.diagnose_pixels(pixels)
+    assert whole.severity is not None
+    assert {key: it.photo for key, it in made.maps.items()} == {key: whole.severity[key] for key in made.maps}
     with pytest.raises(UnreadableError):
         diagnoser.heatmap(tmp_path / "missing.png")

@@ -48,7 +48,7 @@ def test_long_names_leave_room_for_what_comes_behind() -> None:
 
     assert len({str(name) for name in names}) == 2
     for name in names:
-        for path in Wanted(["bad_white_balance"], raw=True).files(name).values():
+        for path in Wanted(["bad_white_balance"], overlays=True, raw=True).files(name).values():
             assert len(path.name.encode()) < 230
 
 
@@ -60,7 +60,7 @@ names = st.text(st.characters(exclude_characters="/\0", exclude_categories=()), 
 @given(st.lists(st.tuples(st.sampled_from(["a", "A", "b/c", "..x"]), names), min_size=1, max_size=12))
 def test_no_two_files_of_a_run_meet_whatever_the_photos_are_called(photos: list[tuple[str, str]]) -> None:
     paths = list(dict.fromkeys(f"/root/{folder}/{name}" for folder, name in photos))
-    wanted = Wanted(["noise", "undesired_blur"], raw=True)
+    wanted = Wanted(["noise", "undesired_blur"], overlays=True, raw=True)
 
     files = [str(path).casefold() for name in base_names(paths) for path in wanted.files(Path("out") / name).values()]
 
@@ -73,11 +73,11 @@ def test_no_two_files_of_a_run_meet_whatever_the_photos_are_called(photos: list[
 def test_only_what_is_wanted_is_named() -> None:
     base = Path("out/IMG")
 
-    assert Wanted(["noise"], image_format="png").files(base) == {
+    assert Wanted(["noise"], overlays=True, image_format="png").files(base) == {
         "panel": Path("out/IMG-panel.png"),
         "noise": Path("out/IMG-noise.png"),
     }
-    assert list(Wanted(["noise"], overlays=False, panel=False, raw=True).files(base)) == ["noise.npy", "noise.json"]
+    assert list(Wanted(["noise"], panel=False, raw=True).files(base)) == ["noise.npy", "noise.json"]
 
 
 @pytest.fixture

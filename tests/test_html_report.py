@@ -39,7 +39,9 @@ from photodefect.reports.html.pictures import overlay
 from photodefect.verdicts import Threshold
 
 HOSTILE = '"><img src=x onerror=alert(1)>.jpg'
-PICTURES = Pictures(b"thumbnail", b"preview", {"noise": b"map"}, {"noise": "original resolution"})
+PICTURES = Pictures(
+    b"thumbnail", b"preview", {"noise": b"map"}, {"noise": "the redder, the severer; original resolution"}
+)
 
 
 def diagnosis(path: str = "a.jpg", **severity: float) -> Diagnosis:
@@ -207,7 +209,7 @@ def test_names_and_messages_are_text_and_make_no_elements(tmp_path: Path) -> Non
     assert data_of(page)["photos"][0]["name"] == HOSTILE
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(records=st.lists(DIAGNOSES, max_size=3))
 def test_whatever_a_record_holds_the_data_is_ascii_without_markup_and_the_page_is_utf_8(
     records: list[Diagnosis],
@@ -416,5 +418,5 @@ def test_the_model_and_its_heat_maps_are_named(tmp_path: Path) -> None:
     page = write(tmp_path / "report", record, record)
     assert "model mine (abababababab)" in page.read_text("utf-8")
     data = data_of(page)
-    assert data["notes"] == ["original resolution"]
+    assert data["notes"] == ["the redder, the severer; original resolution"]
     assert [photo["maps"] for photo in data["photos"]] == [[0 if key == "noise" else None for key in KEYS]] * 2

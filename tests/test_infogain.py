@@ -13,13 +13,12 @@ from photodefect.core.infogain import (
     class_counts,
     class_weights,
     classes_of,
-    infogain_loss,
     infogain_matrix,
-    infogain_tensor,
     modelled_vote_distributions,
     vote_distributions,
     vote_matrix,
 )
+from photodefect.core.losses import infogain_loss
 from photodefect.core.sampling import effective_counts
 from photodefect.defects import BY_KEY, DEFECTS, Defect
 from photodefect.errors import DataError
@@ -179,7 +178,7 @@ def test_with_the_identity_the_infogain_loss_is_cross_entropy() -> None:
 
 
 def test_masked_samples_add_neither_loss_nor_gradient() -> None:
-    gains = infogain_tensor(modelled_vote_distributions(EXPOSURE), np.ones(11))
+    gains = torch.from_numpy(infogain_matrix(modelled_vote_distributions(EXPOSURE), np.ones(11))).float()
     logits = torch.randn(3, 11, generator=torch.Generator().manual_seed(5)).requires_grad_()
     loss = infogain_loss(logits, torch.tensor([2, MASKED, 7]), gains)
     torch.testing.assert_close(loss, infogain_loss(logits[[0, 2]], torch.tensor([2, 7]), gains))

@@ -76,7 +76,7 @@ def test_random_patches_are_cut_out_of_the_photo_unchanged() -> None:
         assert any(np.array_equal(patch, candidate) for candidate in candidates)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     height=st.integers(SIDE, 9000), width=st.integers(SIDE, 9000), count=st.integers(1, 40), seed=st.integers(0, 2**64)
 )

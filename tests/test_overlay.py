@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from photodefect.heatmap import HeatMap, HeatMaps
 from photodefect.heatmap.overlay import OPACITY, OVER, UNDER, colour_of, opacity, overlay
 from photodefect.heatmap.panel import panel
+from photodefect.photos.reduced import Reduced
 from photodefect.records import ModelIdentity
 
 
@@ -108,7 +109,9 @@ SIX = {
 def test_a_panel_of_any_photo_holds_everything(width: int, height: int) -> None:
     severities = SIX | {"bad_composition": 0.3}
 
-    picture = panel(gradient(height, width), maps(width, height, **SIX), severities, title="IMG.jpg", note="a model")
+    picture = panel(
+        Reduced(gradient(height, width)), maps(width, height, **SIX), severities, title="IMG.jpg", note="a model"
+    )
 
     assert picture.mode == "RGB"
     assert 1500 < picture.width < 3000
@@ -129,14 +132,14 @@ def test_a_panel_of_any_photo_holds_everything(width: int, height: int) -> None:
 
 
 def test_a_panel_of_one_map_is_smaller_and_without_scores_has_no_bars() -> None:
-    one = panel(gradient(400, 600), maps(600, 400, noise=0.5))
-    all_six = panel(gradient(400, 600), maps(600, 400, **SIX))
+    one = panel(Reduced(gradient(400, 600)), maps(600, 400, noise=0.5))
+    all_six = panel(Reduced(gradient(400, 600)), maps(600, 400, **SIX))
 
     assert one.width < all_six.width
     assert one.height <= all_six.height
 
 
 def test_a_title_with_escape_sequences_or_foreign_letters_is_drawn(recwarn: pytest.WarningsRecorder) -> None:
-    panel(gradient(40, 60), maps(60, 40, noise=0.5), title="\x1b[31mred\udcff 写真.jpg " + "long " * 200)
+    panel(Reduced(gradient(40, 60)), maps(60, 40, noise=0.5), title="\x1b[31mred\udcff 写真.jpg " + "long " * 200)
 
     assert not recwarn.list

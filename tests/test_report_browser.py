@@ -257,7 +257,7 @@ def test_a_photo_opens_with_its_heat_maps_and_its_data(page: Page, small: Path) 
     assert page.one("#overlay").is_displayed()
     assert (page.one("#overlay").get_attribute("src") or "").endswith("-noise.png")
     assert page.one("#overlay").rect == page.one("#preview").rect
-    assert page.one("#map-note").text.startswith("Noise, original resolution")
+    assert page.one("#map-note").text == "Noise: the redder, the severer; original resolution"
     page.all(".strip-item")[0].click()
     assert not page.one("#overlay").is_displayed()
 

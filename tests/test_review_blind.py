@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from browser import Browsing, browser
+from browser import PATIENCE_S, Browsing, browser
 from PIL import Image
 
 from photodefect.errors import DataError, TransferError
@@ -89,7 +89,7 @@ def test_a_person_judges_by_two_keys_and_goes_on_another_time(samples: Path, tmp
 
     def end(process: subprocess.Popen[str]) -> str:
         process.terminate()
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 0, said
         return said
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Browsing, browser
+from browser import PATIENCE_S, Browsing, browser
 from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.common.keys import Keys
@@ -71,7 +71,7 @@ class Review:
 
     def end(self, how: int = signal.SIGINT) -> int:
         self.process.send_signal(how)
-        code = self.process.wait(timeout=60)
+        code = self.process.wait(timeout=PATIENCE_S)
         assert self.process.stderr is not None
         self.said = self.process.stderr.read()
         self.process.stderr.close()

@@ -127,7 +127,7 @@ def test_a_photo_is_decoded_once_for_all_its_patches_of_a_defect() -> None:
 @given(
     numbers=st.lists(st.integers(0, 10), min_size=1, max_size=30), window=st.integers(1, 40), epoch=st.integers(0, 3)
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_an_order_holds_every_sample_once_and_a_window_of_photos_at_a_time(
     numbers: list[int], window: int, epoch: int
 ) -> None:

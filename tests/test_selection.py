@@ -147,6 +147,17 @@ def test_a_sequence_of_which_all_photos_are_severe_is_left_out_as_a_whole() -> N
     assert names(selection.left_out) == "a c b"
 
 
+def test_what_a_set_or_a_shot_needs_is_spared() -> None:
+    bracket = sequence("bracket", 0.6, 0.1, 0.7)
+    pair = [record("Y.jpg", noise=0.1), record("Y.dng", noise=0.9)]
+    photos = [*bracket, *pair, record("z", noise=0.8)]
+    assert selected(photos).spared == {"a", "c", "Y.dng"}
+    assert selected(photos, exclude_severe=True, top=1).spared == {"a", "c", "Y.dng"}
+    assert selected(photos, thin_sequences=True).spared == {"Y.dng"}
+    assert selected(sequence("bracket", 0.6, 0.8, 0.7)).spared == frozenset()
+    assert selected(sequence(None, 0.6, 0.1, 0.7)).spared == frozenset()
+
+
 def test_photos_outside_of_limits_do_not_hold_a_sequence_together() -> None:
     limits = (Limit("noise", 0.2, upper=False),)
     assert names(selected(sequence("bracket", 0.6, 0.1, 0.7), exclude_severe=True, limits=limits).chosen) == ""

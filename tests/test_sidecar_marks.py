@@ -30,6 +30,15 @@ def test_a_rejected_photo_is_marked_by_rating_label_or_keyword() -> None:
     assert by("keyword").keywords == (("photodefect", "rejected"), *found)
 
 
+@pytest.mark.parametrize("mark", ["rating", "label", "keyword"])
+def test_a_photo_that_its_set_needs_is_said_to_be_severe_but_not_rejected(mark: str) -> None:
+    profile = replace(DEFAULT_PROFILE, reject=RejectPolicy(mark=mark))  # type: ignore[arg-type]
+    marks = marks_of(BLURRED, profile, spared=True)
+    assert marks.rating == 1
+    assert marks.keywords == (("photodefect", "severe", "blur"), ("photodefect", "mild", "noise"))
+    assert marks.label == (None if mark == "label" else "Red")
+
+
 def test_a_label_that_means_rejected_means_nothing_else() -> None:
     profile = replace(DEFAULT_PROFILE, reject=RejectPolicy(mark="label"))
     assert marks_of(record("a.jpg", undesired_blur=0.4), profile).label is None

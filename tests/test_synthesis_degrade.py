@@ -49,7 +49,7 @@ def test_the_photo_itself_is_not_written_to(photo: NDArray[np.uint8]) -> None:
 
 
 @given(seed=st.integers(0, 2**32), rebalanced=st.booleans(), camera=st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_draw_gives_a_picture_and_labels_in_range(seed: int, rebalanced: bool, camera: bool) -> None:
     rng = np.random.default_rng(seed)
     shape = (int(rng.integers(32, 150)), int(rng.integers(32, 150)))

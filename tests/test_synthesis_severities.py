@@ -87,7 +87,7 @@ def test_a_severe_noise_brings_more_bad_exposure_than_no_noise() -> None:
 
 
 @given(seed=st.integers(0, 2**32), rebalanced=st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_draw_is_in_range_and_nothing_is_fainter_than_people_agree_on(seed: int, rebalanced: bool) -> None:
     drawn = draw_severities(np.random.default_rng(seed), rebalanced=rebalanced)
     assert tuple(drawn) == KEYS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import shutil
@@ -28,10 +29,20 @@ def strace() -> str:
     return program
 
 
+RUNS = {
+    "watch": (["--existing", "--stop-after", str(SECONDS)], ["results.sqlite"]),
+    "review": (["--no-browser", "--stop-after", "5"], ["pictures.sqlite", "results.sqlite"]),
+    "report": (["--maps", "--output", "report"], ["results.sqlite"]),
+}
+"""What is run on a folder of photos, and what it leaves in the cache. Twenty seconds show what reports now and then."""
+
+
+@pytest.mark.parametrize("command", RUNS)
 @pytest.mark.skipif(sys.platform != "linux", reason="strace is Linux's")
-def test_twenty_seconds_of_work_ask_for_no_name_and_leave_nothing_but_the_cache(
-    strace: str, samples: Path, tmp_path: Path
+def test_work_asks_for_no_name_and_leaves_nothing_but_the_cache(
+    command: str, strace: str, samples: Path, tmp_path: Path
 ) -> None:
+    options, expected = RUNS[command]
     home, photos, trace = (tmp_path / name for name in ("home", "photos", "trace"))
     home.mkdir()
     photos.mkdir()
@@ -41,19 +52,36 @@ def test_twenty_seconds_of_work_ask_for_no_name_and_leave_nothing_but_the_cache(
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8"}
     if "PYTHONPATH" in os.environ:
         environment["PYTHONPATH"] = os.environ["PYTHONPATH"]
-    watch = [sys.executable, "-m", "photodefect", "watch", str(photos), "--existing", "--stop-after", str(SECONDS)]
     calls = "trace=connect,sendto,sendmsg,sendmmsg"
     done = subprocess.run(
-        [strace, "-f", "-qq", "-e", calls, "-o", str(trace), *watch],
+        [
+            strace,
+            "-f",
+            "-qq",
+            "-e",
+            calls,
+            "-o",
+            str(trace),
+            sys.executable,
+            "-m",
+            "photodefect",
+            command,
+            str(photos),
+            *options,
+        ],
+        cwd=tmp_path,
         env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (done.returncode, len(done.stdout.splitlines())) == (0, 3), done.stderr
+    assert done.returncode == 0, done.stderr
     assert INTERNET.findall(trace.read_text(encoding="utf-8", errors="replace")) == []
     left = sorted(str(file.relative_to(home)) for file in home.rglob("*") if file.is_file())
-    assert left == [".cache/photodefect/results.sqlite"]
+    assert left == [f".cache/photodefect/{name}" for name in expected]
+    info = [sys.executable, "-m", "photodefect", "cache", "info", "--json"]
+    told = subprocess.run(info, env=environment, capture_output=True, text=True, check=True)
+    assert json.loads(told.stdout)["photos"] == 3
 
 
 def test_onnx_runtime_is_imported_in_the_one_module_that_forbids_its_telemetry() -> None:

@@ -9,7 +9,7 @@ from xml.dom import minidom
 import pyexiv2
 import pytest
 from exiftool import exiftool, keywords, needs_exiftool, tags
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -418,7 +418,6 @@ def unspaced(data: bytes) -> bytes:
     return etree.tostring(root.getroottree(), method="c14n", with_comments=True)
 
 
-@settings(deadline=None)
 @given(documents())
 def test_any_xmp_keeps_all_that_isnt_ours(original: bytes) -> None:
     data = merged(original, SEVERE)

@@ -48,13 +48,15 @@ def cache(
 ) -> None:
     """Show, check or delete the results that are kept from run to run.
 
-    Commands that diagnose reuse the results that the cache has for a photo.
+    Commands that diagnose reuse the results that the cache has for a photo, and
+    reports and reviews the pictures that were made of it.
     Clearing it costs nothing but time.
 
     Exit codes: 0 done; 1 verify found damage; 2 wrong usage, or the file is no
     cache.
     """
     from photodefect.diagnosis.cache import Cache, default_file  # noqa: PLC0415
+    from photodefect.diagnosis.picture_cache import PictureCache, file_beside  # noqa: PLC0415
 
     place = file or default_file()
     if older_than and action != "clear":
@@ -68,29 +70,38 @@ def cache(
             note(f"nothing is kept yet; it would be in {place}")
         raise typer.Exit(ExitCode.DONE)
     damage: list[str] = []
-    with closing(Cache(file, warn=damage.append)) as opened:
+    with (
+        closing(Cache(file, warn=damage.append)) as opened,
+        closing(PictureCache(file_beside(opened.file))) as pictures,
+    ):
         if damage:
             raise PhotodefectError(damage[0])
         try:
             match action:
                 case "info":
-                    _tell(opened.info(), as_json=as_json)
+                    _tell(opened.info(), *(pictures.size() if pictures else (0, 0)), as_json=as_json)
                 case "clear":
-                    gone = opened.clear(older_than)
+                    gone = f"{_many(opened.clear(older_than), 'result')} forgotten"
+                    gone += f", {_many(pictures.clear(older_than), 'picture')} too" if pictures else ""
                     if not quiet:
-                        note(f"{gone} {'result' if gone == 1 else 'results'} forgotten")
+                        note(gone)
                 case "verify":
                     _verify(opened, as_json=as_json)
         except sqlite3.Error as error:
             raise PhotodefectError(f"the cache {place} can't be used: {error}") from error
 
 
-def _tell(info: CacheInfo, *, as_json: bool) -> None:
+def _many(count: int, what: str) -> str:
+    return f"{count} {what if count == 1 else what + 's'}"
+
+
+def _tell(info: CacheInfo, pictures: int, picture_bytes: int, *, as_json: bool) -> None:
     kinds = [{"kind": _kind(description), "results": count} for description, count in info.kinds.items()]
     day = None if info.oldest is None else time.strftime("%Y-%m-%d", time.gmtime(info.oldest))
     if as_json:
         values = {"file": str(info.file), "bytes": info.bytes, "files": info.files, "photos": info.photos}
-        sys.stdout.write(json.dumps(values | {"kinds": kinds, "oldest": day}) + "\n")
+        drawn = {"pictures": pictures, "picture_bytes": picture_bytes}
+        sys.stdout.write(json.dumps(values | {"kinds": kinds, "oldest": day} | drawn) + "\n")
         return
     lines = [str(info.file), f"{info.bytes / 1e6:.1f} MB, {info.photos} photos, {info.files} files"]
     if day is not None:
@@ -99,6 +110,8 @@ def _tell(info: CacheInfo, *, as_json: bool) -> None:
         what = kind["kind"]
         text = what if isinstance(what, str) else ", ".join(f"{name} {value}" for name, value in what.items())
         lines.append(f"{kind['results']:>8} {text}")
+    if pictures:
+        lines.append(f"{pictures:>8} pictures for reports and reviews, {picture_bytes / 1e6:.1f} MB")
     sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
 
 

@@ -16,6 +16,7 @@ from photodefect.cli.options import DiagnosisOptions, WalkOptions
 from photodefect.cli.photo_list import told_passed_over
 from photodefect.cli.run import end, take_all
 from photodefect.errors import DataError
+from photodefect.extras import require_installed
 from photodefect.verdicts import Threshold
 
 if TYPE_CHECKING:
@@ -44,9 +45,7 @@ def diagnose_on_cluster(
         raise typer.BadParameter("--ray needs a folder or URL for its results: --output DIR")
     if not paths and files_from is None:
         raise typer.BadParameter("name photos or folders, or a list of them by --files-from", param_hint="PATHS")
-    from photodefect.distributed.extra import require_extra  # noqa: PLC0415
-
-    require_extra(what="--ray")
+    require_installed("ray", "ray", "pyarrow", "fsspec", what="--ray")
     from photodefect.cli.tally import Tally  # noqa: PLC0415
     from photodefect.distributed.cluster import joined  # noqa: PLC0415
     from photodefect.distributed.rows import from_table  # noqa: PLC0415

@@ -111,6 +111,7 @@ def diagnose(
     target = None if output is None else Path(output)
     check_output(target, force=force, originals=listed.photos)
 
+    from photodefect.ranking.hints.measuring import MEASURE  # noqa: PLC0415
     from photodefect.reports import FORMATS  # noqa: PLC0415
 
     tally = Tally(demands)
@@ -129,7 +130,8 @@ def diagnose(
 
             for record in listed.problems:
                 take(record)
-            running = diagnoser.diagnose(listed.photos)
+            # What rank-folder and review will want is measured while the pixels are there.
+            running = diagnoser.diagnose(listed.photos, beside=MEASURE)
             interrupted = take_all(running, take, len(listed.photos), quiet=quiet, writes=True)
             writer.close()
     if interrupted:

@@ -72,8 +72,12 @@ def heatmap(
         bool, typer.Option("--panel/--no-panel", help="One picture with the photo, all its maps and its scores.")
     ] = True,
     overlays: Annotated[
-        bool, typer.Option("--overlays/--no-overlays", help="One picture per map, drawn over the full-size photo.")
-    ] = True,
+        bool,
+        typer.Option("--overlays/--no-overlays", help="One picture per map, laid over the photo reduced for a screen."),
+    ] = False,
+    full_size: Annotated[
+        bool, typer.Option("--full-size", help="Overlays in the photo's own size; slower. Implies --overlays.")
+    ] = False,
     raw: Annotated[
         bool, typer.Option("--raw", help="Each map's values as .npy, with a .json that says where they lie.")
     ] = False,
@@ -111,8 +115,10 @@ def heatmap(
 ) -> None:
     """Show where in the frame each defect sits.
 
-    Redder means more severe. In the saturation map, red is too much and blue
-    too little.
+    Redder means more severe; the strongest place is shown as severe as the
+    photo. In the saturation map, red is too much and blue too little. A grey
+    veil is where noise or blur can't be told, for want of detail. Colour has
+    no map in a photo that has none.
 
     Exposure, white balance, saturation and haze are mapped on a reduced copy
     of the photo, noise and blur at original resolution. In a photo of more
@@ -129,6 +135,7 @@ def heatmap(
         raise typer.BadParameter("name the folder for the pictures", param_hint="--output")
     if output.exists() and not output.is_dir():
         raise DataError(f"{output} is not a folder; --output takes one")
+    overlays = overlays or full_size
     if not (panel or overlays or raw):
         raise typer.BadParameter("nothing would be written: --panel, --overlays and --raw are all off")
     if scale is not None and not 0 < scale <= 1:
@@ -154,7 +161,7 @@ def heatmap(
     if verbose:
         log_to_stderr()
         note(f"model {choice.manifest.name} {choice.manifest.version}, {choice.describe()}")
-    wanted = Wanted(keys, overlays, panel, raw, picture_format)
+    wanted = Wanted(keys, overlays, panel, raw, full_size, picture_format)
     bases = [output / name for name in base_names(photos)]
     clear_leftovers(file for base in bases for file in wanted.files(base).values())
     done, failed = 0, len(listed.problems)
@@ -251,8 +258,8 @@ def _map_photo(
         if not isinstance(drawn, Drawn):
             return _failure(photo, outcome.failure or drawn)
         with held_interrupts():
-            for what, path in files.items():
-                publish(parts[what], path, force=force)
+            for what in drawn.files:
+                publish(parts[what], files[what], force=force)
     except (DataError, OSError) as error:
         if isinstance(error, OSError) and error.errno in _NO_MORE:
             raise OSError(error.errno, error.strerror, str(files[next(iter(files))].parent)) from error
@@ -269,7 +276,8 @@ def _map_photo(
         "height": drawn.height,
         "severity": drawn.severity,
         "maps": drawn.maps,
-        "files": {what: str(path) for what, path in files.items()},
+        "without_map": drawn.without,
+        "files": {what: str(files[what]) for what in drawn.files},
         "model": drawn.model,
         "error": None,
     }
@@ -288,6 +296,11 @@ def _tell(record: dict[str, Any], *, as_json: bool) -> None:
         return
     else:
         lines = list(record["files"].values())
+        by_reason: dict[str, list[str]] = {}
+        for key, reason in record["without_map"].items():
+            by_reason.setdefault(reason, []).append(key)
+        for reason, keys in by_reason.items():
+            complain(f"{record['path']}: no map of {' and '.join(keys)}: {reason}")
     if sys.stdout.isatty():
         lines = [printable(line) for line in lines]
     # Names are bytes, whatever the terminal's encoding; JSON is ASCII.

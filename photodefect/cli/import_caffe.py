@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from photodefect.cli.console import note
-from photodefect.core.network.caffe_import import manifest_for, read_network
-from photodefect.core.network.model import save_model
-from photodefect.errors import DataError
+from photodefect.errors import DataError, ModelError
+from photodefect.extras import require
 
 
 def import_caffe(
@@ -26,6 +25,10 @@ def import_caffe(
     The paper's authors give the two files out for non-commercial research.
     Commands that have --model take the result: --model MODEL_DIR.
     """
+    require("caffe", "torch", "google.protobuf", what="import-caffe", error=ModelError)
+    from photodefect.core.network.caffe_import import manifest_for, read_network  # noqa: PLC0415  imports torch
+    from photodefect.core.network.model import save_model  # noqa: PLC0415  imports torch
+
     for file in (holistic, patches):
         if not file.exists():
             raise DataError(f"{file}: there is no such file")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -89,7 +90,7 @@ def _noticed_signals() -> Iterator[None]:
     another thread receives, or that comes in the moment before the wait begins, which is long where cores are busy,
     ends no wait: without this, one Ctrl-C in ten was not noticed by a run that waited for a photo.
     """
-    if not hasattr(signal, "pthread_kill"):
+    if sys.platform == "win32":
         yield
         return
     main = threading.get_ident()

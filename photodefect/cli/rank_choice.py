@@ -112,7 +112,10 @@ class Choice:
         ),
     ] = None
     thin_sequences: Annotated[
-        bool, _BURSTS("--thin-sequences", help="Thin brackets and other sets too, and leave out single photos of them.")
+        bool,
+        _BURSTS(
+            "--thin-sequences", help="Thin brackets and other sets too, and leave out or reject single photos of them."
+        ),
     ] = False
     burst_gap: Annotated[
         float,

@@ -110,8 +110,8 @@ def rank_folder(
         only = Only(wanted_mark.choose((it.path for it in diagnoses), marked), f"not marked {wanted_mark.text}")
         wishes = replace(wishes, only=only)
         sidecars.overwrite |= wanted_mark.wants_marks
-    say = PersonsMarks(marked, layers.profile)
     selection = select(diagnoses, measurements, layers.profile, wishes)
+    say = PersonsMarks(marked, layers.profile, selection.spared)
     tally = Tally()
     for judged in selection.judged:
         tally.add(judged)
@@ -184,7 +184,7 @@ def _diagnose(
     diagnoser: Diagnoser, listed: PhotoList, work: Work, *, quiet: bool
 ) -> tuple[list[Diagnosis], dict[str, Measurements]]:
     """All records, and what was measured on the way. A ranking of half a folder would be a wrong one."""
-    from photodefect.ranking.hints.measurements import MEASURE  # noqa: PLC0415
+    from photodefect.ranking.hints.measuring import MEASURE  # noqa: PLC0415
 
     measurements: dict[str, Measurements] = {}
     diagnoses = list(listed.problems)

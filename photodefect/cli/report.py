@@ -103,16 +103,14 @@ def report(
     photos = listed.photos
     _check_targets(output, sheet, photos, force=force)
 
-    from photodefect.diagnosis.workers.limits import MAPPING_MEMORY, default_workers  # noqa: PLC0415
+    from photodefect.ranking.hints.measuring import MEASURE  # noqa: PLC0415
     from photodefect.reports.html.illustrate import illustrate  # noqa: PLC0415
 
     tally = Tally()
     diagnoses: list[Diagnosis] = []
     replaces = output is not None and is_report(output)
     heading = title if title is not None else _title(paths or [])
-    # A worker that makes maps takes three times as much, so that there is room for fewer.
-    if maps and not work.workers:
-        work = replace(work, workers=default_workers(work.threads, memory=MAPPING_MEMORY, budget=None))
+    work = _with_room(work) if maps else work
     settings = model.settings() | {"thresholds": limits}
     with (
         diagnosing(model.model, work, photos, **settings) as diagnoser,
@@ -136,7 +134,8 @@ def report(
 
         for record in listed.problems:
             take((record, None))
-        interrupted = take_all(illustrate(diagnoser, photos, maps=maps), take, len(photos), quiet=quiet)
+        illustrated = illustrate(diagnoser, photos, maps=maps, beside=MEASURE)
+        interrupted = take_all(illustrated, take, len(photos), quiet=quiet)
         missing = len(photos) + len(listed.problems) - tally.photos
         if interrupted and (replaces or page is None or not tally.photos):
             kept = "the earlier report stays as it was" if replaces else "nothing was written"
@@ -151,6 +150,15 @@ def report(
             f"interrupted after {tally.photos} of {tally.photos + missing} photos; the page shows those", work
         )
     end(tally, quiet=quiet)
+
+
+def _with_room(work: Work) -> Work:
+    """As many workers as there is room for, unless somebody said how many: one that makes maps takes more memory."""
+    from photodefect.diagnosis.workers.limits import MAPPING_MEMORY, default_workers  # noqa: PLC0415
+
+    if work.workers:
+        return work
+    return replace(work, workers=default_workers(work.threads, memory=MAPPING_MEMORY, budget=None))
 
 
 def _check_targets(output: Path | None, sheet: Path | None, photos: Sequence[str], *, force: bool) -> None:
@@ -202,7 +210,8 @@ def _ranked(
     quiet: bool,
 ) -> list[RankedPhoto]:
     """Photos in their order, with what ``rank-folder`` says of them."""
-    from photodefect.ranking.hints.measurements import MEASURE, Measurements  # noqa: PLC0415
+    from photodefect.ranking.hints.measurements import Measurements  # noqa: PLC0415
+    from photodefect.ranking.hints.measuring import MEASURE  # noqa: PLC0415
     from photodefect.ranking.profiles.profile import Profile  # noqa: PLC0415
     from photodefect.ranking.selection import Wishes, select  # noqa: PLC0415
 

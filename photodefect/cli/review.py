@@ -96,12 +96,12 @@ def review(
     roots = [Path(path) for path in paths or ["."] if Path(path).is_dir()]
     layers = judging.layers(roots, None)
 
-    from photodefect.ranking.hints.measurements import MEASURE  # noqa: PLC0415
+    from photodefect.diagnosis.picture_cache import PictureCache  # noqa: PLC0415
+    from photodefect.ranking.hints.measuring import MEASURE  # noqa: PLC0415
     from photodefect.ranking.selection import Wishes  # noqa: PLC0415
     from photodefect.review.app import ReviewApp  # noqa: PLC0415
     from photodefect.review.export import Exporter  # noqa: PLC0415
     from photodefect.review.marks import MarkStore  # noqa: PLC0415
-    from photodefect.review.picture_cache import PictureCache  # noqa: PLC0415
     from photodefect.review.pictures import PictureMaker  # noqa: PLC0415
     from photodefect.review.server import Server  # noqa: PLC0415
     from photodefect.review.shoot import Shoot  # noqa: PLC0415
@@ -150,8 +150,8 @@ def _rate(photos: list[str], file: Path, port: int, *, browser: bool, stop_after
     Raises:
         DataError: the file holds something else.
     """
+    from photodefect.diagnosis.picture_cache import PictureCache  # noqa: PLC0415
     from photodefect.review.blind import BlindApp, Ratings, blind_order  # noqa: PLC0415
-    from photodefect.review.picture_cache import PictureCache  # noqa: PLC0415
     from photodefect.review.pictures import PictureMaker  # noqa: PLC0415
     from photodefect.review.server import Server  # noqa: PLC0415
 

@@ -18,6 +18,7 @@ from photodefect.cli.exit_codes import ExitCode
 from photodefect.cli.interrupts import interrupts_are_ignored
 from photodefect.cli.option_groups import grouped
 from photodefect.cli.options import AnySource, Device, Images, Quiet, WalkOptions
+from photodefect.extras import require
 
 if TYPE_CHECKING:
     from photodefect.training.listener import Listener
@@ -197,6 +198,7 @@ def train(
     # One of several processes has nothing to say about their ways of talking that a person could use.
     if "RANK" in os.environ:
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # read when torch is imported
+    require("train", "torch", what="train")
     from photodefect.errors import ToldElsewhereError  # noqa: PLC0415
     from photodefect.training.listener import Listeners  # noqa: PLC0415
     from photodefect.training.progress import TrainingProgress  # noqa: PLC0415

@@ -139,9 +139,11 @@ def _arriving(
     watched: FolderWatch, arrivals: Arrivals, diagnoser: Diagnoser, stop_after: float | None
 ) -> Generator[Diagnosis, None, None]:
     """The records of photos as they arrive, until none arrived for ``stop_after`` seconds."""
+    from photodefect.ranking.hints.measuring import MEASURE  # noqa: PLC0415
+
     last_arrival = time.monotonic()
     for photos in watched.batches():
-        with closing(diagnoser.diagnose(photos)) as diagnoses:
+        with closing(diagnoser.diagnose(photos, beside=MEASURE)) as diagnoses:
             yield from diagnoses
         now = time.monotonic()
         if photos or arrivals:

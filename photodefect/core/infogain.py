@@ -1,4 +1,4 @@
-"""The infogain loss of section 4.2: classes, what votes say about them, the matrix, the loss.
+"""The matrix of the infogain loss of section 4.2: classes, what votes say about them, and their weights.
 
 For one defect with K classes the matrix H is made in three steps:
 
@@ -8,6 +8,8 @@ For one defect with K classes the matrix H is made in three steps:
    distribution of their mean, is the five-fold convolution of p_k. Five votes in steps of 0.5 have their mean in steps
    of 0.1: on the K class centres, so that it needs no binning;
 3. H = w_k V (:func:`infogain_matrix`), where w_k evens out the classes (:func:`class_weights`).
+
+The loss itself is in :mod:`photodefect.core.losses`: evaluation counts classes, too, and needs no torch for that.
 """
 
 from __future__ import annotations
@@ -18,10 +20,7 @@ from itertools import combinations_with_replacement
 from typing import Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional
 
 from photodefect.defects import Defect
 from photodefect.errors import DataError
@@ -197,24 +196,3 @@ def infogain_matrix(distributions: NDArray[np.float64], effective: NDArray[np.fl
         (K, K): the row is the true class, the column the predicted one.
     """
     return class_weights(effective)[:, None] * vote_matrix(distributions)
-
-
-def infogain_loss(logits: Tensor, classes: Tensor, infogain: Tensor) -> Tensor:
-    """Equation 1: -1/N sum_n sum_k H[l_n, k] log softmax(logits_n)_k.
-
-    Args:
-        logits: (N, K).
-        classes: true class of each sample, (N,); :data:`MASKED` samples are left out, of N as well.
-        infogain: H, (K, K).
-
-    Returns:
-        The mean over the samples that count, a scalar; 0 (with gradient 0) if none does.
-    """
-    counts = classes != MASKED
-    gains = infogain[classes.clamp(min=0)] * counts[:, None]
-    return -(gains * functional.log_softmax(logits, dim=1)).sum() / counts.sum().clamp(min=1)
-
-
-def infogain_tensor(distributions: NDArray[np.float64], effective: NDArray[np.float64]) -> Tensor:
-    """:func:`infogain_matrix` as a float32 tensor for :func:`infogain_loss`."""
-    return torch.from_numpy(infogain_matrix(distributions, effective)).float()

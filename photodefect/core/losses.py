@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from photodefect.core.batches import Batch, Loss, VotedPhotos
 from photodefect.core.infogain import (
+    MASKED,
     classes_of,
-    infogain_loss,
-    infogain_tensor,
+    infogain_matrix,
     modelled_vote_distributions,
     vote_distributions,
 )
@@ -42,8 +43,25 @@ def infogain_matrices(
             distributions = vote_distributions(defect, classes, votes)
         else:
             distributions = modelled_vote_distributions(defect)
-        matrices[key] = infogain_tensor(distributions, samples)
+        matrices[key] = torch.from_numpy(infogain_matrix(distributions, samples)).float()
     return matrices
+
+
+def infogain_loss(logits: Tensor, classes: Tensor, infogain: Tensor) -> Tensor:
+    """Equation 1: -1/N sum_n sum_k H[l_n, k] log softmax(logits_n)_k.
+
+    Args:
+        logits: (N, K).
+        classes: true class of each sample, (N,); :data:`~photodefect.core.infogain.MASKED` samples are
+            left out, of N as well.
+        infogain: H, (K, K).
+
+    Returns:
+        The mean over the samples that count, a scalar; 0 (with gradient 0) if none does.
+    """
+    counts = classes != MASKED
+    gains = infogain[classes.clamp(min=0)] * counts[:, None]
+    return -(gains * functional.log_softmax(logits, dim=1)).sum() / counts.sum().clamp(min=1)
 
 
 def euclidean_loss(defect: Defect, logits: Tensor, severities: Tensor) -> Tensor:

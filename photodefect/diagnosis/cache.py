@@ -108,13 +108,17 @@ class Cache:
         Returns:
             Results by kind; empty if the file isn't known as it is now, or isn't there.
         """
+        return self.look_up(path, kinds)[1]
+
+    def look_up(self, path: str, kinds: Sequence[str]) -> tuple[bytes, dict[str, str]]:
+        """As :meth:`find`, and before it the :func:`content_key` of the file; empty if there are no such results."""
         with self._lock:
             if self._connection is None:
-                return {}
+                return b"", {}
             try:
                 stamp = Stamp.of(os.stat(path))  # noqa: PTH116  a Path costs as much again
             except (OSError, ValueError):
-                return {}
+                return b"", {}
             return self._results(
                 "files JOIN results ON results.content = files.content",
                 _SAME_FILE,
@@ -125,7 +129,7 @@ class Cache:
     def find_content(self, content: bytes, kinds: Sequence[str]) -> dict[str, str]:
         """What is known of a content, by kind."""
         with self._lock:
-            return self._results("results", "content = ?", (content,), kinds)
+            return self._results("results", "content = ?", (content,), kinds)[1]
 
     def content_of(self, path: str) -> bytes | None:
         """The :func:`content_key` of a file without reading it; None if it isn't known as it is now."""
@@ -289,26 +293,29 @@ class Cache:
         self._inode = inode_of(self.file)
         return connection
 
-    def _results(self, source: str, where: str, values: tuple[object, ...], kinds: Sequence[str]) -> dict[str, str]:
-        found: dict[str, str] = {}
+    def _results(
+        self, source: str, where: str, values: tuple[object, ...], kinds: Sequence[str]
+    ) -> tuple[bytes, dict[str, str]]:
+        """The content that was found, and its results by kind."""
+        known, found = b"", dict[str, str]()
         if self._connection is None:
-            return found
+            return known, found
         try:
             ids = {number: kind for kind in kinds if (number := self._kind(self._connection, kind)) is not None}
             if not ids:
-                return found
+                return known, found
             query = (
                 f"SELECT results.content, kind, value, used FROM {source} "
                 f"WHERE {where} AND kind IN ({', '.join('?' * len(ids))})"
             )
             for content, number, value, used in self._connection.execute(query, (*values, *ids)):
-                found[ids[number]] = value
+                known, found[ids[number]] = content, value
                 if used < _today():
                     self._used.add((content, number))
         except sqlite3.Error as error:
             self._meet(error)
-            return {}
-        return found
+            return b"", {}
+        return known, found
 
     def _kind(self, connection: sqlite3.Connection, description: str) -> int | None:
         if description not in self._kinds:

@@ -21,13 +21,16 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from photodefect.core.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
 from photodefect.diagnosis.cache import Cache
 from photodefect.diagnosis.findings import known_finding
+from photodefect.diagnosis.picture_cache import PictureCache, file_beside
 from photodefect.diagnosis.settings import Settings
-from photodefect.diagnosis.waiting import GPU_BATCH, WaitingPhoto, score_together
+from photodefect.diagnosis.waiting import GPU_BATCH, WaitingPhoto, Wanted, score_together
 from photodefect.diagnosis.workers.limits import available_cores, default_workers, time_limit
 from photodefect.diagnosis.workers.limits import memory_limit as worker_memory_limit
 from photodefect.diagnosis.workers.pool import ProcessWorkers, ThreadWorkers, Workers
-from photodefect.diagnosis.workers.tasks import TIME_LIMIT_OPTION, Outcome, PixelJob, Task
+from photodefect.diagnosis.workers.tasks import Outcome, PictureJob, PixelJob
 from photodefect.engines import DEVICES, Engine, EngineChoice, choose_engine
+from photodefect.errors import ModelError
+from photodefect.extras import require
 from photodefect.photos.facts import DEFAULT_MAX_PIXELS
 from photodefect.records import Diagnosis
 from photodefect.verdicts import DEFAULT_THRESHOLDS, Threshold
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
 
     from photodefect.core.network.model import Model
     from photodefect.core.patches import Placement
-    from photodefect.heatmap import HeatMaps
+    from photodefect.heatmap import HeatMaps, Mapper
 
 __all__ = ["DEVICES", "Diagnoser", "available_cores"]
 
@@ -142,6 +145,7 @@ class Diagnoser:
         default = worker_memory_limit() if choice.device == "cpu" else 0
         self._memory_limit = default if memory_limit is None else memory_limit
         self._workers: Workers | None = None
+        self._pictures: PictureCache | None = None
         self._engine: Engine | None = None
 
     def __enter__(self) -> Diagnoser:
@@ -155,17 +159,39 @@ class Diagnoser:
         if self._workers is not None:
             self._workers.close()
             self._workers = None
+        if self._pictures is not None:
+            self._pictures.close()
+            self._pictures = None
         if self._cache is not None:
             self._cache.commit()
 
     @property
     def model(self) -> Model:
-        """The model, loaded by torch; heat maps need it."""
+        """The model, loaded by torch.
+
+        Raises:
+            ModelError: torch isn't installed, or a file of the model is damaged.
+        """
         if self._model is None:
+            require("gpu", "torch", what="loading a model's networks", error=ModelError)
             from photodefect.core.network.model import load_model  # noqa: PLC0415
 
             self._model = load_model(self._settings.choice.folder, device=self.device)
         return self._model
+
+    @property
+    def settings(self) -> Settings:
+        """How photos are looked at."""
+        return self._settings
+
+    @property
+    def maps_by(self) -> EngineChoice | Mapper:
+        """What :func:`photodefect.heatmap.mapper_of` opens its maps from; in any process, if the model was named."""
+        if self._model is None or self.folder is not None:
+            return self._settings.choice
+        from photodefect.heatmap.torch_mapper import TorchMapper  # noqa: PLC0415  imports torch, as the model has
+
+        return TorchMapper(self._model)
 
     def describe(self) -> str:
         """Model, engine, device, workers and threads, for people."""
@@ -176,13 +202,17 @@ class Diagnoser:
             f"{where} with {self._settings.threads} threads each"
         )
 
-    def diagnose(self, paths: Iterable[str | os.PathLike[str]]) -> Generator[Diagnosis, None, None]:
+    def diagnose(
+        self, paths: Iterable[str | os.PathLike[str]], *, beside: PixelJob[Any] | None = None
+    ) -> Generator[Diagnosis, None, None]:
         """Diagnose photos, lazily and in the order given.
 
         A photo that can't be diagnosed gives a record with an ``error`` instead of stopping the others.
 
         Args:
             paths: files; folders are walked by :func:`photodefect.find_photos`.
+            beside: what else to make of photos that are decoded, for the cache alone: who wants it later has it then.
+                If it can't be made, the photo is diagnosed all the same.
 
         Yields:
             One record a path.
@@ -191,18 +221,19 @@ class Diagnoser:
             ModelError: the model's files turn out to be damaged when the first photo needs them.
         """
         # Closed, not left to be collected: an interrupt in the meantime would be ignored, with a traceback.
-        with closing(self._run(paths, None)) as run:
+        with closing(self._run(paths, None, beside)) as run:
             for diagnosis, _ in run:
                 yield diagnosis
 
     def diagnose_with(
-        self, paths: Iterable[str | os.PathLike[str]], job: PixelJob[T]
+        self, paths: Iterable[str | os.PathLike[str]], job: PixelJob[T], *, beside: PixelJob[Any] | None = None
     ) -> Generator[tuple[Diagnosis, T | None], None, None]:
         """Diagnose photos and make something else of their pixels, which are decoded once.
 
         Args:
             paths: as in :meth:`diagnose`.
             job: what to make; a photo of which it can't be made has failed.
+            beside: as in :meth:`diagnose`.
 
         Yields:
             One record a path, and what was made, None if the photo failed.
@@ -211,7 +242,7 @@ class Diagnoser:
             ModelError: as :meth:`diagnose`.
             TypeError: the job can't be sent to another process.
         """
-        yield from self._run(paths, job)
+        yield from self._run(paths, job, beside)
 
     def content_of(self, path: str) -> bytes | None:
         """What tells the content of a photo's file, if the cache knows it as it is now; the file isn't read."""
@@ -257,24 +288,28 @@ class Diagnoser:
             PhotoError: the photo can't be read.
             ValueError: a defect has no map, or an argument is out of range.
         """
-        from photodefect.heatmap import heatmaps  # noqa: PLC0415
+        from photodefect.heatmap import heatmaps, mapper_of  # noqa: PLC0415
         from photodefect.photos.decode import decode  # noqa: PLC0415
 
         pixels = decode(Path(path), max_pixels=self._settings.max_pixels).pixels
-        return heatmaps(self.model, pixels, defects, scale=scale, full=full, window=window, threads=available_cores())
+        mapper, threads = mapper_of(self.maps_by), available_cores()
+        made = heatmaps(mapper, pixels, defects, scale=scale, full=full, window=window, threads=threads)
+        whole = self.diagnose_pixels(pixels)
+        return made.of_photo(whole.severity or {}, monochrome=bool(whole.monochrome))
 
     def _run(
-        self, paths: Iterable[str | os.PathLike[str]], job: PixelJob[Any] | None
+        self, paths: Iterable[str | os.PathLike[str]], job: PixelJob[Any] | None, beside: PixelJob[Any] | None
     ) -> Generator[tuple[Diagnosis, Any], None, None]:
         pending: deque[WaitingPhoto] = deque()
+        wanted = self._wanted(job, beside)
         room = self._count + READ_AHEAD + (0 if self._settings.score else GPU_BATCH)
         try:
             for path in paths:
-                pending.append(self._begin(os.fspath(path), job))
+                pending.append(self._begin(os.fspath(path), wanted))
                 while pending and (len(pending) >= room or self._is_ready(pending[0])):
-                    yield self._next(pending, job)
+                    yield self._next(pending, wanted)
             while pending:
-                yield self._next(pending, job)
+                yield self._next(pending, wanted)
         finally:
             for photo in pending:
                 if photo.work is not None:
@@ -282,37 +317,39 @@ class Diagnoser:
             if self._cache is not None:
                 self._cache.commit()
 
+    def _wanted(self, job: PixelJob[Any] | None, beside: PixelJob[Any] | None) -> Wanted:
+        if self._cache is None:
+            return Wanted(job)
+        if self._pictures is None and isinstance(job, PictureJob):
+            self._pictures = PictureCache(file_beside(self._cache.file))
+        return Wanted(job, beside, self._pictures)
+
     def _is_ready(self, photo: WaitingPhoto) -> bool:
         """Whether a photo's record is there for the taking; one that waits for a GPU had better wait for others."""
         return photo.done if self._settings.score else photo.work is None
 
-    def _begin(self, path: str, job: PixelJob[Any] | None) -> WaitingPhoto:
+    def _begin(self, path: str, wanted: Wanted) -> WaitingPhoto:
         """Look a photo up, and hand it to the workers if anything isn't known."""
-        settings = self._settings
+        settings, job = self._settings, wanted.job
         kinds = [self._kind] + ([job.kind] if job is not None and job.kind else [])
-        known = {} if self._cache is None else self._cache.find(path, kinds)
+        content, known = (b"", {}) if self._cache is None else self._cache.look_up(path, kinds)
         finding = known_finding(known.get(self._kind), settings.max_pixels)
-        wants_job = job is not None and job.kind not in known
+        made = wanted.recall(content)
+        wants_job = job is not None and made is None and job.kind not in known
         if finding is not None and not wants_job:
-            return WaitingPhoto(path, known, finding)
+            return WaitingPhoto(path, known, finding, made=made)
         if self._workers is None:
             self._workers = self._start()
-        task = Task(
-            path,
-            kind="" if finding is not None else self._kind,
-            job=job.function if job is not None and wants_job else None,
-            job_kind=job.kind if job is not None and wants_job else "",
-            limit_s=time_limit(path, settings.patches) if self._time_limit is None else self._time_limit,
-            job_s=job.seconds if job is not None and wants_job and self._time_limit is None else 0.0,
-            remedy=TIME_LIMIT_OPTION,
-        )
-        return WaitingPhoto(path, known, finding, self._workers.submit(task))
+        kind = "" if finding is not None else self._kind
+        limit = time_limit(path, settings.patches) if self._time_limit is None else self._time_limit
+        task = wanted.task(path, kind, limit, job=wants_job, longer=self._time_limit is None)
+        return WaitingPhoto(path, known, finding, self._workers.submit(task), made)
 
-    def _next(self, pending: deque[WaitingPhoto], job: PixelJob[Any] | None) -> tuple[Diagnosis, Any]:
+    def _next(self, pending: deque[WaitingPhoto], wanted: Wanted) -> tuple[Diagnosis, Any]:
         """The record of the photo whose turn it is, once the work on it is done."""
         photo = pending.popleft()
         if photo.work is None:
-            return self._known(photo, job)
+            return self._known(photo, wanted.job)
         outcome = photo.work.result()
         if outcome.fatal is not None:
             raise outcome.fatal
@@ -323,29 +360,27 @@ class Diagnoser:
             failure = score_together(photo, pending, self._own_engine, self.manifest, self.device)
         if failure is not None:
             return Diagnosis(photo.path, model=self._identity, error=failure), None
-        return self._known(self._kept(photo, outcome, job), job, outcome.made)
+        return self._known(self._kept(photo, outcome, wanted), wanted.job)
 
-    def _known(self, photo: WaitingPhoto, job: PixelJob[Any] | None, made: object = None) -> tuple[Diagnosis, Any]:
+    def _known(self, photo: WaitingPhoto, job: PixelJob[Any] | None) -> tuple[Diagnosis, Any]:
         if photo.finding is None:
             raise RuntimeError(f"nothing was found of {photo.path}, and no error")
+        made = photo.made
         if made is None and job is not None and job.kind in photo.known:
             made = job.decode(photo.known[job.kind])
         return photo.finding.diagnosis(photo.path, self.thresholds, self._identity), made
 
-    def _kept(self, photo: WaitingPhoto, outcome: Outcome, job: PixelJob[Any] | None) -> WaitingPhoto:
+    def _kept(self, photo: WaitingPhoto, outcome: Outcome, wanted: Wanted) -> WaitingPhoto:
         """The photo with all that is known now, which the cache is told."""
         kind = self._kind
         known = {**photo.known, **outcome.known}
         finding = photo.finding or outcome.finding or known_finding(known.get(kind), self._settings.max_pixels)
-        if self._cache is None or not outcome.content:
-            return WaitingPhoto(photo.path, known, finding)
-        new = {}
-        if finding is not None and kind not in known:
-            new[kind] = finding.to_json()
-        if job is not None and job.kind and job.kind not in known and outcome.made is not None:
-            new[job.kind] = job.encode(outcome.made)
-        self._cache.store(photo.path, outcome.stamp, outcome.content, new)
-        return WaitingPhoto(photo.path, known, finding)
+        if self._cache is not None and outcome.content:
+            new = wanted.keep(outcome, known)
+            if finding is not None and kind not in known:
+                new[kind] = finding.to_json()
+            self._cache.store(photo.path, outcome.stamp, outcome.content, new)
+        return WaitingPhoto(photo.path, known, finding, made=photo.made if outcome.made is None else outcome.made)
 
     def _own_engine(self) -> Engine:
         """The engine of this process."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +12,12 @@ from numpy.typing import NDArray
 
 from photodefect.diagnosis.settings import Settings
 from photodefect.errors import DataError
+from photodefect.photos.reduced import Reduced
 from photodefect.records import PhotoFailure
 
 if TYPE_CHECKING:
-    from photodefect.core.network.model import Model
     from photodefect.engines import Engine, EngineChoice
+    from photodefect.heatmap import HeatMaps
     from photodefect.heatmap.outputs import Wanted
 
 
@@ -28,15 +28,19 @@ class Drawn:
     Attributes:
         width: of the photo, in pixels.
         height: likewise.
-        severity: by defect key; None if nobody wanted it.
+        severity: by defect key.
         maps: what is to be known of each map, by defect key.
+        without: why a defect has no map, by its key.
+        files: keys of the files that were written.
         model: name and checksum.
     """
 
     width: int
     height: int
-    severity: Mapping[str, float] | None
+    severity: Mapping[str, float]
     maps: Mapping[str, Mapping[str, object]]
+    without: Mapping[str, str]
+    files: tuple[str, ...]
     model: Mapping[str, Any]
 
 
@@ -46,7 +50,7 @@ class Draw:
 
     Attributes:
         photo: its path, as it was given.
-        settings: how it is diagnosed, for the panel.
+        settings: how it is diagnosed, and with which model.
         wanted: which files.
         files: where they go, by :meth:`Wanted.files`'s keys. None of them is there; their folder is.
         scale: as in :func:`photodefect.heatmap.heatmaps`, like the following.
@@ -68,63 +72,90 @@ class Draw:
         Raises:
             ModelError: the model's files are damaged.
         """
-        choice = self.settings.choice
-        _model(choice.folder, choice.device)
-        if self.wanted.panel:
-            _engine(choice, self.settings.threads)
+        prepare_maps(self.settings)
 
     def __call__(self, pixels: NDArray[np.uint8]) -> Drawn | PhotoFailure | OSError:
         """Do it, of (height, width, 3) sRGB; what is in the way if a file can't be written."""
-        # They import torch.
-        from photodefect.heatmap.maps import heatmaps  # noqa: PLC0415
-        from photodefect.heatmap.outputs import write_files  # noqa: PLC0415
-        from photodefect.heatmap.panel import panel  # noqa: PLC0415
+        from photodefect.heatmap.outputs import write_files  # noqa: PLC0415  fonts and encoders
 
-        settings, wanted = self.settings, self.wanted
-        made = heatmaps(
-            _model(settings.choice.folder, settings.choice.device),
+        reduced = Reduced(pixels)
+        made, severity = map_photo(
+            self.settings,
             pixels,
-            wanted.defects,
+            self.wanted.defects,
             scale=self.scale,
             full=self.full,
             window=self.window,
-            threads=settings.threads,
+            reduced=reduced,
         )
-        severity = picture = None
-        if wanted.panel:
-            severity = self._severity(pixels)
-            size = f"{made.width} x {made.height} pixels, model {made.model.name}"
-            picture = panel(pixels, made, severity, title=Path(self.photo).name, note=size)
         try:
-            write_files(wanted, self.files, pixels, made, picture, photo=self.photo, threads=settings.threads)
+            written = write_files(self.wanted, self.files, reduced, made, severity, photo=self.photo)
         except DataError as error:
             return PhotoFailure(type(error).__name__, str(error))
         except OSError as error:
             return error
         maps = {key: heat.facts() for key, heat in made.maps.items()}
-        return Drawn(made.width, made.height, severity, maps, vars(made.model))
-
-    def _severity(self, pixels: NDArray[np.uint8]) -> dict[str, float]:
-        from photodefect.diagnosis.scoring import inputs_by, score  # noqa: PLC0415
-
-        settings = self.settings
-        inputs = inputs_by(settings, pixels)
-        (finding,) = score(_engine(settings.choice, settings.threads), settings.choice.manifest, [inputs])
-        return dict(finding.severity)
+        return Drawn(made.width, made.height, severity, maps, made.without, tuple(written), vars(made.model))
 
 
-@lru_cache(maxsize=1)
-def _model(folder: Path, device: str) -> Model:
-    from photodefect.core.network.model import load_model  # noqa: PLC0415
+def prepare_maps(settings: Settings) -> None:
+    """Load what :func:`map_photo` needs.
 
-    return load_model(folder, device)
+    Raises:
+        ModelError: the model's files are damaged.
+    """
+    from photodefect.heatmap import mapper_of  # noqa: PLC0415  takes a tenth of a second
+
+    mapper_of(settings.choice)
+    _engine(settings.choice)
+
+
+def map_photo(
+    settings: Settings,
+    pixels: NDArray[np.uint8],
+    defects: Sequence[str] | None = None,
+    *,
+    scale: float | None = None,
+    full: bool = False,
+    window: int | None = None,
+    reduced: Reduced | None = None,
+) -> tuple[HeatMaps, dict[str, float]]:
+    """Map a photo and find how severe its defects are, which the pictures of the maps go by.
+
+    Args:
+        settings: how it is diagnosed, and with which model.
+        pixels: (height, width, 3), uint8, sRGB.
+        defects: as in :func:`photodefect.heatmap.heatmaps`, like the following.
+        scale: see there.
+        full: see there.
+        window: see there.
+        reduced: see there.
+
+    Returns:
+        The maps, and severity by defect key.
+    """
+    from photodefect.diagnosis.scoring import inputs_by, score  # noqa: PLC0415
+    from photodefect.heatmap import heatmaps, mapper_of  # noqa: PLC0415
+
+    made = heatmaps(
+        mapper_of(settings.choice),
+        pixels,
+        defects,
+        scale=scale,
+        full=full,
+        window=window,
+        threads=settings.threads,
+        reduced=reduced,
+    )
+    (whole,) = score(_engine(settings.choice), settings.choice.manifest, [inputs_by(settings, pixels)])
+    return made.of_photo(whole.severity, monochrome=whole.monochrome), dict(whole.severity)
 
 
 _engines: dict[Path, Engine] = {}
 """By the model's folder: a choice holds a manifest, which has no hash to be cached by."""
 
 
-def _engine(choice: EngineChoice, threads: int) -> Engine:
+def _engine(choice: EngineChoice) -> Engine:
     if choice.folder not in _engines:
-        _engines[choice.folder] = choice.open(threads)
+        _engines[choice.folder] = choice.open()
     return _engines[choice.folder]

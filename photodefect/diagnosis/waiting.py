@@ -6,10 +6,11 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from photodefect.diagnosis.findings import Finding
-from photodefect.diagnosis.workers.tasks import Outcome
+from photodefect.diagnosis.picture_cache import KeptPictures, PictureCache
+from photodefect.diagnosis.workers.tasks import TIME_LIMIT_OPTION, Outcome, PictureJob, PixelJob, Task
 from photodefect.records import PhotoFailure
 
 if TYPE_CHECKING:
@@ -22,6 +23,73 @@ GPU_BATCH: Final = 16
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What a run makes of each photo beside its record.
+
+    Attributes:
+        job: what its caller gets.
+        beside: what is made for the cache alone, of photos that are decoded.
+        pictures: where results of the job are kept that are too large for the cache of results; None if they aren't.
+    """
+
+    job: PixelJob[Any] | None = None
+    beside: PixelJob[Any] | None = None
+    pictures: PictureCache | None = None
+
+    @property
+    def kept(self) -> KeptPictures | None:
+        """How workers find what is kept of the job's results."""
+        if self.pictures is None or not isinstance(self.job, PictureJob):
+            return None
+        return KeptPictures(self.pictures.file, self.job.kept_as, self.job.from_bytes)
+
+    def task(self, path: str, kind: str, limit_s: float, *, job: bool, longer: bool) -> Task:
+        """What workers are told of a photo.
+
+        Args:
+            path: of the photo.
+            kind: of the finding that is wanted; empty if it is known.
+            limit_s: how long it may take, in seconds.
+            job: whether the job's result is wanted.
+            longer: the job's own time comes on top.
+        """
+        wanted = self.job if job else None
+        return Task(
+            path,
+            kind=kind,
+            job=None if wanted is None else wanted.function,
+            job_kind="" if wanted is None else wanted.kind,
+            limit_s=limit_s,
+            job_s=wanted.seconds if wanted is not None and longer else 0.0,
+            remedy=TIME_LIMIT_OPTION,
+            beside=self.beside,
+            kept=self.kept if job else None,
+        )
+
+    def recall(self, content: bytes) -> Any:  # noqa: ANN401  what the job makes
+        """What is kept of the job's results; None if nothing is, or if the content is empty, which isn't known then."""
+        kept = self.kept if content else None
+        return None if kept is None or self.pictures is None else kept.find(self.pictures, content)
+
+    def keep(self, outcome: Outcome, known: Mapping[str, str]) -> dict[str, str]:
+        """Keep what was made, as far as it is too large for the cache of results.
+
+        Returns:
+            What that cache is to have, by kind, beside what is ``known``.
+        """
+        new = {}
+        job, kept = self.job, self.kept
+        if job is not None and outcome.made is not None and not outcome.recalled:
+            if job.kind and job.kind not in known:
+                new[job.kind] = job.encode(outcome.made)
+            if self.pictures is not None and kept is not None and isinstance(job, PictureJob):
+                self.pictures.keep(kept.key(outcome.content), job.to_bytes(outcome.made))
+        if self.beside is not None and outcome.beside:
+            new[self.beside.kind] = outcome.beside
+        return new
+
+
 @dataclass
 class WaitingPhoto:
     """A photo that waits for its turn.
@@ -31,12 +99,14 @@ class WaitingPhoto:
         known: results that the cache has of it, by kind.
         finding: what was found in it, if that is known.
         work: what the workers make of it; None if nothing is left to do.
+        made: what the run's job made of it, if that is known.
     """
 
     path: str
     known: Mapping[str, str]
     finding: Finding | None = None
     work: Future[Outcome] | None = None
+    made: Any = None
 
     @property
     def done(self) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from photodefect.distributed.extra import require_extra
 from photodefect.errors import DataError
+from photodefect.extras import require
 from photodefect.records import Diagnosis
 
 _MAGIC = b"PAR1"
@@ -29,7 +29,7 @@ def read_results(path: Path) -> Iterator[Diagnosis]:
     Raises:
         DataError: it isn't Parquet with the columns of results, or the package that reads it isn't installed.
     """
-    require_extra("pyarrow", what=f"reading {path}")
+    require("ray", "pyarrow", what=f"reading {path}")
     import pyarrow as pa  # noqa: PLC0415  an extra
     import pyarrow.parquet as pq  # noqa: PLC0415
 

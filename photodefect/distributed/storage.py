@@ -15,7 +15,7 @@ from typing import Any, Final
 import fsspec
 
 from photodefect.errors import DataError, UnreadableError
-from photodefect.files.unfinished import part_of
+from photodefect.files.unfinished import is_running, part_of
 from photodefect.photos.find import OnPassedOver, find_photos, is_url
 from photodefect.photos.formats import PHOTO_SUFFIXES
 from photodefect.photos.names import natural_key
@@ -124,7 +124,7 @@ def clear_copies() -> None:
     pattern = re.compile(rf"{_COPY}(\d+)-.*")
     for path in Path(tempfile.gettempdir()).iterdir():
         match = pattern.fullmatch(path.name)
-        if match is None or Path(f"/proc/{match[1]}").exists():
+        if match is None or is_running(int(match[1])):
             continue
         with suppress(OSError):
             # In a container a process may have another number than outside.

@@ -13,6 +13,7 @@ from photodefect.engines.devices import DEVICES, check_device, may_have_gpu, pic
 from photodefect.engines.engine import Engine
 from photodefect.engines.graph_files import has_graphs
 from photodefect.errors import ModelError
+from photodefect.extras import require, require_installed
 
 __all__ = ["DEVICES", "ENGINES", "PRECISIONS", "EngineChoice", "choose_engine"]
 
@@ -59,12 +60,13 @@ class EngineChoice:
             threads: that compute at once for one call of :meth:`Engine.scores`, on a processor.
 
         Raises:
-            ModelError: a file of the model is missing or damaged.
+            ModelError: a file of the model is missing or damaged, or torch can't be imported.
         """
         if self.engine == "onnx":
             from photodefect.engines.onnx_engine import OnnxEngine  # noqa: PLC0415  takes a tenth of a second
 
             return OnnxEngine(self.folder, self.manifest, threads)
+        require("gpu", "torch", what="the engine torch", error=ModelError)
         from photodefect.engines.torch_engine import TorchEngine  # noqa: PLC0415  takes more than a second
 
         return TorchEngine.load(self.folder, self.device, threads)
@@ -82,7 +84,7 @@ def choose_engine(
         precision: one of :data:`PRECISIONS`; ``auto`` is the fastest that is proven (see docs/speed.md).
 
     Raises:
-        ModelError: the model or the device can't be used.
+        ModelError: the model or the device can't be used, or torch is needed and not installed.
         ValueError: an argument is none of what there is, or the engine can't use the device.
     """
     check_device(device)
@@ -97,8 +99,12 @@ def choose_engine(
         device = "cpu"
     if device != "cpu":
         device = pick_device(device).type
-    if engine == "auto":
-        engine = "onnx" if device == "cpu" and has_graphs(manifest.network) else "torch"
-    if engine == "onnx" and not has_graphs(manifest.network):
+    has_graph = has_graphs(manifest.network)
+    if engine == "onnx" and not has_graph:
         raise ModelError(f"{folder}: there is no graph of its network, {manifest.network}; take the engine torch")
+    if engine == "auto":
+        engine = "onnx" if device == "cpu" and has_graph else "torch"
+    if engine == "torch":
+        what = "the engine torch" if has_graph else f"{folder}, whose network {manifest.network} has no graph,"
+        require_installed("gpu", "torch", what=what, error=ModelError)
     return EngineChoice(folder, manifest, engine, device, "fp32")

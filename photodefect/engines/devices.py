@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import platform
 import sys
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from photodefect.errors import ModelError
+from photodefect.extras import require
 
 if TYPE_CHECKING:
     import torch
@@ -23,10 +24,11 @@ def pick_device(name: str) -> torch.device:
     """The device that ``name`` (one of :data:`DEVICES`) stands for; ``auto`` is a GPU if torch can use one.
 
     Raises:
-        ModelError: it isn't there.
+        ModelError: it isn't there, or torch isn't installed.
         ValueError: it isn't a device.
     """
     check_device(name)
+    require("gpu", "torch", what=f"the device {name}", error=ModelError)
     import torch  # noqa: PLC0415
 
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
@@ -49,7 +51,10 @@ def check_device(name: str) -> None:
 
 def may_have_gpu() -> bool:
     """Whether it is worth the second that importing torch takes to ask it for a GPU."""
-    if "+cpu" in version("torch"):
+    try:
+        if "+cpu" in version("torch"):
+            return False
+    except PackageNotFoundError:
         return False
     if sys.platform == "darwin":
         return platform.machine() == "arm64"

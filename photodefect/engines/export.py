@@ -9,11 +9,16 @@ import json
 from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
+from typing import Final
 
-from photodefect.core.network.multicolumn import INPUT_SIDE
+from photodefect.core.network.cells import INPUT_SIDE
 from photodefect.core.network.registry import KINDS, NETWORKS, build_network
-from photodefect.engines.graph_files import FOLDER, graph_file, shapes_file
+from photodefect.engines.graph_files import FOLDER, graph_file, maps_file, shapes_file
+from photodefect.engines.map_graphs import map_graphs
 from photodefect.engines.network_graphs import network_graph
+
+MAPPED: Final = ("lite0",)
+"""Networks whose heat maps have graphs. The paper's takes many times as long anyway, and is left to torch."""
 
 
 def export(folder: Path = FOLDER) -> list[Path]:
@@ -31,6 +36,13 @@ def export(folder: Path = FOLDER) -> list[Path]:
             files += [folder / graph_file(network, kind), folder / shapes_file(network, kind)]
             files[-2].write_bytes(graph.model.SerializeToString(deterministic=True))
             files[-1].write_text(_shapes_text(graph.weights), encoding="utf-8")
+        if network in MAPPED:
+            made = map_graphs(network, build_network(network, "patches").eval())
+            for name, model in made.models.items():
+                files.append(folder / name)
+                files[-1].write_bytes(model.SerializeToString(deterministic=True))
+            files.append(folder / maps_file(network))
+            files[-1].write_text(json.dumps(made.plan.to_json(), indent=1) + "\n", encoding="utf-8")
     return files
 
 

@@ -73,20 +73,26 @@ class Graph:
         self._nodes.append(node)
         return names
 
-    def model(self, inputs: onnx.ValueInfoProto, output: Value, result: onnx.ValueInfoProto) -> onnx.ModelProto:
+    def model(self, inputs: onnx.ValueInfoProto, *results: tuple[Value, onnx.ValueInfoProto]) -> onnx.ModelProto:
         """The whole of it.
 
         Args:
             inputs: what it takes.
-            output: which value it gives.
-            result: as what it gives it.
+            results: which values it gives, and as what.
         """
-        self._nodes.append(helper.make_node("Identity", [output], [result.name], "result"))
+        for index, (value, result) in enumerate(results):
+            name = f"result.{index}" if index else "result"
+            self._nodes.append(helper.make_node("Identity", [value], [result.name], name))
         tensors = [*self._constants.values(), *self._weights.values()]
-        graph = helper.make_graph(self._nodes, "photodefect", [inputs], [result], tensors)
+        graph = helper.make_graph(self._nodes, "photodefect", [inputs], [result for _, result in results], tensors)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="photodefect")
         model.ir_version = IR_VERSION
         return model
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All tensors that the graph has to be given."""
+        return tuple(self._weights)
 
     @property
     def weights(self) -> dict[str, tuple[int, ...]]:

@@ -8,8 +8,10 @@ made anew when the layers change, by ``python -m photodefect.engines.export``; a
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from photodefect.core.network.registry import Kind
 from photodefect.errors import ModelError
@@ -30,6 +32,122 @@ MEAN: Final = "normalization.mean"
 
 SCALE: Final = "normalization.scale"
 """Name of what is multiplied after that, (1, 1, 1, 1)."""
+
+
+CARRIED: Final = "carried"
+"""Name of what a stage of a map takes from the one before: (N, C, h, w)."""
+
+FEATURES: Final = "features"
+"""Name of what a stage gives: its parts of the trunk's output, (N, P, h, w)."""
+
+DESCRIPTORS: Final = "window averages"
+"""Name of what the columns of maps take: averages of the trunk's output, (1, C, 1, N)."""
+
+
+@dataclass(frozen=True)
+class MapStage:
+    """A stage of a trunk as a graph: see :class:`photodefect.core.network.stages.TrunkStage`.
+
+    Attributes:
+        file: of the graph. It gives :data:`FEATURES`, and what it carries on as a second result.
+        weights: names of the tensors that it has to be given.
+        parts: first channel and number of channels of each of the trunk's outputs that it gives, in order.
+        source_stride: pixels between two positions of what it takes.
+        carries: channels of what it carries on; 0 for the last stage.
+        stride: pixels between two positions of that.
+        lead: pixels beyond its own that a tile needs on its left and top.
+        trail: likewise on its right and bottom.
+        side: of a tile, in pixels.
+    """
+
+    file: str
+    weights: tuple[str, ...]
+    parts: tuple[tuple[int, int], ...]
+    source_stride: int
+    carries: int
+    stride: int
+    lead: int
+    trail: int
+    side: int
+
+
+@dataclass(frozen=True)
+class MapColumns:
+    """Some columns as one graph.
+
+    Attributes:
+        file: of the graph.
+        weights: names of the tensors that it has to be given.
+        keys: of the defects, in the order of what it gives.
+        windows: cells that the map of each averages.
+    """
+
+    file: str
+    weights: tuple[str, ...]
+    keys: tuple[str, ...]
+    windows: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class MapGraphs:
+    """The graphs of a network's maps.
+
+    Attributes:
+        outputs: channels of the trunk.
+        stages: first to last.
+        columns: all of the network's.
+    """
+
+    outputs: int
+    stages: tuple[MapStage, ...]
+    columns: tuple[MapColumns, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """What :func:`read_map_graphs` reads."""
+        return asdict(self)
+
+
+def has_map_graphs(network: str) -> bool:
+    """Whether a network, by its name in the registry, has graphs of its maps."""
+    return (FOLDER / maps_file(network)).is_file()
+
+
+def maps_file(network: str) -> str:
+    """The name of the file, JSON, that says what graphs of maps there are."""
+    return f"{network}-maps.json"
+
+
+def read_map_graphs(network: str) -> MapGraphs:
+    """What graphs of maps a network has.
+
+    Raises:
+        ModelError: the file can't be read.
+    """
+    plan = json.loads(read_file(maps_file(network)))
+    return MapGraphs(
+        plan["outputs"],
+        tuple(
+            MapStage(**_tuples(stage) | {"parts": tuple((first, count) for first, count in stage["parts"])})
+            for stage in plan["stages"]
+        ),
+        tuple(MapColumns(**_tuples(columns)) for columns in plan["columns"]),
+    )
+
+
+def read_file(name: str) -> bytes:
+    """A file of a graph, or about one.
+
+    Raises:
+        ModelError: it can't be read.
+    """
+    try:
+        return (FOLDER / name).read_bytes()
+    except OSError as error:
+        raise ModelError(f"{FOLDER / name}: can't be read: {error}; install photodefect again") from error
+
+
+def _tuples(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
 
 
 def has_graphs(network: str) -> bool:
@@ -53,9 +171,5 @@ def read_graph(network: str, kind: Kind) -> tuple[bytes, dict[str, tuple[int, ..
     Raises:
         ModelError: it can't be read.
     """
-    file = FOLDER / graph_file(network, kind)
-    try:
-        shapes = json.loads((FOLDER / shapes_file(network, kind)).read_text(encoding="utf-8"))
-        return file.read_bytes(), {name: tuple(shape) for name, shape in shapes.items()}
-    except OSError as error:
-        raise ModelError(f"{file}: can't be read: {error}; install photodefect again") from error
+    shapes = json.loads(read_file(shapes_file(network, kind)))
+    return read_file(graph_file(network, kind)), {name: tuple(shape) for name, shape in shapes.items()}

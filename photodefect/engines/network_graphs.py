@@ -11,9 +11,10 @@ from onnx import TensorProto, helper
 from torch import nn
 
 from photodefect.core.network import compact, googlenet
+from photodefect.core.network.cells import INPUT_SIDE, WINDOW
 from photodefect.core.network.direction_planes import GRID_POINTS, SPREAD
 from photodefect.core.network.lite0 import Block
-from photodefect.core.network.multicolumn import INPUT_SIDE, WINDOW, Column, MultiColumnNetwork
+from photodefect.core.network.multicolumn import Column, MultiColumnNetwork
 from photodefect.defects import Defect
 from photodefect.engines.graph import Graph, Value, chain, conv_norm, convolution, layer_of
 from photodefect.engines.graph_files import INPUT, MEAN, ORDER, OUTPUT, SCALE
@@ -46,7 +47,7 @@ def network_graph(network: MultiColumnNetwork, side: int = INPUT_SIDE) -> Networ
     """
     graph = Graph(network)
     rgb = graph("Transpose", graph("Cast", INPUT, to=TensorProto.FLOAT), perm=[0, 3, 1, 2])
-    normalized = _normalize(graph, rgb)
+    normalized = normalize(graph, rgb)
     trunk = network.trunk
     if isinstance(trunk, compact.CompactTrunk):
         features = _compact_descriptors(graph, trunk, normalized, rgb)
@@ -55,32 +56,39 @@ def network_graph(network: MultiColumnNetwork, side: int = INPUT_SIDE) -> Networ
     else:
         raise TypeError(f"no rule makes a graph of {type(trunk).__name__}")
     severities = [
-        _severity(graph, defect, _column_logits(graph, network.column(defect.key), features))
+        severity(graph, defect, _column_logits(graph, network.column(defect.key), features))
         for defect in network.defects
     ]
     model = graph.model(
         helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", side, side, 3]),
-        graph("Concat", *severities, axis=1),
-        helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["N", len(severities)]),
+        (
+            graph("Concat", *severities, axis=1),
+            helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["N", len(severities)]),
+        ),
     )
     return NetworkGraph(model, graph.weights)
 
 
-def _normalize(graph: Graph, rgb: Value) -> Value:
+def normalize(graph: Graph, rgb: Value) -> Value:
+    """RGB (N, 3, h, w) in 0..255 -> what the trunk wants."""
     ordered = graph("Gather", rgb, graph.given(ORDER, (3,), TensorProto.INT64), axis=1)
     centred = graph("Sub", ordered, graph.given(MEAN, (1, 3, 1, 1)))
     return graph("Mul", centred, graph.given(SCALE, (1, 1, 1, 1)))
 
 
-def _severity(graph: Graph, defect: Defect, logits: Value) -> Value:
+def severity(graph: Graph, defect: Defect, logits: Value) -> Value:
     """Class logits (N, K, 1, 1) -> expectation over the classes (N, 1)."""
-    shares = graph("Softmax", graph("Flatten", logits), axis=1)
-    return graph("MatMul", shares, graph.constant(np.array(defect.class_centres)[:, np.newaxis]))
+    return _expectation(graph, defect, graph("Softmax", graph("Flatten", logits), axis=1))
+
+
+def _expectation(graph: Graph, defect: Defect, probabilities: Value) -> Value:
+    """Probabilities of the classes (N, K) -> severity (N, 1)."""
+    return graph("MatMul", probabilities, graph.constant(np.array(defect.class_centres)[:, np.newaxis]))
 
 
 def _column_logits(graph: Graph, column: Column, features: Value) -> Value:
     if isinstance(column, compact.CompactColumn):
-        return _compact_logits(graph, column, features)
+        return compact_logits(graph, column, features)
     if isinstance(column, googlenet.GoogLeNetColumn):
         pooled = graph("GlobalAveragePool", _inception_chain(graph, column.blocks, features))
         return convolution(graph, column.classes, graph("Relu", convolution(graph, column.hidden, pooled)))
@@ -110,24 +118,31 @@ def _compact_descriptors(graph: Graph, trunk: compact.CompactTrunk, normalized: 
     x = conv_norm(graph, lite0.stem, normalized)
     means, squares, located = [], [], []
     for index, block in enumerate(lite0.blocks):
-        if not isinstance(block, Block):
-            raise TypeError(f"no rule makes a graph of {type(block).__name__}")
-        shortcut = x
-        x = chain(graph, block.layers, x)
-        if block.skip:
-            x = graph("Add", x, shortcut)
+        x = lite0_block(graph, block, x)
         if index in lite0.taps:
             means.append(graph("GlobalAveragePool", x))
             squares.append(graph("GlobalAveragePool", graph("Mul", x, x)))
             if index in compact.LAYOUT_TAPS:
                 located.append(x)
     mean, square = graph("Concat", *means, axis=1), graph("Concat", *squares, axis=1)
-    variance = graph("Relu", graph("Sub", square, graph("Mul", mean, mean)))
-    deviation = graph("Sqrt", graph("Add", variance, graph.constant(1e-6)))
-    descriptors = [mean, deviation, statistics(graph, INPUT, rgb)]
+    descriptors = [mean, deviation(graph, mean, square), statistics(graph, INPUT, rgb)]
     if located:
         descriptors.append(_region_means(graph, graph("Concat", *located, axis=1), len(trunk.located)))
     return graph("Concat", *descriptors, axis=1)
+
+
+def deviation(graph: Graph, mean: Value, square: Value) -> Value:
+    """Deviations, of means and mean squares."""
+    variance = graph("Relu", graph("Sub", square, graph("Mul", mean, mean)))
+    return graph("Sqrt", graph("Add", variance, graph.constant(1e-6)))
+
+
+def lite0_block(graph: Graph, block: nn.Module, x: Value) -> Value:
+    """A block of Lite0."""
+    if not isinstance(block, Block):
+        raise TypeError(f"no rule makes a graph of {type(block).__name__}")
+    result = chain(graph, block.layers, x)
+    return graph("Add", result, x) if block.skip else result
 
 
 def _region_means(graph: Graph, cells: Value, channels: int) -> Value:
@@ -139,24 +154,39 @@ def _region_means(graph: Graph, cells: Value, channels: int) -> Value:
     return graph("Reshape", by_region, graph.constant([0, compact.REGIONS * channels, 1, 1], np.int64))
 
 
-def _compact_logits(graph: Graph, column: compact.CompactColumn, descriptors: Value) -> Value:
-    """Class logits (N, K): the logarithms of the experts' probabilities, mixed by their shares."""
-    shares = graph.many("Split", [graph.weight(column.shares)], len(compact.TEACHERS), axis=0)
-    mixed = None
-    for expert, share in zip(column.taught(), shares, strict=True):
-        logits = graph("Flatten", _expert_logits(graph, expert, descriptors))
-        part = graph("Mul", graph("Softmax", logits, axis=1), share)
-        mixed = part if mixed is None else graph("Add", mixed, part)
-    assert mixed is not None
-    return graph("Log", mixed)
+def compact_logits(graph: Graph, column: compact.CompactColumn, descriptors: Value, *, in_a_row: bool = False) -> Value:
+    """Class logits (N, K): see :meth:`photodefect.core.network.compact.CompactColumn.classify_descriptors`.
+
+    Args:
+        graph: that the nodes are added to.
+        column: whose experts.
+        descriptors: (N, D, 1, 1).
+        in_a_row: the descriptors are (1, D, 1, N), from which many are computed much faster.
+    """
+    synthesis, votes = (
+        graph("Softmax", graph("Flatten", _expert_logits(graph, expert, descriptors, in_a_row)), axis=1)
+        for expert in column.taught()
+    )
+    of_votes = graph.many("Split", [graph.weight(column.shares)], len(compact.TEACHERS), axis=0)[
+        compact.TEACHERS.index("votes")
+    ]
+    if column.yields is not None:
+        found = _expectation(graph, column.expert("synthesis").defect, synthesis)
+        left = graph("Div", graph("Sub", graph.constant(1.0), found), graph.constant(1 - column.yields))
+        of_votes = graph("Mul", of_votes, graph("Min", left, graph.constant(1.0)))
+    of_synthesis = graph("Sub", graph.constant(1.0), of_votes)
+    mixed = graph("Add", graph("Mul", of_synthesis, synthesis), graph("Mul", of_votes, votes))
+    return graph("Log", graph("Max", mixed, graph.constant(compact.LEAST_SHARE)))
 
 
-def _expert_logits(graph: Graph, expert: compact.Expert, descriptors: Value) -> Value:
+def _expert_logits(graph: Graph, expert: compact.Expert, descriptors: Value, in_a_row: bool) -> Value:
     seen = graph("Gather", descriptors, graph.constant(expert.seen.numpy(), np.int64), axis=1)
     centred = graph("Sub", seen, graph.weight(expert.centre))
     standardized = graph("Div", centred, graph.weight(expert.deviation))
     clipped = graph("Clip", standardized, graph.constant(-compact.EXTREME), graph.constant(compact.EXTREME))
     outputs = convolution(graph, expert.classes, graph("Relu", convolution(graph, expert.hidden, clipped)))
+    if in_a_row:
+        outputs = graph("Transpose", outputs, perm=[3, 1, 0, 2])
     return _plane_class_logits(graph, expert.defect, outputs) if expert.in_plane else outputs
 
 

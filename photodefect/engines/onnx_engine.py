@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +23,19 @@ class OnnxEngine:
         folder: of the model.
         manifest: of the model; its network has graphs.
         threads: that compute at once in a call.
+        kinds: of the networks that will be asked.
 
     Raises:
         ModelError: a file of the model is missing or damaged.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest, threads: int = 1) -> None:
-        self._networks = {kind: _session(folder, manifest, kind, threads) for kind in KINDS}
+    def __init__(self, folder: Path, manifest: Manifest, threads: int = 1, kinds: Sequence[Kind] = KINDS) -> None:
+        self._networks = {
+            kind: open_session(
+                read_graph(manifest.network, kind)[0], read_tensors(folder, manifest, kind), threads=threads
+            )
+            for kind in kinds
+        }
 
     def scores(self, kind: Kind, inputs: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         """See :meth:`photodefect.engines.Engine.scores`."""
@@ -37,12 +44,29 @@ class OnnxEngine:
         return {defect.key: severities[:, column] for column, defect in enumerate(defects)}
 
 
-def _session(folder: Path, manifest: Manifest, kind: Kind, threads: int) -> onnxruntime.InferenceSession:
-    graph, shapes = read_graph(manifest.network, kind)
+def read_tensors(folder: Path, manifest: Manifest, kind: Kind) -> dict[str, NDArray[np.generic]]:
+    """What the graphs of a model's network have to be given, by name.
+
+    Raises:
+        ModelError: a file of the model is missing or damaged.
+    """
+    _, shapes = read_graph(manifest.network, kind)
     weights = manifest.networks[kind]
     file = folder / weights.file
     tensors = parse_weights(read_weights(file, weights.sha256), shapes, file)
-    given = {**tensors, **_normalization(manifest.normalization)}
+    return {**tensors, **_normalization(manifest.normalization)}
+
+
+def open_session(
+    graph: bytes, given: Mapping[str, NDArray[np.generic]], *, threads: int
+) -> onnxruntime.InferenceSession:
+    """A graph that is ready to run.
+
+    Args:
+        graph: without weights.
+        given: tensors that it has to be given, by name.
+        threads: that compute at once in a call.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

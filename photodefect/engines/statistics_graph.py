@@ -1,6 +1,7 @@
 """The statistics of :mod:`photodefect.core.network.statistics` as a graph, as means over the whole input.
 
-A column averages the statistics over all cells of an input, so that here each is averaged over all pixels at once.
+A column averages the statistics over all cells of an input, so that here each is averaged over all pixels at once; the
+graphs of heat maps want the means of each cell instead.
 Soft histograms are linear in ramps: a 1x1 convolution with one output a level, clipped, makes all ramps of a value
 in one pass over the pixels, and what is linear is done after the averaging.
 """
@@ -19,18 +20,20 @@ _BLOCK = 16
 _LUMA = np.array([0.299, 0.587, 0.114])
 
 
-def statistics(graph: Graph, pixels: Value, rgb: Value) -> Value:
+def statistics(graph: Graph, pixels: Value, rgb: Value, *, by_cell: bool = False) -> Value:
     """Statistics of an input.
 
     Args:
         graph: that the nodes are added to.
-        pixels: (N, side, side, 3), uint8.
-        rgb: the same as float, (N, 3, side, side).
+        pixels: (N, H, W, 3), uint8.
+        rgb: the same as float, (N, 3, H, W).
+        by_cell: means of cells of 32 pixels instead of the whole input.
 
     Returns:
-        (N, S, 1, 1), in the order of :class:`photodefect.core.network.statistics.Statistics`.
+        (N, S, 1, 1), or (N, S, H / 32, W / 32) by cell, in the order of
+        :class:`photodefect.core.network.statistics.Statistics`.
     """
-    work = _Statistics(graph, pixels, rgb)
+    work = _Statistics(graph, pixels, rgb, by_cell=by_cell)
     return graph("Concat", *work.tones(), *work.colours(), axis=1)
 
 
@@ -40,10 +43,12 @@ def _lanes(count: int) -> int:
 
 
 class _Statistics:
-    def __init__(self, graph: Graph, pixels: Value, rgb: Value) -> None:
+    def __init__(self, graph: Graph, pixels: Value, rgb: Value, *, by_cell: bool) -> None:
         self.graph = graph
         self.pixels = pixels
         self.rgb = rgb
+        self.by_cell = by_cell
+        self.stride = 1  # of what is averaged
 
     # -- arithmetic --
 
@@ -79,7 +84,9 @@ class _Statistics:
         return self.graph("AveragePool", x, kernel_shape=[side, side], strides=[side, side])
 
     def mean(self, *parts: Value) -> list[Value]:
-        """(N, C, h, w) each -> (N, C, 1, 1) each."""
+        """(N, C, h, w) each -> (N, C, 1, 1) each, or the means of its cells."""
+        if self.by_cell:
+            return [self.average(part, named.CELL // self.stride) for part in parts]
         return [self.graph("GlobalAveragePool", part) for part in parts]
 
     def above(self, x: Value, levels: Sequence[float], weight: Value | None = None) -> list[Value]:
@@ -118,6 +125,7 @@ class _Statistics:
     # -- what is measured --
 
     def tones(self) -> list[Value]:
+        self.stride = 2
         every_second = [self.graph.constant(it, np.int64) for it in ([0, 0], [2**31 - 1] * 2, [1, 2], [2, 2])]
         pixels = self.graph("Cast", self.graph("Slice", self.pixels, *every_second), to=1)
         rgb = self.graph("Transpose", pixels, perm=[0, 3, 1, 2])
@@ -130,6 +138,7 @@ class _Statistics:
         return [*histograms, *self.mean(tone, self.square(tone))]
 
     def colours(self) -> list[Value]:
+        self.stride = 4
         rgb = self.average(self.rgb, 4)
         split = self.graph.many("Split", [rgb], 3, axis=1)
         top = self.graph("Max", *split)

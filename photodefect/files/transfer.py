@@ -28,6 +28,10 @@ _HOPELESS: Final = frozenset(
 )
 """What will go wrong with the next file, too."""
 
+_NO_LINKS: Final = frozenset(getattr(errno, name) for name in ("EPERM", "EINVAL", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"))
+"""How it is said that there are no symbolic links: by file systems of memory cards, and by Windows (as EINVAL), where a
+person needs a privilege for them."""
+
 
 @dataclass(frozen=True)
 class TransferOutcome:
@@ -110,7 +114,7 @@ def _transfer_group(group: Sequence[Action], journal: Journal, files: FileOperat
             left = _roll_back(entries, journal, files)
             if isinstance(error, TransferError):
                 raise TransferError(f"{error}{left}") from error
-            if isinstance(error, OSError) and error.errno in _HOPELESS:
+            if isinstance(error, OSError) and (error.errno in _HOPELESS or _lacks_links(error, action)):
                 raise TransferError(f"{_explain(error, action)}{left}") from error
             reason = str(error) if isinstance(error, SourceChangedError) else _explain(error, action)
             return Skipped(photo, f"{_relation(action, photo)}{reason}{left}")
@@ -217,8 +221,18 @@ def _explain(error: OSError, action: Action) -> str:
         return f"{action.target.parent}: the disk is full; make room or give another target"
     if error.errno == errno.EROFS:
         return f"{error.filename or action.target.parent}: the file system is read-only; give another target"
+    if _lacks_links(error, action):
+        advice = ", or switch on its developer mode" if os.name == "nt" else ""
+        return (
+            f"{action.target.parent}: the system makes no symbolic links there ({error.strerror or error}); "
+            f"take copies by --copy-to instead of --link-to{advice}"
+        )
     what = {"copy": "copied", "link": "linked", "move": "moved"}[action.mode]
     return f"{action.source} can't be {what} to {action.target}: {error.strerror or error}"
+
+
+def _lacks_links(error: OSError, action: Action) -> bool:
+    return action.mode == "link" and error.errno in _NO_LINKS
 
 
 def _so_far(done: Sequence[Action], plan: TransferPlan, journal: Journal) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
@@ -28,12 +29,17 @@ def unique_part(target: Path) -> Path:
 
 
 def lock(stream: IO[Any]) -> bool:
-    """Show other runs that the file is being written; false if one of them writes it, or the system can't tell."""
-    try:
-        import fcntl  # noqa: PLC0415  POSIX has it
+    """Show other runs that the file is being written; false if one of them writes it, or the system can't tell.
 
+    Windows lets nobody remove a file that is open, so there is nothing to show.
+    """
+    if sys.platform == "win32":
+        return True
+    import fcntl  # noqa: PLC0415  Windows has none
+
+    try:
         fcntl.flock(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (ImportError, OSError):
+    except OSError:
         return False
     return True
 
@@ -51,19 +57,30 @@ def clear_leftovers(targets: Iterable[Path]) -> None:
         with suppress(OSError):
             for part in folder.iterdir():
                 match = _PART.fullmatch(part.name)
-                if match is None or match[1] not in names or _runs(int(match[2])):
-                    continue
-                with suppress(OSError), part.open("r+") as stream:
-                    if lock(stream):
-                        part.unlink()
+                if match is not None and match[1] in names and not is_running(int(match[2])):
+                    with suppress(OSError):
+                        _remove(part)
 
 
-def _runs(process: int) -> bool:
-    """Whether there is a process of that number on this machine."""
+def _remove(part: Path) -> None:
+    """Remove an unfinished file that nobody writes any more.
+
+    Raises:
+        OSError: it can't be removed, or, on Windows, somebody has it open.
+    """
+    if sys.platform == "win32":
+        part.unlink()
+        return
+    with part.open("r+b") as stream:
+        if lock(stream):
+            part.unlink()
+
+
+def is_running(process: int) -> bool:
+    """Whether there is a process of that number on this machine; to ask by a signal would end it on Windows."""
+    import psutil  # noqa: PLC0415  only needed after a run that was killed
+
     try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
+        return bool(psutil.pid_exists(process))
+    except (OSError, OverflowError):
         return False
-    except OSError:
-        return True
-    return True

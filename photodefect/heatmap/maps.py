@@ -8,153 +8,42 @@ original resolution: everywhere if it is small or when asked to, else at places 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Final, TypeAlias
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from PIL import Image
 
-from photodefect.core.network.model import Model
-from photodefect.core.network.multicolumn import INPUT_SIDE, STRIDE, MultiColumnNetwork, expected_severity
-from photodefect.defects import BY_KEY, PATCH_DEFECTS, Defect
-from photodefect.heatmap.tiling import severity_cells, trunk_features
+from photodefect.core.network.cells import STRIDE
+from photodefect.core.network.manifest import Manifest
+from photodefect.core.network.registry import NETWORKS
+from photodefect.defects import BY_KEY, PATCH_DEFECTS
+from photodefect.heatmap.detail import patches_tell, tells
+from photodefect.heatmap.heat_map import HeatMap, HeatMaps
+from photodefect.heatmap.mapper import Mapper
 from photodefect.heatmap.workers import Workers
-from photodefect.records import ModelIdentity
+from photodefect.photos.reduced import Reduced
 
-WORKING_SIDE: Final = 1344
+WORKING_SIDE: Final = 896
 """Long side, in pixels, to which a photo is reduced for the maps of the other defects."""
 
 DENSE_PIXELS: Final = 3_000_000
 """Up to this many pixels, noise and blur are mapped everywhere."""
 
-SAMPLES: Final = 48
+SAMPLES: Final = 40
 """Places at which noise and blur of a large photo are measured."""
+
+SAMPLE_SIDES: Final = {"lite0": 128}
+"""Side in pixels, by network, of what is measured at each place; of other networks as large as their patches. More
+small places agree better with a map of everywhere than fewer large ones of the same area."""
 
 BATCH: Final = 4
 """Places that go through the network together."""
 
-Corner: TypeAlias = tuple[int, int]
-"""Top and left of a window, in pixels."""
 
-
-@dataclass(frozen=True, eq=False)
-class HeatMap:
-    """The severity of one defect over a photo.
-
-    The value in row r and column c holds for the neighbourhood of the photo's pixel
-    (``origin[0] + c * stride[0]``, ``origin[1] + r * stride[1]``); x counts to the right and y downwards from the
-    photo's top left corner, where the first pixel's middle is (0.5, 0.5).
-
-    Attributes:
-        key: of the defect.
-        severity: (rows, columns) float32, within the defect's range.
-        width: of the photo, in pixels.
-        height: likewise.
-        stride: photo's pixels between two values, along x and y.
-        origin: of the first value, x and y.
-        window: side of the square that a value averages, in photo's pixels; the network sees beyond it.
-        scale: at which size the photo was mapped: 1.0 is its original resolution.
-        sampled: True if only windows at some distance from each other were scored.
-    """
-
-    key: str
-    severity: NDArray[np.float32]
-    width: int
-    height: int
-    stride: tuple[float, float]
-    origin: tuple[float, float]
-    window: float
-    scale: float
-    sampled: bool
-
-    @property
-    def defect(self) -> Defect:
-        """The defect."""
-        return BY_KEY[self.key]
-
-    def enlarged(
-        self, width: int | None = None, height: int | None = None, rows: tuple[int, int] | None = None
-    ) -> NDArray[np.float32]:
-        """The map at the photo's size, bilinear between the values, the same beyond the outermost ones.
-
-        Args:
-            width: other than the photo's.
-            height: likewise.
-            rows: first row wanted and the one after the last; None for all.
-
-        Returns:
-            (height, width) float32, or (rows, width).
-        """
-        resized = Image.fromarray(self.severity).resize(
-            *self.resize_arguments(width or self.width, height or self.height, rows)
-        )
-        return np.asarray(resized)
-
-    def resize_arguments(
-        self, width: int, height: int, rows: tuple[int, int] | None = None
-    ) -> tuple[tuple[int, int], Image.Resampling, tuple[float, float, float, float]]:
-        """What Pillow's ``resize`` of an image of the map takes so that it lies over the photo at that size."""
-        top, bottom = rows or (0, height)
-        across, down = self.width / width, self.height / height
-        left, upper = self.origin[0] - self.stride[0] / 2, self.origin[1] - self.stride[1] / 2
-        lines, places = self.severity.shape
-        # A last bit of rounding must not put the box outside the image.
-        box = (
-            max(0.0, -left / self.stride[0]),
-            max(0.0, (top * down - upper) / self.stride[1]),
-            min(float(places), (width * across - left) / self.stride[0]),
-            min(float(lines), (bottom * down - upper) / self.stride[1]),
-        )
-        return (width, bottom - top), Image.Resampling.BILINEAR, box
-
-    def describe(self) -> str:
-        """How the map was made, for people."""
-        if self.sampled:
-            count = self.severity.size
-            return f"original resolution, {count} sampled {'place' if count == 1 else 'places'}"
-        if self.scale == 1:
-            return "original resolution"
-        return f"at {self.scale:.0%} of the original size"
-
-    def facts(self) -> dict[str, object]:
-        """What somebody needs to use the bare values, ready for JSON."""
-        return {
-            "defect": self.key,
-            "shape": list(self.severity.shape),
-            "range": [self.defect.lowest, 1.0],
-            "photo_size": [self.width, self.height],
-            "stride": list(self.stride),
-            "origin": list(self.origin),
-            "window": self.window,
-            "scale": self.scale,
-            "sampled": self.sampled,
-        }
-
-
-@dataclass(frozen=True, eq=False)
-class HeatMaps:
-    """The heat maps of one photo.
-
-    Attributes:
-        width: of the photo, in pixels.
-        height: likewise.
-        maps: by defect key, in the order of the defects.
-        model: whose patch network made them.
-    """
-
-    width: int
-    height: int
-    maps: Mapping[str, HeatMap]
-    model: ModelIdentity
-
-
-@torch.inference_mode()
 def heatmaps(
-    model: Model,
+    mapper: Mapper,
     pixels: NDArray[np.uint8],
     defects: Sequence[str] | None = None,
     *,
@@ -163,15 +52,16 @@ def heatmaps(
     window: int | None = None,
     calibrated: bool = True,
     threads: int | None = None,
+    reduced: Reduced | None = None,
 ) -> HeatMaps:
     """Map the severity of defects over a photo.
 
     Left alone, exposure, white balance, saturation and haze are mapped on the photo reduced to a long side of
     :data:`WORKING_SIDE` pixels, every 32 of its pixels. Noise and blur are mapped at original resolution: a photo
-    of up to :data:`DENSE_PIXELS` everywhere, a larger one at :data:`SAMPLES` patches, each scored as in a diagnosis.
+    of up to :data:`DENSE_PIXELS` everywhere, a larger one in about :data:`SAMPLES` patches.
 
     Args:
-        model: its patch network is used.
+        mapper: computes them.
         pixels: (H, W, 3) uint8 sRGB, upright.
         defects: keys; None for all that the patch network predicts.
         scale: map the whole photo at this size for every defect, in (0, 1]; 1 is the original resolution.
@@ -179,7 +69,8 @@ def heatmaps(
         window: cells of 32 pixels averaged for a value, odd; None for what suits the network.
         calibrated: on the scale of diagnosed severities: what the model does to its combined scores at last is done
             to the maps' values too. False gives the bare expectation over the class centres.
-        threads: parts of the photo computed at the same time; None for as many as torch would use.
+        threads: parts of the photo computed at the same time; None for what suits.
+        reduced: of the photo, if smaller sizes of it are wanted elsewhere, too.
 
     Raises:
         ValueError: a defect has no heat map, or an argument is out of range.
@@ -197,18 +88,22 @@ def heatmaps(
     coarse = [key for key in keys if key not in fine]
     height, width, _ = pixels.shape
     cells: dict[str, HeatMap] = {}
-    with Workers(_threads(model.patches, threads)) as workers:
+    small = height * width <= DENSE_PIXELS or min(height, width) < sample_side(mapper)
+    with mapper.workers(threads) as workers:
         if coarse:
-            reduced = _reduced(pixels, min(1.0, WORKING_SIDE / max(height, width)) if scale is None else scale)
-            cells |= _dense(model.patches, pixels, reduced, coarse, window=window, workers=workers)
+            reduced = reduced or Reduced(pixels)
+            size = reduced.within(WORKING_SIDE) if scale is None else reduced.scaled(scale)
+            # What is mapped at the same size goes through the network together.
+            together = fine if small and size == reduced.size else []
+            keys_there, fine = [*coarse, *together], [key for key in fine if key not in together]
+            cells |= _dense(mapper, pixels, reduced.pixels(size), keys_there, window=window, workers=workers)
         if fine:
-            small = height * width <= DENSE_PIXELS
-            if full or small or min(height, width) < INPUT_SIDE:
-                cells |= _dense(model.patches, pixels, pixels, fine, window=window, workers=workers)
+            if full or small:
+                cells |= _dense(mapper, pixels, pixels, fine, window=window, workers=workers)
             else:
-                cells |= _sampled(model.patches, pixels, fine, workers)
-    maps = {key: _calibrated(model, cells[key]) if calibrated else cells[key] for key in keys}
-    return HeatMaps(width, height, maps, model.identity)
+                cells |= _sampled(mapper, pixels, fine, workers)
+    maps = {key: _calibrated(mapper.manifest, cells[key]) if calibrated else cells[key] for key in keys}
+    return HeatMaps(width, height, maps, mapper.manifest.identity)
 
 
 def mapped_defects(defects: Sequence[str] | None = None) -> list[str]:
@@ -228,39 +123,36 @@ def mapped_defects(defects: Sequence[str] | None = None) -> list[str]:
     return [key for key in available if key in defects]
 
 
-def sample_grid(height: int, width: int, samples: int) -> tuple[list[int], list[int]]:
-    """Where windows of 224 pixels are taken from a photo: about ``samples`` of them, evenly spread, none overlapping.
+def sample_side(mapper: Mapper) -> int:
+    """Side in pixels of the patches at which a large photo is sampled."""
+    network = mapper.manifest.network
+    return SAMPLE_SIDES.get(network, NETWORKS[network].patch_side)
+
+
+def sample_grid(height: int, width: int, samples: int, side: int) -> tuple[list[int], list[int]]:
+    """Where patches are taken from a photo: about ``samples`` of them, evenly spread, none overlapping.
 
     Args:
-        height: of the photo, 224 at least.
+        height: of the photo, ``side`` at least.
         width: likewise.
         samples: about how many.
+        side: of a patch.
 
     Returns:
-        Tops and lefts of the windows' rows and columns, border to border; in the middle where there is only one.
+        Tops and lefts of the patches' rows and columns, border to border; in the middle where there is only one.
     """
     spacing = math.sqrt(height * width / samples)
-    return _positions(height, spacing), _positions(width, spacing)
+    return _positions(height, spacing, side), _positions(width, spacing, side)
 
 
-def _positions(length: int, spacing: float) -> list[int]:
-    count = max(1, min(round(length / spacing), length // INPUT_SIDE))
-    room = length - INPUT_SIDE
+def _positions(length: int, spacing: float, side: int) -> list[int]:
+    count = max(1, min(round(length / spacing), length // side))
+    room = length - side
     return [room // 2] if count == 1 else [round(room * index / (count - 1)) for index in range(count)]
 
 
-def _reduced(pixels: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
-    """The photo at another size, antialiased."""
-    height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
-    if (height, width) == pixels.shape[:2]:
-        return pixels
-    source = torch.from_numpy(np.require(pixels, requirements=("C", "W"))).permute(2, 0, 1).unsqueeze(0)
-    small = torch.nn.functional.interpolate(source, size=(height, width), mode="bilinear", antialias=True)
-    return np.ascontiguousarray(small[0].permute(1, 2, 0).numpy())
-
-
 def _dense(
-    network: MultiColumnNetwork,
+    mapper: Mapper,
     pixels: NDArray[np.uint8],
     reduced: NDArray[np.uint8],
     keys: Sequence[str],
@@ -272,8 +164,7 @@ def _dense(
     height, width, _ = pixels.shape
     across, down = width / reduced.shape[1], height / reduced.shape[0]
     stride = (STRIDE * across, STRIDE * down)
-    features = trunk_features(network, reduced, workers=workers)
-    cells = severity_cells(network, features, keys, window, workers=workers)
+    cells = mapper.cells(reduced, keys, window, workers)
     return {
         key: HeatMap(
             key,
@@ -282,74 +173,59 @@ def _dense(
             height,
             stride,
             (stride[0] / 2, stride[1] / 2),
-            (network.column(key).map_window if window is None else window) * math.sqrt(stride[0] * stride[1]),
+            (window or mapper.window(key)) * math.sqrt(stride[0] * stride[1]),
             1 / max(across, down),
             sampled=False,
+            clear=tells(key, reduced, window or mapper.window(key)),
         )
         for key, severity in cells.items()
     }
 
 
-def _sampled(
-    network: MultiColumnNetwork, pixels: NDArray[np.uint8], keys: Sequence[str], workers: Workers
-) -> dict[str, HeatMap]:
-    """Maps of what the classifier says of windows spread over the photo."""
+def _sampled(mapper: Mapper, pixels: NDArray[np.uint8], keys: Sequence[str], workers: Workers) -> dict[str, HeatMap]:
+    """Maps of what the classifier says of patches spread over the photo."""
     height, width, _ = pixels.shape
-    tops, lefts = sample_grid(height, width, SAMPLES)
+    side = sample_side(mapper)
+    tops, lefts = sample_grid(height, width, SAMPLES, side)
     corners = [(top, left) for top in tops for left in lefts]
-    scores: dict[str, dict[Corner, float]] = {key: {} for key in keys}
-    workers.each(
-        partial(_score, network, pixels, scores),
-        [corners[start : start + BATCH] for start in range(0, len(corners), BATCH)],
-    )
-    stride = (_spacing(lefts, width), _spacing(tops, height))
-    origin = (lefts[0] + INPUT_SIDE / 2, tops[0] + INPUT_SIDE / 2)
     shape = (len(tops), len(lefts))
+    scores = {key: np.empty(len(corners), np.float32) for key in keys}
+    clear = {key: np.ones(len(corners), np.bool_) for key in keys}
+
+    def score(first: int) -> None:
+        chosen = slice(first, first + BATCH)
+        patches = np.stack([pixels[top : top + side, left : left + side] for top, left in corners[chosen]])
+        for key, found in mapper.scores(patches, keys).items():
+            scores[key][chosen] = found
+            told = patches_tell(key, patches)
+            clear[key][chosen] = True if told is None else told
+
+    workers.each(score, range(0, len(corners), BATCH))
     return {
         key: HeatMap(
             key,
-            np.array([values[corner] for corner in corners], dtype=np.float32).reshape(shape),
+            scores[key].reshape(shape),
             width,
             height,
-            stride,
-            origin,
-            float(INPUT_SIDE),
+            (_spacing(lefts, width), _spacing(tops, height)),
+            (lefts[0] + side / 2, tops[0] + side / 2),
+            float(side),
             1.0,
             sampled=True,
+            clear=clear[key].reshape(shape),
         )
-        for key, values in scores.items()
+        for key in keys
     }
 
 
-def _score(
-    network: MultiColumnNetwork,
-    pixels: NDArray[np.uint8],
-    scores: Mapping[str, dict[Corner, float]],
-    corners: Sequence[Corner],
-) -> None:
-    """Put the scores of some windows by their top left corners."""
-    patches = np.stack([pixels[top : top + INPUT_SIDE, left : left + INPUT_SIDE] for top, left in corners])
-    batch = torch.from_numpy(patches).to(network.normalization.mean.device)
-    features = network.features(batch.permute(0, 3, 1, 2))
-    for key, found in scores.items():
-        severity = expected_severity(BY_KEY[key], network.column_logits(features, key))
-        found.update(zip(corners, severity.tolist(), strict=True))
-
-
-def _calibrated(model: Model, heatmap: HeatMap) -> HeatMap:
-    calibration = model.manifest.calibration.get(heatmap.key)
+def _calibrated(manifest: Manifest, heatmap: HeatMap) -> HeatMap:
+    calibration = manifest.calibration.get(heatmap.key)
     if calibration is None:
         return heatmap
     severity = np.interp(heatmap.severity, calibration.raw, calibration.severity).astype(np.float32)
     return replace(heatmap, severity=severity)
 
 
-def _threads(network: MultiColumnNetwork, threads: int | None) -> int:
-    if network.normalization.mean.device.type != "cpu":
-        return 1  # one tile fills a GPU
-    return torch.get_num_threads() if threads is None else max(1, threads)
-
-
 def _spacing(positions: Sequence[int], length: int) -> float:
-    """Distance between neighbouring windows; that of a single one is the whole side."""
+    """Distance between neighbouring patches; that of a single one is the whole side."""
     return (positions[-1] - positions[0]) / (len(positions) - 1) if len(positions) > 1 else float(length)

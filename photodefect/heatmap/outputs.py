@@ -6,22 +6,21 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from photodefect.errors import DataError
+from photodefect.heatmap.heat_map import HeatMap, HeatMaps
+from photodefect.heatmap.overlay import lay_over
+from photodefect.heatmap.panel import panel
 from photodefect.photos.places import HEAT_MAP_MARK
+from photodefect.photos.reduced import Reduced
 from photodefect.printable import UNPRINTABLE
-
-if TYPE_CHECKING:
-    from photodefect.heatmap.maps import HeatMap, HeatMaps
 
 ImageFormat: TypeAlias = Literal["jpeg", "png"]
 
@@ -31,10 +30,10 @@ JPEG_QUALITY: Final = 90
 JPEG_SIDE: Final = 65_535
 """The longest side that a JPEG can have."""
 
-SCHEMA_VERSION: Final = 1
+OVERLAY_SIDE: Final = 2048
+"""Long side in pixels that an overlay has at most, unless it is wanted in the photo's size."""
 
-LARGE: Final = 50_000_000
-"""Pixels of a photo whose pictures are drawn one after the other."""
+SCHEMA_VERSION: Final = 1
 
 _RESERVED: Final = re.compile(r'[<>:"/\\|?*]')
 """What some systems don't allow in a name."""
@@ -52,13 +51,15 @@ class Wanted:
         overlays: a picture of each map over the photo.
         panel: one picture of everything.
         raw: each map's bare values.
+        full_size: overlays have the photo's size, not at most :data:`OVERLAY_SIDE` pixels.
         image_format: of the pictures.
     """
 
     defects: Sequence[str]
-    overlays: bool = True
+    overlays: bool = False
     panel: bool = True
     raw: bool = False
+    full_size: bool = False
     image_format: ImageFormat = "jpeg"
 
     def files(self, base: Path) -> dict[str, Path]:
@@ -131,41 +132,46 @@ def check_files(files: Iterable[Path], originals: Iterable[str], *, force: bool)
 def write_files(
     wanted: Wanted,
     files: Mapping[str, Path],
-    pixels: NDArray[np.uint8],
+    reduced: Reduced,
     made: HeatMaps,
-    panel: Image.Image | None,
+    severity: Mapping[str, float] | None,
     *,
     photo: str,
-    threads: int = 1,
-) -> None:
+) -> list[str]:
     """Write what is wanted of one photo.
 
     Args:
         wanted: which files.
         files: where they go; of the keys of :meth:`Wanted.files`. None of them is there.
-        pixels: (H, W, 3) uint8 sRGB, the photo.
+        reduced: makes smaller pictures of the photo.
         made: its maps.
-        panel: its panel, if one is wanted.
+        severity: of the photo, by defect key, for the panel.
         photo: its path, as it was given.
-        threads: pictures drawn at the same time; one for a large photo, to spare memory.
+
+    Returns:
+        Keys of the files that were written: those of a defect that has no map are not.
 
     Raises:
         DataError: as :func:`write_picture`.
         OSError: a file can't be written.
     """
-    from photodefect.heatmap.overlay import overlay  # noqa: PLC0415  imports torch, which names of files do without
-
-    if panel is not None:
-        write_picture(files["panel"], panel, wanted.image_format)
-
-    def write(heatmap: HeatMap) -> None:
-        if wanted.raw:
+    written = []
+    if wanted.panel:
+        size = f"{made.width} x {made.height} pixels, model {made.model.name}"
+        picture = panel(reduced, made, severity, title=Path(photo).name, note=size)
+        write_picture(files["panel"], picture, wanted.image_format)
+        written.append("panel")
+    if wanted.overlays and made.maps:
+        side = reduced.size if wanted.full_size else reduced.within(OVERLAY_SIDE)
+        grey = reduced.image(side).convert("L")
+        for key, heatmap in made.maps.items():
+            write_picture(files[key], lay_over(grey, heatmap), wanted.image_format)
+            written.append(key)
+    if wanted.raw:
+        for key, heatmap in made.maps.items():
             write_raw(files, heatmap, made, photo)
-        if wanted.overlays:
-            write_picture(files[heatmap.key], Image.fromarray(overlay(pixels, heatmap)), wanted.image_format)
-
-    with ThreadPoolExecutor(1 if made.width * made.height > LARGE else threads, "picture") as pool:
-        list(pool.map(write, made.maps.values()))
+            written += [f"{key}.npy", f"{key}.json"]
+    return written
 
 
 def write_picture(path: Path, picture: Image.Image, image_format: ImageFormat) -> None:

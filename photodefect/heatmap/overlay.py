@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from photodefect.heatmap.maps import HeatMap
+from photodefect.heatmap.heat_map import HeatMap
 
 Colour = tuple[int, int, int]
 
@@ -18,8 +18,13 @@ OVER: Final[Colour] = (226, 28, 36)
 UNDER: Final[Colour] = (30, 110, 240)
 """Blue: of a signed defect, too little."""
 
+UNCLEAR: Final[Colour] = (124, 140, 132)
+"""Where it can't be told."""
+
 OPACITY: Final = 0.86
 """Of the colour where severity is 1: the photo shows through even there."""
+
+UNCLEAR_OPACITY: Final = 0.62
 
 STRIP: Final = 512
 """Rows that are laid over at a time, so that a large photo needs little more memory than the result."""
@@ -36,18 +41,38 @@ def overlay(pixels: NDArray[np.uint8], heatmap: HeatMap) -> NDArray[np.uint8]:
         (H, W, 3) uint8 sRGB. The colours are as opaque as :func:`opacity` says.
     """
     height, width, _ = pixels.shape
-    signed = heatmap.defect.signed
-    over, under = opacity_table(signed), opacity_table(signed)[::-1]
-    levels = _levels(heatmap)
     result = np.empty_like(pixels, order="C")
     for top in range(0, height, STRIP):
         bottom = min(height, top + STRIP)
-        enlarged = levels.resize(*heatmap.resize_arguments(width, height, (top, bottom)))
-        strip = Image.fromarray(pixels[top:bottom]).convert("L").convert("RGB")
-        strip = Image.composite(Image.new("RGB", strip.size, OVER), strip, enlarged.point(over))
-        if signed:
-            strip = Image.composite(Image.new("RGB", strip.size, UNDER), strip, enlarged.point(under))
-        result[top:bottom] = np.asarray(strip)
+        strip = Image.fromarray(pixels[top:bottom]).convert("L")
+        result[top:bottom] = np.asarray(lay_over(strip, heatmap, (width, height), (top, bottom)))
+    return result
+
+
+def lay_over(
+    grey: Image.Image, heatmap: HeatMap, size: tuple[int, int] | None = None, rows: tuple[int, int] | None = None
+) -> Image.Image:
+    """Lay a map over a grey photo, or over some rows of it.
+
+    Args:
+        grey: of mode ``L``.
+        heatmap: of the photo.
+        size: width and height of the whole photo there; None for the size of ``grey``.
+        rows: which rows ``grey`` has: the first one, and the one after the last; None for all.
+
+    Returns:
+        Of mode ``RGB``, as large as ``grey``.
+    """
+    signed = heatmap.defect.signed
+    arguments = heatmap.resize_arguments(*(size or grey.size), rows)
+    levels = _levels(heatmap).resize(*arguments)
+    result = grey.convert("RGB")
+    result.paste(OVER, mask=levels.point(opacity_table(signed)))
+    if signed:
+        result.paste(UNDER, mask=levels.point(opacity_table(signed)[::-1]))
+    if heatmap.unclear is not None:
+        veil = Image.fromarray((heatmap.unclear * round(255 * UNCLEAR_OPACITY)).astype(np.uint8))
+        result.paste(UNCLEAR, mask=veil.resize(*arguments))
     return result
 
 
@@ -74,5 +99,5 @@ def colour_of(severity: float) -> Colour:
 def _levels(heatmap: HeatMap) -> Image.Image:
     """The map in 256 levels over the defect's range."""
     lowest = heatmap.defect.lowest
-    levels = (heatmap.severity - lowest) / (1 - lowest) * 255
+    levels = (heatmap.shown - lowest) / (1 - lowest) * 255
     return Image.fromarray(np.rint(levels.clip(0, 255)).astype(np.uint8))

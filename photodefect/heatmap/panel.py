@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from photodefect.defects import BY_KEY, DEFECTS
-from photodefect.heatmap.maps import HeatMap, HeatMaps
-from photodefect.heatmap.overlay import OVER, UNDER, Colour, colour_of, opacity, overlay
+from photodefect.heatmap import legend
+from photodefect.heatmap.heat_map import HeatMap, HeatMaps
+from photodefect.heatmap.overlay import (
+    OVER,
+    UNCLEAR,
+    UNCLEAR_OPACITY,
+    UNDER,
+    Colour,
+    colour_of,
+    lay_over,
+    opacity,
+)
+from photodefect.photos.reduced import Reduced
 from photodefect.printable import printable
 
 BACKGROUND: Final[Colour] = (23, 25, 29)
@@ -64,7 +73,7 @@ class _Sizes:
 
 
 def panel(
-    pixels: NDArray[np.uint8],
+    photo: Reduced,
     made: HeatMaps,
     severities: Mapping[str, float] | None = None,
     *,
@@ -74,7 +83,7 @@ def panel(
     """Draw a photo, its maps and its scores.
 
     Args:
-        pixels: (H, W, 3) uint8 sRGB, the photo.
+        photo: makes smaller pictures of it.
         made: its maps.
         severities: diagnosed severities by defect key, drawn as bars; None leaves them out.
         title: above all, e.g. the file's name.
@@ -89,24 +98,36 @@ def panel(
     draw = ImageDraw.Draw(canvas)
     _text(draw, (MARGIN, MARGIN - 4), printable(title), 32, TEXT, room=sizes.width - 2 * MARGIN)
 
-    photo = Image.fromarray(pixels)
     top = MARGIN + HEADER
-    canvas.paste(photo.resize(sizes.photo, Image.Resampling.LANCZOS, reducing_gap=3), (MARGIN, top))
+    picture = photo.image(sizes.photo, Image.Resampling.LANCZOS)
+    canvas.paste(picture, (MARGIN, top))
     y = top + sizes.photo[1] + GAP
     for defect in shown:
         _score(draw, (MARGIN, y), sizes.photo_width, defect.key, (severities or {})[defect.key])
         y += SCORE_LINE
 
-    small = np.asarray(photo.resize(sizes.map, Image.Resampling.LANCZOS, reducing_gap=3))
+    grey = picture.convert("L").resize(sizes.map, Image.Resampling.LANCZOS)
     left = MARGIN + sizes.photo_width + GAP
-    for index, heatmap in enumerate(made.maps.values()):
+    for index, key in enumerate(_mapped(made)):
         row, column = divmod(index, sizes.columns)
         x = left + column * (sizes.cell_width + GAP)
         y = top + row * (sizes.map[1] + CAPTION + GAP)
-        canvas.paste(Image.fromarray(overlay(small, heatmap)), (x, y))
-        _caption(draw, (x, y + sizes.map[1] + 10), sizes.cell_width, heatmap)
-    _legend(draw, canvas.size, note, signed=any(BY_KEY[key].signed for key in made.maps))
+        heatmap = made.maps.get(key)
+        below = (x, y + sizes.map[1] + 10)
+        if heatmap is None:
+            draw.rectangle((x, y, x + sizes.map[0] - 1, y + sizes.map[1] - 1), TRACK)
+            _caption(draw, below, sizes.cell_width, (BY_KEY[key].short_title, "no map", made.without[key]))
+        else:
+            canvas.paste(lay_over(grey, heatmap), (x, y))
+            number = "" if heatmap.photo is None else heatmap.defect.format(heatmap.photo)
+            _caption(draw, below, sizes.cell_width, (heatmap.defect.short_title, number, heatmap.describe()))
+    _legend(draw, canvas.size, note, list(made.maps.values()))
     return canvas
+
+
+def _mapped(made: HeatMaps) -> list[str]:
+    """Keys of the defects that have a map, and of those that would have one of another photo."""
+    return [defect.key for defect in DEFECTS if defect.key in made.maps or defect.key in made.without]
 
 
 # Most that a map takes, width and height; the least that it takes with its caption, however narrow the photo.
@@ -122,12 +143,13 @@ def _sizes(made: HeatMaps) -> _Sizes:
     scale = min(MAP_BOX[0] / made.width, MAP_BOX[1] / made.height)
     map_size = (max(1, round(made.width * scale)), max(1, round(made.height * scale)))
     photo = (round(map_size[0] * PHOTO_SHARE), round(map_size[1] * PHOTO_SHARE))
-    columns = min(COLUMNS, len(made.maps))
+    count = len(_mapped(made))
+    columns = min(COLUMNS, count)
     return _Sizes(
         map=map_size,
         photo=photo,
         columns=columns,
-        rows=-(-len(made.maps) // columns),
+        rows=-(-count // columns),
     )
 
 
@@ -172,30 +194,45 @@ def _score(draw: ImageDraw.ImageDraw, place: tuple[int, int], width: int, key: s
         draw.line((zero, y + 4, zero, y + 24), MUTED, 2)
 
 
-def _caption(draw: ImageDraw.ImageDraw, place: tuple[int, int], width: int, heatmap: HeatMap) -> None:
-    """Below a map: the defect, the severest value in the frame, and how the map was made."""
+def _caption(draw: ImageDraw.ImageDraw, place: tuple[int, int], width: int, texts: tuple[str, str, str]) -> None:
+    """Below a map: the defect, at the right the photo's severity, and below how the map was made."""
     x, y = place
-    values = heatmap.severity.ravel()
-    worst = float(values[np.abs(values).argmax()])
-    _text(draw, (x, y), heatmap.defect.short_title, 24, TEXT, room=width - 130)
-    _text(draw, (x + width, y), f"up to {heatmap.defect.format(worst)}", 20, TEXT, anchor="ra")
-    _text(draw, (x, y + 32), heatmap.describe(), 18, MUTED, room=width)
+    title, right, below = texts
+    _text(draw, (x, y), title, 24, TEXT, room=width - 130)
+    _text(draw, (x + width, y), right, 20, TEXT, anchor="ra")
+    _text(draw, (x, y + 32), below, 18, MUTED, room=width)
 
 
 # Level of the photo that the legend's colours lie over.
 LEGEND_GREY: Final = 110
 
 
-def _legend(draw: ImageDraw.ImageDraw, size: tuple[int, int], note: str, *, signed: bool) -> None:
+def _legend(draw: ImageDraw.ImageDraw, size: tuple[int, int], note: str, maps: Sequence[HeatMap]) -> None:
     """What the colours mean, and a note at the right."""
     y = size[1] - MARGIN - 4
     x: float = MARGIN
-    meanings = [(OVER, "0 to 1: the redder, the severer"), (UNDER, "too little saturation (red: too much)")]
-    for colour, text in meanings if signed else meanings[:1]:
-        for step in range(120):
-            share = opacity(step / 119)
-            shade = tuple(round(LEGEND_GREY + (channel - LEGEND_GREY) * share) for channel in colour)
-            draw.line((x + step, y - 14, x + step, y), (shade[0], shade[1], shade[2]))
-        _text(draw, (x + 132, y + 3), text, 18, MUTED, anchor="ls")
-        x += 132 + draw.textlength(text, _font(18)) + GAP
+    for swatch, text in _meanings(maps):
+        for step, colour in enumerate(swatch):
+            draw.line((x + step, y - 14, x + step, y), colour)
+        x += len(swatch) + 10 if swatch else 0
+        _text(draw, (x, y + 3), text, 18, MUTED, anchor="ls")
+        x += draw.textlength(text, _font(18)) + GAP
     _text(draw, (size[0] - MARGIN, y + 3), printable(note), 18, MUTED, room=size[0] - MARGIN - x, anchor="rs")
+
+
+def _meanings(maps: Sequence[HeatMap]) -> list[tuple[list[Colour], str]]:
+    """Colours, side by side, and what they mean."""
+    shares = [opacity(step / 79) for step in range(80)]
+    found = [([_over_grey(OVER, share) for share in shares], legend.OVER)]
+    if any(heatmap.defect.signed for heatmap in maps):
+        found.append(([_over_grey(UNDER, share) for share in shares], f"saturation: {legend.TOO_LITTLE}"))
+    if any(heatmap.unclear is not None for heatmap in maps):
+        found.append(([_over_grey(UNCLEAR, UNCLEAR_OPACITY)] * 40, legend.UNCLEAR))
+    if any(heatmap.photo is not None for heatmap in maps):
+        found.append(([], legend.SCALE))
+    return found
+
+
+def _over_grey(colour: Colour, share: float) -> Colour:
+    red, green, blue = (round(LEGEND_GREY + (channel - LEGEND_GREY) * share) for channel in colour)
+    return red, green, blue

@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-import torch
-
 _T = TypeVar("_T")
 
 
@@ -19,14 +17,12 @@ class Workers:
     """A few threads, for the time of a ``with`` block.
 
     Args:
-        threads: how many; 1 works in the calling thread, with as many cores as torch likes.
+        threads: how many; 1 works in the calling thread.
+        begin: what each of several threads does first.
     """
 
-    def __init__(self, threads: int = 1) -> None:
-        self._pool: ThreadPoolExecutor | None = None
-        if threads > 1:
-            # The number of cores that torch uses is a thread's own.
-            self._pool = ThreadPoolExecutor(threads, "tile", initializer=torch.set_num_threads, initargs=(1,))
+    def __init__(self, threads: int = 1, begin: Callable[[], object] | None = None) -> None:
+        self._pool = ThreadPoolExecutor(threads, "tile", initializer=begin) if threads > 1 else None
 
     def __enter__(self) -> Workers:
         return self
@@ -37,15 +33,10 @@ class Workers:
             self._pool.shutdown(cancel_futures=True)
 
     def each(self, function: Callable[[_T], None], items: Iterable[_T]) -> None:
-        """Call a function with every item, without gradients; in any order. The first error is raised."""
-
-        def call(item: _T) -> None:
-            with torch.inference_mode():
-                function(item)
-
+        """Call a function with every item, in any order. The first error is raised."""
         if self._pool is None:
             for item in items:
-                call(item)
+                function(item)
             return
-        for future in [self._pool.submit(call, item) for item in items]:
+        for future in [self._pool.submit(function, item) for item in items]:
             future.result()

@@ -14,11 +14,11 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, Final, NamedTuple
 
-from photodefect.photos.exif_folders import Folders
 from photodefect.photos.formats import Format
 from photodefect.photos.limits import Limits
 from photodefect.photos.media_boxes import canon_folders, heif_exif, outer_exif
 from photodefect.photos.rationed import rationed
+from photodefect.photos.tiff_folders import Folders, plain_tiff
 
 
 class Block(NamedTuple):
@@ -64,7 +64,8 @@ def find_blocks(file: BinaryIO, head: bytes, kind: Format | None, limits: Limits
             yield from _block(data, maker=maker)
     elif kind is Format.RAW or kind is Format.TIFF:
         if head[:2] in _ORDERS:
-            yield Block(file)
+            folders = Folders(walked)
+            yield Block(io.BytesIO(plain_tiff(folders)) if folders.is_big else file)
         if head.startswith(_PANASONIC):
             folders = Folders(walked)
             inside = folders.first().get(_EMBEDDED_JPEG)

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Final, Literal
 
-from photodefect.photos.exif_folders import Entry, Folders, Order
 from photodefect.photos.rationed import rationed
+from photodefect.photos.tiff_folders import Entry, Folders, Order
 
 Drive = Literal["single", "continuous"]
 
@@ -81,7 +81,7 @@ def _ordered(folders: Folders, at: int) -> Folders:
     """The same with the order of bytes that a folder has: a count of tags is small."""
     other: Order = ">" if folders.order == "<" else "<"
     (count,) = struct.unpack(f"{folders.order}H", folders.bytes_at(at, 2))
-    return folders if count < 256 else folders.rebased(folders.base, other)
+    return folders.rebased(folders.base, folders.order if count < 256 else other)
 
 
 def _canon(notes: MakerNotes, folders: Folders, at: int, _start: bytes) -> None:

@@ -31,6 +31,7 @@ from PIL import (
 )
 
 from photodefect.errors import PhotoError, TooLargeError, UnreadableError, UnsupportedError
+from photodefect.extras import require
 from photodefect.photos import png
 from photodefect.photos.colour_codes import CodedColour, by_code_points, coded_to_srgb
 from photodefect.photos.colour_profiles import adobe_rgb_profile, describe, is_srgb, to_srgb
@@ -242,10 +243,9 @@ def pillow_limits(max_pixels: int, limits: Limits = LIMITS) -> Iterator[None]:
 
 def _opener(kind: Format) -> Opener:
     if kind is Format.HEIF:
-        try:
-            from pillow_heif.as_plugin import HeifImageFile  # noqa: PLC0415  an extra; libheif is slow to load
-        except ImportError as error:
-            raise UnsupportedError('HEIC photos need one more package: pip install "photodefect[heif]"') from error
+        require("heif", "pillow_heif.as_plugin", what="a HEIC photo", error=UnsupportedError)
+        from pillow_heif.as_plugin import HeifImageFile  # noqa: PLC0415  an extra; libheif is slow to load
+
         return cast(Opener, HeifImageFile)
     if kind is Format.AVIF:
         try:

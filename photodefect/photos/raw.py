@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from photodefect.errors import PhotoError, UnreadableError, UnsupportedError
+from photodefect.extras import require
 from photodefect.photos import tiff_folders as tags
 from photodefect.photos.facts import Provenance
 from photodefect.photos.formats import Format
@@ -56,10 +57,9 @@ def decode_raw(data: bytes, max_pixels: int, limits: Limits = LIMITS) -> Photo |
         UnreadableError: damaged or truncated.
         TooLargeError: more than ``max_pixels`` pixels.
     """
-    try:
-        import rawpy  # noqa: PLC0415  an extra; LibRaw is slow to load
-    except ImportError as error:
-        raise UnsupportedError('raw photos need one more package: pip install "photodefect[raw]"') from error
+    require("raw", "rawpy", what="a raw photo", error=UnsupportedError)
+    import rawpy  # noqa: PLC0415  an extra; LibRaw is slow to load
+
     with explained("raw photo"):
         try:
             raw = rawpy.imread(io.BytesIO(data))

@@ -115,6 +115,8 @@ class Selection:
         failed: could not be diagnosed.
         judged: all photos as the profile judges them, failed ones included, in the order of their files.
         series: of all photos.
+        spared: paths of photos that the profile rejects and that ``exclude_severe`` keeps all the same: others of their
+            set or shot aren't rejected.
         reasons: number of photos left out by reason.
     """
 
@@ -123,6 +125,7 @@ class Selection:
     failed: tuple[RankedPhoto, ...]
     judged: tuple[Diagnosis, ...]
     series: tuple[Series, ...]
+    spared: frozenset[str] = frozenset()
     reasons: Counter[str] = field(default_factory=Counter)
 
 
@@ -153,8 +156,7 @@ def select(
     left_out = _outside(ordered, wishes)
     if wishes.exclude_severe:
         left_out |= _rejected([it for it in ordered if it.index not in left_out], profile, series, wishes)
-    kept = {names[it.diagnosis.path] for it in ordered if it.index not in left_out}
-    left_out = {index: why for index, why in left_out.items() if names[judged[index].path] not in kept}
+    left_out = _whole_shots(left_out, ordered, names)
     if wishes.best_per_burst is not None:
         left_out |= _thinned(series, orders, judged, left_out, wishes)
     remaining = [it for it in ordered if it.index not in left_out]
@@ -186,6 +188,7 @@ def select(
         failed=tuple(RankedPhoto.of(it) for it in judged if it.severity is None),
         judged=tuple(judged),
         series=tuple(series),
+        spared=_spared(ordered, profile, series, names, wishes),
         reasons=Counter(reason.group for reason in left_out.values()),
     )
 
@@ -242,6 +245,28 @@ def _rejected(
         if not one.is_burst and any(index not in left_out for index in there.intersection(one.members)):
             left_out = {index: why for index, why in left_out.items() if index not in one.members}
     return left_out
+
+
+def _whole_shots(
+    left_out: Mapping[int, LeftOut], candidates: Sequence[Candidate], names: Mapping[str, str]
+) -> dict[int, LeftOut]:
+    """Those of which no other file of their shot stays."""
+    kept = {names[it.diagnosis.path] for it in candidates if it.index not in left_out}
+    gone = (it for it in candidates if it.index in left_out and names[it.diagnosis.path] not in kept)
+    return {it.index: left_out[it.index] for it in gone}
+
+
+def _spared(
+    candidates: Sequence[Candidate],
+    profile: Profile,
+    series: Sequence[Series],
+    names: Mapping[str, str],
+    wishes: Wishes,
+) -> frozenset[str]:
+    """Paths of photos that the profile rejects, and that would stay for their set or shot."""
+    rejected = _whole_shots(_rejected(candidates, profile, series, wishes), candidates, names)
+    stay = (it.diagnosis for it in candidates if it.index not in rejected)
+    return frozenset(it.path for it in stay if profile.reasons_to_reject(it))
 
 
 def _thinned(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -14,9 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from photodefect.core.inputs import SIDE
+from photodefect.diagnosis.map_drawing import map_photo, prepare_maps
 
 if TYPE_CHECKING:
-    from photodefect.core.network.model import Model
+    from photodefect.diagnosis.settings import Settings
 
 THUMBNAIL_SIDE: Final = 360
 PREVIEW_SIDE: Final = 2048
@@ -86,19 +85,19 @@ def _energy(differences: NDArray[np.int16]) -> float:
 
 @dataclass(frozen=True)
 class MapOf:
-    """A heat map, ready to be laid over the photo.
+    """A heat map, ready to be laid over the photo; or why there is none.
 
     Attributes:
-        picture: a PNG.
-        note: how it was made, for people.
+        picture: a PNG; empty if there is no map.
+        note: what its colours mean and how it was made, or why there is none; for people.
         place: x and y, 0..1, of the largest absolute severity.
-        severity: there.
+        severity: there, as the picture shows it.
     """
 
     picture: bytes
     note: str
-    place: tuple[float, float]
-    severity: float
+    place: tuple[float, float] = (0.5, 0.5)
+    severity: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -106,35 +105,27 @@ class DrawMaps:
     """Makes all heat maps of a photo.
 
     Attributes:
-        folder: of the model that makes them.
-        device: that computes them.
+        settings: how it is diagnosed, and with which model.
     """
 
-    folder: Path
-    device: str
+    settings: Settings
 
     def prepare(self) -> None:
         """Load the model."""
-        _model(self.folder, self.device)
+        prepare_maps(self.settings)
 
     def __call__(self, pixels: NDArray[np.uint8]) -> dict[str, MapOf]:
         """Make them, of (height, width, 3) sRGB, by defect key."""
-        from photodefect.heatmap import heatmaps  # noqa: PLC0415  imports torch
+        from photodefect.heatmap.legend import legend  # noqa: PLC0415
         from photodefect.reports.html.pictures import overlay  # noqa: PLC0415
 
-        made = {}
-        for key, heat_map in heatmaps(_model(self.folder, self.device), pixels).maps.items():
-            row, column = np.unravel_index(int(np.abs(heat_map.severity).argmax()), heat_map.severity.shape)
+        found, _ = map_photo(self.settings, pixels)
+        made = {key: MapOf(b"", f"no map: {why}") for key, why in found.without.items()}
+        for key, heat_map in found.maps.items():
+            shown = heat_map.shown
+            row, column = np.unravel_index(int(np.abs(shown).argmax()), shown.shape)
             x = (heat_map.origin[0] + int(column) * heat_map.stride[0]) / heat_map.width
             y = (heat_map.origin[1] + int(row) * heat_map.stride[1]) / heat_map.height
             place = (round(min(max(x, 0.0), 1.0), 4), round(min(max(y, 0.0), 1.0), 4))
-            severity = round(float(heat_map.severity[row, column]), 3)
-            made[key] = MapOf(overlay(heat_map), heat_map.describe(), place, severity)
+            made[key] = MapOf(overlay(heat_map), legend(heat_map), place, round(float(shown[row, column]), 3))
         return made
-
-
-@lru_cache(maxsize=1)
-def _model(folder: Path, device: str) -> Model:
-    from photodefect.core.network.model import load_model  # noqa: PLC0415
-
-    return load_model(folder, device)

@@ -53,7 +53,7 @@ class Exporter:
             raise DataError("not all photos are diagnosed yet")
         wanted = set(shoot.chosen(numbers))
         photos = [photo for photo in selection.chosen if photo.path in wanted]
-        said = PersonsMarks(shoot.marks(), shoot.profile)
+        said = PersonsMarks(shoot.marks(), shoot.profile, selection.spared)
         text = _WRITERS[kind](photos, said)
         return FORMATS[kind], text.encode("utf-8", "surrogateescape")
 

@@ -7,10 +7,12 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from photodefect.defects import PATCH_DEFECTS
+from photodefect.diagnosis.picture_cache import PictureCache
 from photodefect.diagnosis.settings import Decoding
 from photodefect.diagnosis.workers.limits import (
     MAPPING_S,
@@ -24,7 +26,6 @@ from photodefect.diagnosis.workers.tasks import Task
 from photodefect.errors import PhotoError, UnreadableError
 from photodefect.files.fingerprint import Fingerprint, fingerprint
 from photodefect.review.drawing import PREVIEW, THUMBNAIL, WHOLE, DrawMaps, MapOf, sharpest_place
-from photodefect.review.picture_cache import PictureCache
 
 if TYPE_CHECKING:
     from photodefect.diagnosis.diagnoser import Diagnoser
@@ -36,7 +37,7 @@ _KEPT: Final = frozenset(("thumbnail", "preview"))
 MAPPED: Final = tuple(defect.key for defect in PATCH_DEFECTS)
 """Keys of the defects that have a heat map."""
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 """Grows when a picture would be made otherwise than before."""
 
 
@@ -54,7 +55,7 @@ class PictureMaker:
         self._maps: DrawMaps | None = None
         self._model, mapping = "", 0
         if diagnoser is not None and diagnoser.folder is not None:
-            self._maps = DrawMaps(diagnoser.folder, diagnoser.device)
+            self._maps = DrawMaps(replace(diagnoser.settings, threads=available_cores(), score=True))
             self._model = diagnoser.manifest.identity.sha256
             mapping = memory_limit() if diagnoser.device == "cpu" else 0  # a GPU's driver maps a lot
         self._mappers = ProcessWorkers(Decoding(threads=available_cores()), 1, mapping)
@@ -94,9 +95,10 @@ class PictureMaker:
         Raises:
             KeyError: the defect has no map.
         """
-        if key not in MAPPED:
+        picture = self._map(path, key, "picture") if key in MAPPED else b""
+        if not picture:
             raise KeyError(key)
-        return self._map(path, key, "picture")
+        return picture
 
     def _map(self, path: str, key: str, part: str) -> bytes:
         maps = self._maps
@@ -107,13 +109,9 @@ class PictureMaker:
             made: Mapping[str, MapOf] = self._draw(self._mappers, path, maps, seconds=MAPPING_S)
             state = _state(path)
             for defect, drawn in made.items():
-                facts = {"note": drawn.note, "place": drawn.place, "severity": drawn.severity}
-                self._cache.keep(_key(path, state, f"{self._model} facts {defect}"), json.dumps(facts).encode())
+                self._cache.keep(_key(path, state, f"{self._model} facts {defect}"), _facts(drawn))
                 self._cache.keep(_key(path, state, f"{self._model} picture {defect}"), drawn.picture)
-            chosen = made[key]
-            if part == "picture":
-                return chosen.picture
-            return json.dumps({"note": chosen.note, "place": chosen.place, "severity": chosen.severity}).encode()
+            return made[key].picture if part == "picture" else _facts(made[key])
 
         return self._kept(path, f"{self._model} {part} {key}", draw, together=self._model)
 
@@ -161,6 +159,11 @@ class PictureMaker:
         self._workers.close()
         self._mappers.close()
         self._cache.close()
+
+
+def _facts(drawn: MapOf) -> bytes:
+    facts = {"there": bool(drawn.picture), "note": drawn.note, "place": drawn.place, "severity": drawn.severity}
+    return json.dumps(facts).encode()
 
 
 def _state(path: str) -> Fingerprint:

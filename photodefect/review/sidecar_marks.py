@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -23,15 +23,17 @@ class PersonsMarks:
     Args:
         marks: by path.
         profile: for photos without a mark.
+        spared: paths of photos that aren't rejected, whatever the profile says.
     """
 
-    def __init__(self, marks: Mapping[str, Mark], profile: Profile) -> None:
+    def __init__(self, marks: Mapping[str, Mark], profile: Profile, spared: Collection[str]) -> None:
         self._marks = marks
         self._profile = profile
+        self._spared = spared
 
     def __call__(self, diagnosis: Diagnosis) -> Marks:
         """What is to be said about a judged photo."""
-        found = marks_of(diagnosis, self._profile)
+        found = marks_of(diagnosis, self._profile, spared=diagnosis.path in self._spared)
         mark = self._marks.get(diagnosis.path, UNMARKED)
         return replace(found, rating=rating_of(mark), label=mark.label) if mark else found
 

@@ -52,17 +52,19 @@ class Marks:
         return tuple(dict.fromkeys(word for path in self.keywords for word in path))
 
 
-def marks_of(diagnosis: Diagnosis, profile: Profile) -> Marks:
+def marks_of(diagnosis: Diagnosis, profile: Profile, *, spared: bool = False) -> Marks:
     """What is to be said about a judged photo.
 
     Args:
         diagnosis: as :meth:`Profile.judge` gives it; one that failed has no marks.
         profile: thresholds, what is rejected and how that is marked, ratings and labels.
+        spared: it isn't rejected whatever the profile says, for its set or shot is needed
+            (:attr:`~photodefect.ranking.selection.Selection.spared`).
     """
     if diagnosis.severity is None or diagnosis.verdict is None:
         return Marks()
     found = findings(diagnosis, hints=False, ignored=profile.ignored)
-    rejected = bool(profile.reasons_to_reject(diagnosis))
+    rejected = not spared and bool(profile.reasons_to_reject(diagnosis))
     mark = profile.reject.mark
     keywords: list[KeywordPath] = [(ROOT_KEYWORD, finding.grade, keyword_of(finding.defect)) for finding in found]
     if rejected and mark == "keyword":

@@ -30,7 +30,7 @@ sharp somewhere is so where it is meant to be, more often than not."""
 
 VOTES_SHARE: Final[Mapping[str, float]] = MappingProxyType(
     {
-        "bad_exposure": 0.6,
+        "bad_exposure": 0.8,
         "bad_white_balance": 0.6,
         "bad_saturation": 0.7,
         "noise": 0.65,
@@ -44,6 +44,9 @@ photos and keeps the steps of one scene in order. Chosen by both."""
 
 RATED_SHARE: Final = 0.9
 """Share of votes in the loss of the experts that learn from them."""
+
+WORSENED_SHARE: Final = 0.3
+"""Share of rated photos under another light in that, in what they tell of."""
 
 LONGER: Final[Mapping[str, int]] = MappingProxyType({"bad_saturation": 6})
 """Passes over the synthetic samples by defect key, of the experts of the whole photo."""

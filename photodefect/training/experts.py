@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -80,6 +81,20 @@ def sample_weights(defect: Defect, severities: NDArray[np.float32], largest: flo
     return result
 
 
+class Origin(IntEnum):
+    """Where a picture's severities come from.
+
+    Attributes:
+        DEGRADED: from synthesis, of a clean photo.
+        RATED: from people's votes on a photo, or a view that they would rate alike.
+        WORSENED: from both, of a rated photo to which something was done.
+    """
+
+    DEGRADED = 0
+    RATED = 1
+    WORSENED = 2
+
+
 @dataclass(frozen=True)
 class Lessons:
     """What experts learn from: descriptors of pictures, and what is wrong with them.
@@ -90,17 +105,19 @@ class Lessons:
         severities: (M, 7) in the order of ``KEYS``, NaN where unknown.
         points: (M, 2, 2), of each picture in the direction plane of each of ``IN_PLANE``, NaN where unknown: then its
             severity teaches. None where no picture has any.
-        rated: (M,), whether people voted on the picture; the others were degraded.
-        rated_share: share of the rated ones in the loss.
-        matrices: V of the rated ones by defect key (section 4.2), from their votes.
+        origins: (M,), an :class:`Origin` of each; None if all were degraded.
+        rated_share: share of the rated ones in the loss, those made worse among them.
+        worsened_share: share of those made worse in that, where they tell of a defect.
+        matrices: V of the rated ones as they are by defect key (section 4.2), from their votes.
         emphasis: by defect key, how much each degraded one, in order, counts beside its class.
     """
 
     descriptors: Tensor
     severities: NDArray[np.float32]
     points: NDArray[np.float32] | None = None
-    rated: NDArray[np.bool_] | None = None
+    origins: NDArray[np.int64] | None = None
     rated_share: float = 0.0
+    worsened_share: float = 0.0
     matrices: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     emphasis: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
@@ -153,7 +170,8 @@ class _Aim(NamedTuple):
 def _aims(experts: Mapping[Defect, Expert], lessons: Lessons, largest_weight: float) -> dict[Defect, _Aim]:
     """Make experts ready for training, in place, and say what they are to learn."""
     centre, deviation = standardization(lessons.descriptors)
-    rated = np.zeros(len(lessons.descriptors), np.bool_) if lessons.rated is None else lessons.rated
+    origins = np.zeros(len(lessons.descriptors), np.int64) if lessons.origins is None else lessons.origins
+    rated = torch.from_numpy(origins == Origin.RATED)[:, None]
     aims = {}
     for defect, expert in experts.items():
         expert.centre.copy_(centre[:, expert.seen])
@@ -162,27 +180,32 @@ def _aims(experts: Mapping[Defect, Expert], lessons: Lessons, largest_weight: fl
         severities = torch.from_numpy(own)
         modelled = soft_targets(defect, severities)
         voted = soft_targets(defect, severities, lessons.matrices.get(defect.key))
-        classes = torch.where(torch.from_numpy(rated)[:, None], voted, modelled)
+        classes = torch.where(rated, voted, modelled)
         points = None
         if lessons.points is not None and expert.in_plane:
             points = grid_targets(torch.from_numpy(lessons.points[:, IN_PLANE.index(defect.key)]))
             classes[points.sum(1) > 0] = 0.0
-        aims[defect] = _Aim(classes, points, torch.from_numpy(_weights(defect, own, rated, lessons, largest_weight)))
+        aims[defect] = _Aim(classes, points, torch.from_numpy(_weights(defect, own, origins, lessons, largest_weight)))
     return aims
 
 
 def _weights(
-    defect: Defect, severities: NDArray[np.float32], rated: NDArray[np.bool_], lessons: Lessons, largest: float
+    defect: Defect, severities: NDArray[np.float32], origins: NDArray[np.int64], lessons: Lessons, largest: float
 ) -> NDArray[np.float32]:
-    """How much each sample counts, (M,): mean 1, the rated ones by their share of the loss."""
+    """How much each sample counts, (M,): mean 1, those of an origin together by its share of the loss."""
     weights = np.zeros(len(severities), np.float32)
-    shares = {False: 1 - lessons.rated_share, True: lessons.rated_share} if rated.any() else {False: 1.0}
-    for of_rated, share in shares.items():
-        chosen = rated == of_rated
-        if np.isnan(severities[chosen]).all():
-            continue
+    known = {origin for origin in Origin if not np.isnan(severities[origins == origin]).all()}
+    of_rated = lessons.rated_share if known & {Origin.RATED, Origin.WORSENED} else 0.0
+    of_worsened = lessons.worsened_share if Origin.WORSENED in known else 0.0
+    shares = {
+        Origin.DEGRADED: 1 - of_rated,
+        Origin.RATED: of_rated * (1 - of_worsened),
+        Origin.WORSENED: of_rated * of_worsened,
+    }
+    for origin in known:
+        chosen, share = origins == origin, shares[origin]
         own = sample_weights(defect, severities[chosen], largest)
-        if not of_rated and defect.key in lessons.emphasis:
+        if origin == Origin.DEGRADED and defect.key in lessons.emphasis:
             own *= lessons.emphasis[defect.key]
         weights[chosen] = own * (share * len(severities) / own.sum())
     return weights

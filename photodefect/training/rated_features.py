@@ -18,6 +18,7 @@ from photodefect.core.inputs import holistic_input, patch_inputs
 from photodefect.core.network.registry import NETWORKS
 from photodefect.core.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
 from photodefect.diagnosis.scoring import make_inputs
+from photodefect.synthesis.degrade import degrade
 from photodefect.training.feature_cache import CachingJob, shard_file
 from photodefect.training.torchvision_transforms import transforms
 from photodefect.training.trunk_features import Trunks, patch_features, whole_features
@@ -31,6 +32,9 @@ REDUCED: Final = 0.75
 QUALITY: Final = (60, 95)
 """JPEG qualities of views."""
 
+LEAST_EXPOSED: Final = 0.15
+"""How severely a view under another light is exposed wrongly at least."""
+
 
 @dataclass(frozen=True)
 class ViewSettings:
@@ -40,11 +44,13 @@ class ViewSettings:
         views: the photo itself, its mirror image, then random ones: cropped a little, reduced, recompressed, every
             second of them mirrored.
         patches: of each view.
-        seed: of the views and the patches.
+        exposed: views of the whole photo under another light: far too little or too much is rare among rated photos.
+        seed: of all of them.
     """
 
     views: int = 4
     patches: int = 1
+    exposed: int = 1
     seed: int = 0
 
 
@@ -53,7 +59,8 @@ class RatedJob(CachingJob):
     """Stores the features of a rated photo and its views.
 
     A shard has ``holistic`` (V, 9, D), ``late`` (V, L) and ``patches`` (V, P, 9, D), as of degraded photos,
-    and ``diagnosed`` (Q, D): means over the patches that a diagnosis looks at.
+    ``diagnosed`` (Q, D), means over the patches that a diagnosis looks at, and of the views under another light
+    ``exposed_holistic`` (E, 9, D), ``exposed_late`` (E, L) and ``exposed_by`` (E,), how severely that is wrong.
 
     Attributes:
         settings: what it holds.
@@ -83,6 +90,22 @@ class RatedJob(CachingJob):
             "late": np.array(lates, np.float16),
             "patches": np.array(patches, np.float32),
             "diagnosed": cells.mean((2, 3)).numpy(),
+            **self._exposed(pixels, trunks),
+        }
+
+    def _exposed(self, pixels: NDArray[np.uint8], trunks: Trunks) -> dict[str, NDArray[np.generic]]:
+        rng = np.random.default_rng([self.settings.seed, 1, zlib.crc32(self.source.name.encode())])
+        wholes, lates, by = [], [], []
+        for _ in range(self.settings.exposed):
+            degraded = degrade(pixels, {"bad_exposure": float(rng.uniform(LEAST_EXPOSED, 1))}, rng)
+            whole, late = whole_features(trunks, holistic_input(degraded.pixels)[None])
+            wholes.append(whole[0])
+            lates.append(late[0])
+            by.append(degraded.severities["bad_exposure"])
+        return {
+            "exposed_holistic": np.array(wholes, np.float32),
+            "exposed_late": np.array(lates, np.float16),
+            "exposed_by": np.array(by, np.float32),
         }
 
 

@@ -32,6 +32,8 @@ class RatedSamples:
         photos: as labelled, R of them.
         whole: (R, V, F), descriptors of each view of the whole photo, float16.
         pieces: (R, P, D), what the patch network learns from of each photo.
+        exposed: (R, E, F), descriptors of views of the whole photo under another light.
+        exposed_by: (R, E), how severely that is wrong.
         diagnosed: (R, Q, D), descriptors of the patches that a diagnosis looks at.
         severities: (R, 7), mean votes, NaN where unknown.
     """
@@ -39,8 +41,20 @@ class RatedSamples:
     photos: tuple[LabelledPhoto, ...]
     whole: Tensor
     pieces: Tensor
+    exposed: Tensor
+    exposed_by: NDArray[np.float32]
     diagnosed: Tensor
     severities: NDArray[np.float32]
+
+    def exposed_severities(self) -> NDArray[np.float32]:
+        """Severities (R, E, 7) of the views under another light: of exposure; all others are unknown, NaN.
+
+        What people mind in a photo and what was done to it are independent reasons to mind it.
+        """
+        column = KEYS.index("bad_exposure")
+        severities = np.full((*self.exposed_by.shape, len(KEYS)), np.nan, np.float32)
+        severities[..., column] = 1 - (1 - self.severities[:, None, column]) * (1 - self.exposed_by)
+        return severities
 
     def matrices(self, chosen: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
         """V of section 4.2 by defect key, from the votes on some of the photos.
@@ -77,11 +91,14 @@ def load_rated(photos: Mapping[Path, LabelledPhoto], shards: Mapping[Path, Path]
         )
     rng = np.random.default_rng(seed)
     trunk, tapped = CompactTrunk("holistic"), CompactTrunk("patches").tapped
-    whole, pieces, diagnosed = [], [], []
+    whole, pieces, diagnosed, exposed, exposed_by = [], [], [], [], []
     for shard in shards.values():
         with np.load(shard) as stored:
             early = window_descriptors(stored["holistic"], WINDOWS_WHOLE, tapped)
             whole.append(whole_descriptors(trunk, early, torch.from_numpy(stored["late"])))
+            early = window_descriptors(stored["exposed_holistic"], WINDOWS_WHOLE, tapped)
+            exposed.append(whole_descriptors(trunk, early, torch.from_numpy(stored["exposed_late"])))
+            exposed_by.append(stored["exposed_by"])
             crops = stored["patches"]
             pieces.append(windows(crops.reshape(-1, *crops.shape[2:]), 1, rng, tapped))
             pooled = torch.from_numpy(stored["diagnosed"])[:, :, None, None]
@@ -90,6 +107,8 @@ def load_rated(photos: Mapping[Path, LabelledPhoto], shards: Mapping[Path, Path]
         labelled,
         torch.stack(whole),
         torch.stack(pieces),
+        torch.stack(exposed),
+        np.array(exposed_by, np.float32),
         torch.stack(diagnosed),
         np.array([[photo.severities[key] for key in KEYS] for photo in labelled], np.float32),
     )

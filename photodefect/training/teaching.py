@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from photodefect.core.network.compact import MEMBERS, Expert, Teacher, view_of
 from photodefect.core.network.multicolumn import MultiColumnNetwork
 from photodefect.core.network.registry import Kind
+from photodefect.defects import KEYS
 from photodefect.training.compact_samples import Samples
-from photodefect.training.compact_settings import RATED_SHARE, CompactSettings
-from photodefect.training.experts import ExpertRecipe, Lessons, compact_column, fit_experts, merged
+from photodefect.training.compact_settings import RATED_SHARE, WORSENED_SHARE, CompactSettings
+from photodefect.training.experts import ExpertRecipe, Lessons, Origin, compact_column, fit_experts, merged
 from photodefect.training.independence import independence_weights
 from photodefect.training.rated_samples import RatedSamples
 from photodefect.training.trunk_features import compact_trunk
@@ -66,21 +67,25 @@ def learn_from_votes(
     """
     if kind == "holistic":
         degraded, severities, points, photos = samples.whole, samples.severities, samples.points, samples.photos
-        rated = people.whole[chosen]
+        rated, exposed = people.whole[chosen], people.exposed[chosen].flatten(0, 1)
     else:
         degraded, severities = samples.pieces, samples.piece_severities
         points, photos, rated = samples.piece_points, samples.piece_photos, people.pieces[chosen]
+        exposed = rated[:0, 0]  # Whether there is light enough is told by the whole photo.
     unseen = {photo.path.stem for photo in people.photos} - {people.photos[i].path.stem for i in chosen.tolist()}
     allowed = np.flatnonzero(~np.isin(photos, list(unseen)))
     drawn = np.sort(np.random.default_rng(settings.votes.seed).permutation(allowed)[: settings.synthetic])
     each = rated.shape[1]
     voted = np.repeat(people.severities[chosen], each, axis=0)
+    worse = people.exposed_severities()[chosen].reshape(-1, len(KEYS))[: len(exposed)]
+    told = (severities[drawn], voted, worse)
     lessons = Lessons(
-        torch.cat([degraded[torch.from_numpy(drawn)], rated.flatten(0, 1)]),
-        np.concatenate([severities[drawn], voted]),
-        np.concatenate([points[drawn], np.full((len(voted), *points.shape[1:]), np.nan, np.float32)]),
-        rated=np.arange(len(drawn) + len(voted)) >= len(drawn),
+        torch.cat([degraded[torch.from_numpy(drawn)], rated.flatten(0, 1), exposed]),
+        np.concatenate(told),
+        np.concatenate([points[drawn], np.full((len(voted) + len(worse), *points.shape[1:]), np.nan, np.float32)]),
+        origins=np.repeat([*Origin], [len(severities) for severities in told]),
         rated_share=RATED_SHARE,
+        worsened_share=WORSENED_SHARE,
         matrices=people.matrices(chosen),
     )
     _teach(network, (kind, "votes"), lessons, settings.votes, say)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from photodefect.core.network.registry import Kind
+from photodefect.extras import require
 from photodefect.training.listener import Listener, StepReport
 from photodefect.training.settings import SettingError
 from photodefect.training.validation import ValidationLoss
@@ -24,10 +25,9 @@ class TensorBoard(Listener):
     """
 
     def __init__(self, folder: Path) -> None:
-        try:
-            from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - an extra
-        except ImportError as error:
-            raise SettingError('--tensorboard needs a package: pip install "photodefect[tensorboard]"') from error
+        require("tensorboard", "torch.utils.tensorboard", what="--tensorboard", error=SettingError)
+        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - an extra
+
         self._folder = folder
         self._make = SummaryWriter
         self._writer: SummaryWriter | None = None

@@ -26,6 +26,7 @@ from photodefect.core.network.multicolumn import MultiColumnNetwork
 from photodefect.core.network.registry import GOOGLENET_NORMALIZATION, Kind, build_network
 from photodefect.defects import BY_KEY, DEFECTS
 from photodefect.errors import ModelError
+from photodefect.extras import require
 
 Blobs = list[NDArray[np.float32]]
 """The arrays of one layer."""
@@ -96,13 +97,11 @@ class _BlobProto(Protocol):
 @functools.cache
 def _net_parameter() -> tuple[Any, type[Exception]]:
     """The class of the format's outermost message, and the error that its parser raises."""
-    try:
-        descriptor_pb2 = importlib.import_module("google.protobuf.descriptor_pb2")
-        descriptor_pool = importlib.import_module("google.protobuf.descriptor_pool")
-        message_factory = importlib.import_module("google.protobuf.message_factory")
-        message = importlib.import_module("google.protobuf.message")
-    except ImportError as error:
-        raise ModelError('reading Caffe files needs protobuf: pip install "photodefect[caffe]"') from error
+    require("caffe", "google.protobuf", what="reading Caffe files", error=ModelError)
+    descriptor_pb2 = importlib.import_module("google.protobuf.descriptor_pb2")
+    descriptor_pool = importlib.import_module("google.protobuf.descriptor_pool")
+    message_factory = importlib.import_module("google.protobuf.message_factory")
+    message = importlib.import_module("google.protobuf.message")
     package = "photodefect.caffe"
     description = descriptor_pb2.FileDescriptorProto(name="caffe.proto", package=package, syntax="proto2")
     types = descriptor_pb2.FieldDescriptorProto

@@ -4,8 +4,9 @@ Built as the paper's: a shared trunk, then one column a defect. Noise, blur and 
 layers, so the trunk gives every tap's mean and mean square in each cell of 32 pixels, and the statistics of
 :mod:`photodefect.core.network.statistics`. The network of the whole photo has all blocks.
 
-A column is a mixture of two experts (Jacobs et al. 1991) with fixed shares: one that learnt from synthetic defects of
-known severity, and one that learnt what people mind in ordinary photos. Each averages what it sees of the trunk's
+A column is a mixture of two experts (Jacobs et al. 1991): one that learnt from synthetic defects of known severity, and
+one that learnt what people mind in ordinary photos. Their shares are fixed, but where what is severe is rare among
+people's photos the latter yields to what the former finds (:data:`YIELDS`). Each averages what it sees of the trunk's
 features (:data:`VIEWS`) over its window, turns mean squares into deviations, and classifies; composition is also told
 by where in the frame the last blocks find something.
 """
@@ -23,9 +24,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from photodefect.core.network.cells import WINDOW
 from photodefect.core.network.direction_planes import GRID_POINTS, class_logits
 from photodefect.core.network.lite0 import Lite0
-from photodefect.core.network.multicolumn import WINDOW, Column
+from photodefect.core.network.multicolumn import Column
 from photodefect.core.network.registry import Kind
 from photodefect.core.network.stages import StageOutput, TrunkStage
 from photodefect.core.network.statistics import CELL, Statistics
@@ -84,6 +86,11 @@ VIEWS: Final[Mapping[tuple[Kind, Teacher], Mapping[str, View]]] = MappingProxyTy
 how it is exposed, nor how hazy the air is. Statistics say how much colour there is, not how much there was in what is
 shown."""
 
+YIELDS: Final[Mapping[Kind, Mapping[str, float]]] = MappingProxyType({"holistic": {"bad_exposure": 0.3}, "patches": {}})
+"""By defect key, from which severity on the expert of votes yields: its share falls in proportion to what is left until
+1, as the one that learnt from synthesis finds it. Frames that are by far too dark or too light are rare among rated
+photos; the steps of a bracket stay in order so."""
+
 HIDDEN: Final = 128
 """Neurons of a column's hidden layer, as in the paper."""
 
@@ -97,6 +104,9 @@ FINE_MAP_WINDOW: Final = 3
 
 COARSE_MAP_WINDOW: Final = 5
 """Cells that any other map averages: whether a cast or a pale subject is meant shows in its surroundings."""
+
+LEAST_SHARE: Final = 1e-30
+"""A class's probability at least, so that it has a logarithm."""
 
 EXTREME: Final = 4.0
 """Standardized descriptors are clipped to this many deviations: odd photos must not run away."""
@@ -243,7 +253,7 @@ class Expert(nn.Module):
 
 
 class CompactColumn(Column):
-    """Experts whose class probabilities are averaged by fixed shares.
+    """Experts whose class probabilities are averaged by their shares.
 
     Args:
         defect: what the column predicts.
@@ -252,12 +262,16 @@ class CompactColumn(Column):
 
     Attributes:
         shares: of each of :data:`TEACHERS`, (2,); they sum to 1.
+        yields: see :data:`YIELDS`; None if shares are fixed.
     """
 
     def __init__(self, defect: Defect, trunk: CompactTrunk, kind: Kind) -> None:
         super().__init__()
         self.map_window = FINE_MAP_WINDOW if defect.fine else COARSE_MAP_WINDOW
         self.tapped = trunk.tapped
+        self.yields = YIELDS[kind].get(defect.key)
+        self.centres: Tensor
+        self.register_buffer("centres", torch.tensor(defect.class_centres).reshape(1, -1, 1, 1), persistent=False)
         self.experts = nn.ModuleDict(
             {
                 teacher: Expert(defect, trunk, view_of(kind, teacher, defect), MEMBERS[kind, teacher])
@@ -313,8 +327,13 @@ class CompactColumn(Column):
 
     def classify_descriptors(self, descriptors: Tensor) -> Tensor:
         """(N, F, h, w), all of the trunk's -> class logits (N, K, h, w): the logarithms of mixed probabilities."""
-        by_expert = torch.stack([expert(descriptors).log_softmax(1) for expert in self.taught()])
-        return (by_expert + self.shares.log().reshape(-1, 1, 1, 1, 1)).logsumexp(0)
+        synthesis, votes = (expert(descriptors).softmax(1) for expert in self.taught())
+        of_votes = self.shares[TEACHERS.index("votes")]
+        if self.yields is not None:
+            severity = (synthesis * self.centres).sum(1, keepdim=True)
+            of_votes = of_votes * ((1 - severity) / (1 - self.yields)).clamp(max=1)
+        mixed: Tensor = (1 - of_votes) * synthesis + of_votes * votes
+        return mixed.clamp(min=LEAST_SHARE).log()
 
 
 def view_of(kind: Kind, teacher: Teacher, defect: Defect) -> View:

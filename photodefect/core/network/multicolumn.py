@@ -12,22 +12,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from photodefect.core.network.cells import WINDOW
 from photodefect.defects import BY_KEY, Defect
-
-INPUT_SIDE: Final = 224
-"""Side of a network input, in pixels."""
-
-STRIDE: Final = 32
-"""Pixels between two neighbouring cells of a map."""
-
-WINDOW: Final = INPUT_SIDE // STRIDE
-"""Cells that the classifier pools, along each side: 7."""
 
 
 class InputNormalization(nn.Module):

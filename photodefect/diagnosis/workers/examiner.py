@@ -7,20 +7,22 @@ import ctypes
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from photodefect.diagnosis.cache_file import CacheReader
 from photodefect.diagnosis.content import Stamp, content_key
 from photodefect.diagnosis.findings import known_finding
 from photodefect.diagnosis.settings import Decoding, Settings
-from photodefect.diagnosis.workers.tasks import NeedsPreparation, Outcome, Task
+from photodefect.diagnosis.workers.tasks import NeedsPreparation, Outcome, PixelJob, SeesInputs, Task
 from photodefect.errors import ModelError, PhotoError, TooLargeError
 from photodefect.photos.files import read_photo
 from photodefect.records import PhotoFailure
 
 if TYPE_CHECKING:
+    from photodefect.diagnosis.picture_cache import KeptPictures, PictureCache
+    from photodefect.diagnosis.scoring import Inputs
     from photodefect.engines import Engine
-    from photodefect.photos.photo import Memory
+    from photodefect.photos.photo import Memory, Photo
 
 _TOO_LARGE: Final = PhotoFailure(
     TooLargeError.__name__, "reading it takes more memory than there is, or than the limit of a worker allows"
@@ -54,6 +56,7 @@ class Examiner:
         self._cache = None if settings.cache is None else CacheReader(settings.cache)
         self._reuse_memory = reuse_memory
         self._memory: Memory | None = None
+        self._pictures: PictureCache | None = None
 
     def examine(self, task: Task) -> Outcome:
         """Do a task. What goes wrong is in the outcome, never raised."""
@@ -81,7 +84,8 @@ class Examiner:
         content = content_key(data, path.suffix)
         # A file that is being written has no content to be known by.
         stamp = before if before is not None and before == _stamp(path) and before.settled() else None
-        wanted = [kind for kind in (task.kind, task.job_kind) if kind]
+        beside = task.beside
+        wanted = [kind for kind in (task.kind, task.job_kind, "" if beside is None else beside.kind) if kind]
         known = {} if self._cache is None else self._cache.find_content(content, wanted)
         if task.kind and known_finding(known.get(task.kind), self._settings.max_pixels) is None:
             known.pop(task.kind, None)
@@ -89,9 +93,11 @@ class Examiner:
         scoring = self._scoring if to_score else None
         if to_score and scoring is None:
             raise TypeError("a finding is wanted of a worker that has no model")
-        wants_job = task.job is not None and task.job_kind not in known
+        made = None if task.kept is None else self._recall(task.kept, content)
+        recalled = made is not None
+        wants_job = task.job is not None and not recalled and task.job_kind not in known
         if not (to_score or wants_job):
-            return Outcome(known=known, content=content, stamp=stamp)
+            return Outcome(made=made, recalled=recalled, known=known, content=content, stamp=stamp)
 
         # Takes half a second or more, once.
         from photodefect.photos.decode import Memory, decode_bytes  # noqa: PLC0415
@@ -114,16 +120,43 @@ class Examiner:
         inputs = finding = None
         if scoring is not None:
             inputs = inputs_by(scoring, photo.view, capture=capture, provenance=photo.provenance)
-        made = None
         if wants_job and task.job is not None:
             if task.job_s:
                 self._working(task.longest(photo.width * photo.height))
-            made = task.job(photo.pixels)
+            made = _make(task.job, photo, inputs)
+        text, trace = "", ""
+        if beside is not None and beside.kind not in known:
+            text, trace = _make_beside(beside, photo, inputs)
         del photo  # the largest thing that there is
         if inputs is not None and scoring is not None and self._engine is not None:
             (finding,) = score(self._engine, scoring.choice.manifest, [inputs])
             inputs = None
-        return Outcome(finding, inputs, made, known, content, stamp)
+        return Outcome(finding, inputs, made, recalled, text, known, content, stamp, traceback=trace)
+
+    def _recall(self, kept: KeptPictures, content: bytes) -> Any:  # noqa: ANN401  what a job makes
+        """What is kept of a content, whatever its file is called now; None if nothing is."""
+        from photodefect.diagnosis.picture_cache import PictureCache  # noqa: PLC0415
+
+        if self._pictures is None:
+            self._pictures = PictureCache(kept.file)
+        return kept.find(self._pictures, content)
+
+
+def _make(function: Callable[[Any], Any], photo: Photo, inputs: Inputs | None) -> Any:  # noqa: ANN401
+    """What a job's function makes of a photo, whose inputs may be known."""
+    if isinstance(function, SeesInputs):
+        from photodefect.core.inputs import holistic_input  # noqa: PLC0415
+
+        return function.see(photo.view, holistic_input(photo.view) if inputs is None else inputs.holistic)
+    return function(photo.pixels)
+
+
+def _make_beside(job: PixelJob[Any], photo: Photo, inputs: Inputs | None) -> tuple[str, str]:
+    """What is made beside, as text, and the traceback of an error, which costs nothing else of the photo."""
+    try:
+        return job.encode(_make(job.function, photo, inputs)), ""
+    except Exception:  # noqa: BLE001  as of a whole photo
+        return "", traceback.format_exc()
 
 
 def _stamp(path: Path) -> Stamp | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
-from pathlib import Path
+import sys
 from typing import Final
+
+from photodefect.diagnosis.workers.control_groups import ControlGroups
 
 MAX_WORKERS: Final = 8
 """Photos worked on at once, at most, unless told otherwise: beyond, storage is what one waits for."""
@@ -27,27 +30,38 @@ MAPPING_S: Final = 20.0
 MOST_MEMORY: Final = 4 * 1024**3
 LEAST_MEMORY: Final = 1024**3
 
-_CGROUP_LIMITS: Final = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-"""What a container may use, by either version of control groups."""
+_GROUPS: Final = ControlGroups()
 
 
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def available_cores(groups: ControlGroups | None = None) -> int:
+    """Cores that this process may use, by its affinity mask and by the quota of its container or service.
+
+    Of a quota that isn't whole, the last core is used in part.
+    """
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = (groups or _GROUPS).cores()
+    return allowed if quota is None else max(1, min(allowed, math.ceil(quota)))
 
 
-def machine_memory() -> int:
-    """Bytes of memory of the machine, or of the container; 0 if the system doesn't say."""
-    try:
-        known = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    except (AttributeError, ValueError, OSError):
-        known = []
-    for place in _CGROUP_LIMITS:
-        try:
-            known.append(int(Path(place).read_text(encoding="ascii")))
-        except (OSError, ValueError):  # there is none, or "max"
-            continue
+def machine_memory(groups: ControlGroups | None = None) -> int:
+    """Bytes of memory of the machine, or of the container or service; 0 if the system doesn't say."""
+    known = [_physical_memory()]
+    limit = (groups or _GROUPS).memory()
+    if limit is not None:
+        known.append(limit)
     return min((memory for memory in known if memory > 0), default=0)
+
+
+def _physical_memory() -> int:
+    """Bytes of memory of the machine; 0 if the system doesn't say."""
+    if sys.platform == "win32":
+        import psutil  # noqa: PLC0415  elsewhere the system says it
+
+        return int(psutil.virtual_memory().total)
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        return 0
 
 
 def default_workers(threads: int | None = None, *, memory: int = WORKER_MEMORY, budget: int | None = RUN_MEMORY) -> int:

@@ -51,8 +51,7 @@ class Working:
 
 def main() -> None:
     """Serve until there are no more tasks."""
-    if hasattr(signal, "SIGINT"):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     tasks = sys.stdin.buffer
     answers = _own_stdout()
     setup: Setup = pickle.load(tasks)
@@ -96,9 +95,18 @@ PARENT_CHECK_S: Final = 0.5
 
 def _leave_with(parent: int) -> None:
     """End this process once its parent is gone."""
-    while os.name != "posix" or os.getppid() == parent:
+    while _is_there(parent):
         time.sleep(PARENT_CHECK_S)
     os._exit(0)
+
+
+def _is_there(parent: int) -> bool:
+    """Whether the parent still runs. Windows goes on telling its number when it is gone."""
+    if sys.platform == "win32":
+        import psutil  # noqa: PLC0415  elsewhere the system says it
+
+        return bool(psutil.pid_exists(parent))
+    return os.getppid() == parent
 
 
 GRACE_S: Final = 15
@@ -107,7 +115,7 @@ GRACE_S: Final = 15
 
 def _alarm(limit_s: float) -> None:
     """Have the system end this process in a while, even if native code never comes back; 0: no longer."""
-    if hasattr(signal, "alarm"):
+    if sys.platform != "win32":  # there the parent's limit has to do
         signal.alarm(0 if limit_s <= 0 else int(limit_s) + GRACE_S)
 
 
@@ -116,9 +124,9 @@ _OOM_SCORE: Final = 500
 
 
 def _limit(memory_bytes: int) -> None:
-    if os.name != "posix":
+    if sys.platform == "win32":
         return
-    import resource  # noqa: PLC0415  POSIX has it
+    import resource  # noqa: PLC0415  Windows has none
 
     # A crash leaves a record, not a file of a gigabyte.
     with contextlib.suppress(OSError, ValueError):
@@ -129,4 +137,4 @@ def _limit(memory_bytes: int) -> None:
             soft = memory_bytes if hard == resource.RLIM_INFINITY else min(memory_bytes, hard)
             resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
     with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE))
+        Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE), encoding="ascii")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from photodefect.diagnosis.content import Stamp
+    from photodefect.diagnosis.picture_cache import KeptPictures
     from photodefect.diagnosis.scoring import Inputs
     from photodefect.errors import PhotodefectError
 
@@ -32,7 +33,7 @@ class PixelJob(Generic[T]):
         function: takes pixels, (height, width, 3), uint8, sRGB, upright. It and what it returns must be picklable:
             a function of a module, or an instance of a dataclass of one.
         kind: what the cache keeps the results as; it names function and version. Empty if they aren't kept.
-        encode: a result as text, for the cache.
+        encode: a result as text, for the cache; picklable likewise.
         decode: the inverse.
         seconds: that it may take for each megapixel, and a minute, beside the time for the photo itself; 0 if it is
             done within that.
@@ -45,12 +46,44 @@ class PixelJob(Generic[T]):
     seconds: float = 0.0
 
 
+@dataclass(frozen=True, kw_only=True)
+class PictureJob(PixelJob[T]):
+    """A job whose results are too large for the cache of results: they are kept as bytes, with other pictures.
+
+    Attributes:
+        kept_as: names all that they depend on beside the photo's content.
+        to_bytes: a result, for the file of pictures.
+        from_bytes: the inverse, picklable; it raises DataError if it is no such result.
+    """
+
+    kept_as: str
+    to_bytes: Callable[[T], bytes]
+    from_bytes: Callable[[bytes], T]
+
+
 @runtime_checkable
 class NeedsPreparation(Protocol):
     """What a job's function may be that takes long the first time, which shall not count as the photo's time."""
 
     def prepare(self) -> None:
         """Load whatever the next calls need; called before each."""
+
+
+@runtime_checkable
+class SeesInputs(Protocol):
+    """What a job's function may be that makes do with pixels where they lie and with what the networks see.
+
+    It is called in place of the function: no pixel of a photo taken upright has to be moved for it, and the whole photo
+    isn't reduced once more.
+    """
+
+    def see(self, view: NDArray[np.uint8], holistic: NDArray[np.uint8]) -> Any:  # noqa: ANN401  what the job makes
+        """Make it.
+
+        Args:
+            view: (height, width, 3), uint8, sRGB, upright; not contiguous if the file holds the photo turned.
+            holistic: the photo's :func:`~photodefect.core.inputs.holistic_input`.
+        """
 
 
 @dataclass(frozen=True)
@@ -65,6 +98,8 @@ class Task:
         limit_s: how long the work may take once the networks are loaded.
         job_s: seconds of the :class:`PixelJob`; 0 if it is done within ``limit_s``.
         remedy: what a person can do about a photo that takes longer; empty if there is nothing.
+        beside: what else to make, as a text for the cache, if the photo is decoded anyway.
+        kept: where what the job makes may be already; None if it isn't kept.
     """
 
     path: str
@@ -74,6 +109,8 @@ class Task:
     limit_s: float = 0.0
     job_s: float = 0.0
     remedy: str = ""
+    beside: PixelJob[Any] | None = None
+    kept: KeptPictures | None = None
 
     def longest(self, pixels: int) -> float:
         """Seconds that the work may take from when a photo of so many pixels is decoded."""
@@ -88,6 +125,8 @@ class Outcome:
         finding: what was found, if it was wanted, and computed there.
         inputs: of the networks, if they are computed elsewhere.
         made: what the job made.
+        recalled: that was kept already.
+        beside: the text of what was made beside; empty if nothing was.
         known: results that the cache had of the same content, by kind.
         content: the key of the file's content; empty if it wasn't read.
         stamp: of the file, if it shows when its content changes.
@@ -99,6 +138,8 @@ class Outcome:
     finding: Finding | None = None
     inputs: Inputs | None = None
     made: Any = None
+    recalled: bool = False
+    beside: str = ""
     known: Mapping[str, str] = field(default_factory=dict)
     content: bytes = b""
     stamp: Stamp | None = None

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from photodefect.diagnosis.workers.tasks import PixelJob
+from photodefect.core.inputs import holistic_input
 from photodefect.errors import DataError
 from photodefect.ranking.hints.cast import Cast, measure_cast
 from photodefect.ranking.hints.light import Light, measure_light
 from photodefect.ranking.hints.softness import Softness, measure_softness
 from photodefect.ranking.series.miniature import measure_miniature
-
-_LONG_SIDE: Final = 320
 
 
 @dataclass(frozen=True)
@@ -59,31 +55,19 @@ class Measurements:
             raise DataError(f"these are no measurements of a photo: {error}") from error
 
 
-def measure(pixels: NDArray[np.uint8]) -> Measurements:
-    """Measure a photo; about 50 ms for 24 megapixels.
+_STEP: Final = 4
+"""Every fourth pixel of every fourth row of the whole photo's 224 x 224: 3136 tell its light and its cast."""
+
+
+def measure(pixels: NDArray[np.uint8], holistic: NDArray[np.uint8] | None = None) -> Measurements:
+    """Measure a photo; a fiftieth of the time that decoding it takes.
 
     Args:
-        pixels: (height, width, 3), uint8, sRGB, upright, at the photo's own resolution.
+        pixels: (height, width, 3), uint8, sRGB, upright, at the photo's own resolution; they needn't be contiguous.
+        holistic: the photo's :func:`~photodefect.core.inputs.holistic_input`; None to make it.
     """
-    sample = _sample(pixels)
+    whole = holistic_input(pixels) if holistic is None else holistic
+    sample = whole[_STEP // 2 :: _STEP, _STEP // 2 :: _STEP]
     return Measurements(
-        measure_miniature(sample, pixels), measure_light(sample), measure_cast(sample), measure_softness(pixels)
+        measure_miniature(whole, pixels), measure_light(sample), measure_cast(sample), measure_softness(pixels)
     )
-
-
-def _sample(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A reduced copy: pixels left out down to four times the size, which keeps what is clipped, then averaged."""
-    step = max(1, max(pixels.shape[:2]) // (4 * _LONG_SIDE))
-    image = Image.fromarray(np.ascontiguousarray(pixels[::step, ::step]))
-    image.thumbnail((_LONG_SIDE, _LONG_SIDE), Image.Resampling.BOX)
-    return np.asarray(image)
-
-
-MEASURE: Final = PixelJob(
-    measure,
-    # The number grows whenever the same photo would be measured otherwise than before.
-    "measurements 2",
-    lambda measured: json.dumps(measured.to_dict()),
-    lambda text: Measurements.from_dict(json.loads(text)),
-)
-"""Measures photos while they are diagnosed."""

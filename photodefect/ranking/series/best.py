@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -20,18 +20,33 @@ TIE: Final = 0.05
 _LEAST_SHARED: Final = 1 / 16
 
 
+_AT_ONCE: Final = 256
+"""Photos that are compared at once, about: more take no less time each, but more memory."""
+
+
 def sharpness(seen: Miniatures) -> list[float]:
     """How sharp each of N photos of one scene is: the Laplacian's energy where all of them overlap.
 
     Energy depends on what a photo shows, so it is compared at the same places only. If a photo has too little in common
     with the middle one, or nothing is shown by all, the whole of each counts.
     """
-    found = with_middle(seen)
+    return _sharpness(seen, [len(seen)])
+
+
+def _sharpness(seen: Miniatures, sizes: Sequence[int]) -> list[float]:
+    """:func:`sharpness` of the photos of several series of those sizes, one after the other."""
+    found = with_middle(seen, sizes)
     energy = aligned_energy(seen, found)
-    shared = ~np.isnan(energy).any(axis=0)
-    if found.structure.min() < ALIKE or shared.mean() < _LEAST_SHARED:
-        return [float(value) for value in np.exp2(seen.detail).mean(axis=(1, 2))]
-    return [float(photo[shared].mean()) for photo in energy]
+    whole = np.exp2(seen.detail).mean(axis=(1, 2))
+    result: list[float] = []
+    for size in sizes:
+        own = slice(len(result), len(result) + size)
+        shared = ~np.isnan(energy[own]).any(axis=0)
+        if found.structure[own].min() < ALIKE or shared.mean() < _LEAST_SHARED:
+            result += whole[own].tolist()
+        else:
+            result += energy[own][:, shared].mean(axis=1).tolist()
+    return result
 
 
 def order_bursts(
@@ -51,17 +66,35 @@ def order_bursts(
         miniatures: by path.
         values: by index, lower is better; the first decides, the others where it is equal.
     """
-    orders = []
-    for one in series:
-        members = [index for index in one.members if index in values]
-        # Of equals the first stays: members are in the order in which they were taken, and sorting keeps it.
-        order = sorted(members, key=values.__getitem__)
-        known = [index for index in members if photos[index].path in miniatures]
-        if one.is_burst and len(known) == len(order) > 1:
-            sharp = sharpness(read_miniatures([miniatures[photos[index].path] for index in members]))
-            order = _in_tiers(order, values, dict(zip(members, sharp, strict=True)))
-        orders.append(order)
+    # Of equals the first stays: members are in the order in which they were taken, and sorting keeps it.
+    members = [[index for index in one.members if index in values] for one in series]
+    orders = [sorted(those, key=values.__getitem__) for those in members]
+    compared = [
+        place
+        for place, (one, those) in enumerate(zip(series, members, strict=True))
+        if one.is_burst and len(those) > 1 and all(photos[index].path in miniatures for index in those)
+    ]
+    for part in _parts(compared, [len(members[place]) for place in compared]):
+        together = [index for place in part for index in members[place]]
+        seen = read_miniatures([miniatures[photos[index].path] for index in together])
+        sharp = dict(zip(together, _sharpness(seen, [len(members[place]) for place in part]), strict=True))
+        for place in part:
+            orders[place] = _in_tiers(orders[place], values, sharp)
     return orders
+
+
+def _parts(items: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]:
+    """Items in their order, as many together as have :data:`_AT_ONCE` in all, or one."""
+    part: list[int] = []
+    total = 0
+    for item, size in zip(items, sizes, strict=True):
+        if part and total + size > _AT_ONCE:
+            yield part
+            part, total = [], 0
+        part.append(item)
+        total += size
+    if part:
+        yield part
 
 
 def _in_tiers(order: Sequence[int], values: Mapping[int, tuple[float, ...]], sharp: Mapping[int, float]) -> list[int]:

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from photodefect.ranking.series.likeness import Floats, Likeness, compare, shifted
+from photodefect.ranking.series.likeness import Displacement, Floats, displacement, shifted
 from photodefect.ranking.series.miniature import CELLS, SIDE, Miniatures
 
 
-def with_middle(seen: Miniatures) -> Likeness:
-    """How each of N photos compares with the middle one of them."""
-    return compare(seen[[len(seen) // 2] * len(seen)], seen)
+def with_middle(seen: Miniatures, sizes: Sequence[int] | None = None) -> Displacement:
+    """Where each of N photos fits the middle one of its series.
+
+    Args:
+        seen: the photos of a series, or of several one after the other.
+        sizes: of each series; None for one.
+    """
+    counts = np.array([len(seen)] if sizes is None else sizes, int)
+    middles = np.cumsum(counts) - counts + counts // 2
+    return displacement(seen[np.repeat(middles, counts)], seen)
 
 
-def aligned_energy(seen: Miniatures, likeness: Likeness) -> Floats:
+def aligned_energy(seen: Miniatures, found: Displacement) -> Floats:
     """The Laplacian's energy by cell of the middle photo; NaN where a photo doesn't show what that one does.
 
     Args:
-        seen: N photos of one scene.
-        likeness: of :func:`with_middle`.
+        seen: N photos.
+        found: of :func:`with_middle`.
 
     Returns:
         (N, CELLS, CELLS).
     """
     energy = np.exp2(seen.detail)
-    places = likeness.shift * (CELLS / SIDE)
+    places = found.shift * (CELLS / SIDE)
     corners = [
         shifted(energy, np.stack([down(places[:, 0]), across(places[:, 1])], axis=1).astype(int))
         for down in (np.floor, np.ceil)

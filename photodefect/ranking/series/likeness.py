@@ -30,7 +30,20 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Likeness:
+class Displacement:
+    """Where N pairs of photos fit best.
+
+    Attributes:
+        structure: as of :class:`Likeness`.
+        shift: likewise.
+    """
+
+    structure: Floats
+    shift: NDArray[np.int_]
+
+
+@dataclass(frozen=True)
+class Likeness(Displacement):
     """How N pairs of photos compare.
 
     Attributes:
@@ -44,8 +57,6 @@ class Likeness:
         contrast: how much structure the first has, in the same unit.
     """
 
-    structure: Floats
-    shift: NDArray[np.int_]
     brightness: Floats
     tones: Floats
     colours: Floats
@@ -77,12 +88,19 @@ def compare(first: Miniatures, second: Miniatures, reach: int = NEAR) -> Likenes
     return Likeness(**joined)
 
 
-def _compare(first: Miniatures, second: Miniatures, reach: int) -> Likeness:
+def displacement(first: Miniatures, second: Miniatures, reach: int = NEAR) -> Displacement:
+    """Where N photos fit N others best: what :func:`compare` says of it, without the rest."""
     fine_first, fine_second = _without_coarse(first.luma), _without_coarse(second.luma)
     scores = correlation(fine_first, fine_second, reach)
     flat = scores.reshape(len(scores), -1)
     best = flat.argmax(axis=1)
     shift = np.stack(np.divmod(best, scores.shape[2]), axis=1) - reach
+    return Displacement(flat[np.arange(len(flat)), best].astype(np.float32), shift)
+
+
+def _compare(first: Miniatures, second: Miniatures, reach: int) -> Likeness:
+    place = displacement(first, second, reach)
+    shift = place.shift
     luma = shifted(second.luma, shift)
     coarse_shift = np.rint(shift * (CELLS / SIDE)).astype(int)
     chroma = np.moveaxis(first.chroma, 3, 0), np.moveaxis(second.chroma, 3, 0)
@@ -91,12 +109,12 @@ def _compare(first: Miniatures, second: Miniatures, reach: int) -> Likeness:
         for one, other in zip(*chroma, strict=True)
     ]
     return Likeness(
-        structure=flat[np.arange(len(flat)), best].astype(np.float32),
+        structure=place.structure,
         shift=shift,
         brightness=_brightness(first.luma, luma),
         tones=_worst(_differences(first.luma, _aligned(first.luma, luma, _EXPOSURE))),
         colours=_worst(np.hypot(*colours)),
-        contrast=np.percentile(np.abs(fine_first), 75, axis=(1, 2)).astype(np.float32),
+        contrast=np.percentile(np.abs(_without_coarse(first.luma)), 75, axis=(1, 2)).astype(np.float32),
     )
 
 
@@ -177,24 +195,23 @@ def _differences(first: Floats, second: Floats) -> Floats:
         for values, other in ((first, second), (second, first))
         for low, high in [_around(other)]
     ]
-    return np.where(np.isnan(second), np.nan, np.fmax(*outside)).astype(np.float32)
+    larger: Floats = np.maximum(*outside)  # NaN where the second is
+    return larger
 
 
 def _around(values: Floats) -> tuple[Floats, Floats]:
-    """The lowest and the highest of the 3 x 3 values around each, NaN left out."""
-    low = high = values
-    for axis in (1, 2):
-        pads = [(0, 0), (0, 0), (0, 0)]
-        pads[axis] = (1, 1)
-        for_low = np.pad(low, pads, constant_values=np.nan)
-        for_high = np.pad(high, pads, constant_values=np.nan)
-        side = values.shape[axis]
-        parts = [[slice(None)] * axis + [slice(start, start + side)] for start in range(3)]
-        low, high = (
-            function(function(padded[tuple(parts[0])], padded[tuple(parts[1])]), padded[tuple(parts[2])])
-            for function, padded in ((np.fmin, for_low), (np.fmax, for_high))
-        )
-    return low, high
+    """The lowest and the highest of the 3 x 3 values around each, NaN left out: infinite where all are."""
+    holes = np.isnan(values)
+    return _extreme(values, holes, np.minimum, np.inf), _extreme(values, holes, np.maximum, -np.inf)
+
+
+def _extreme(values: Floats, holes: NDArray[np.bool_], most: np.ufunc, beyond: float) -> Floats:
+    count, down, across = values.shape
+    padded = np.full((count, down + 2, across + 2), beyond, np.float32)
+    padded[:, 1:-1, 1:-1] = np.where(holes, np.float32(beyond), values)
+    rows = most(most(padded[:, :-2], padded[:, 1:-1]), padded[:, 2:])
+    result: Floats = most(most(rows[:, :, :-2], rows[:, :, 1:-1]), rows[:, :, 2:])
+    return result
 
 
 def _median(values: Floats) -> Floats:
@@ -217,18 +234,15 @@ def _worst(differences: Floats) -> Floats:
 
 
 _UNCLIPPED: Final = (12.0, 243.0)
+_GRADATION: Final = np.float32(2.2)
+"""Of sRGB: light grows with this power of luma."""
 
 
 def _brightness(first: Floats, second: Floats) -> Floats:
     """Exposure values between two photos, by their gradation as sRGB has it."""
     usable = (first > _UNCLIPPED[0]) & (first < _UNCLIPPED[1]) & (second > _UNCLIPPED[0]) & (second < _UNCLIPPED[1])
     enough = usable.mean(axis=(1, 2)) > 0.05
-    ratio = np.log2(_linear(second)) - np.log2(_linear(first))
+    ratio = _GRADATION * (np.log2(np.maximum(second, 1.0)) - np.log2(np.maximum(first, 1.0)))
     ratio = np.where(usable | (~enough[:, None, None] & ~np.isnan(second)), ratio, np.nan)
     result: Floats = np.where(enough, _median(ratio), np.nanmean(ratio, axis=(1, 2))).astype(np.float32)
     return result
-
-
-def _linear(luma: Floats) -> Floats:
-    linear: Floats = ((np.maximum(luma, 1.0) / 255) ** np.float32(2.2)).astype(np.float32)
-    return linear

@@ -5,25 +5,30 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from photodefect.diagnosis.workers.limits import MAPPING_S
-from photodefect.diagnosis.workers.tasks import PixelJob
+from photodefect.diagnosis.workers.tasks import PictureJob, PixelJob
+from photodefect.photos.reduced import Reduced
 from photodefect.records import Diagnosis
-from photodefect.reports.html.pictures import Pictures, make_pictures
+from photodefect.reports.html.drawn import Drawn
+from photodefect.reports.html.pictures import Pictures, small_pictures
 
 if TYPE_CHECKING:
-    from photodefect.core.network.model import Model
     from photodefect.diagnosis.diagnoser import Diagnoser
+    from photodefect.engines import EngineChoice
+    from photodefect.heatmap import Mapper
 
 
 def illustrate(
-    diagnoser: Diagnoser, paths: Iterable[str | os.PathLike[str]], *, maps: bool = True
+    diagnoser: Diagnoser,
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    maps: bool = True,
+    beside: PixelJob[Any] | None = None,
 ) -> Generator[tuple[Diagnosis, Pictures | None], None, None]:
     """Diagnose photos and make their pictures, lazily and in the order given.
 
@@ -31,45 +36,48 @@ def illustrate(
         diagnoser: makes the diagnoses; its model makes the heat maps.
         paths: the photos.
         maps: make heat maps.
+        beside: as in :meth:`~photodefect.Diagnoser.diagnose`.
 
     Yields:
         A record a path, and its pictures unless it failed. A photo whose pictures can't be made has failed.
     """
-    model = (diagnoser.folder or diagnoser.model) if maps else None
-    yield from diagnoser.diagnose_with(
-        paths, PixelJob(Draw(model, diagnoser.device), seconds=MAPPING_S if maps else 0.0)
+    job = PictureJob(
+        Draw(diagnoser.maps_by if maps else None),
+        seconds=MAPPING_S if maps else 0.0,
+        kept_as=f"report {_VERSION}" + (f" maps {diagnoser.manifest.identity.sha256}" if maps else ""),
+        to_bytes=Drawn.to_bytes,
+        from_bytes=Drawn.from_bytes,
     )
+    for diagnosis, drawn in diagnoser.diagnose_with(paths, job, beside=beside):
+        yield diagnosis, None if drawn is None else drawn.of_photo(diagnosis)
+
+
+_VERSION: Final = 1
+"""Grows whenever the pictures or the heat maps of the same photo and model would be others than before."""
 
 
 @dataclass(frozen=True)
 class Draw:
-    """Makes the pictures of a photo, in whichever process has its pixels.
+    """Makes the pictures and maps of a photo, in whichever process has its pixels.
 
     Attributes:
-        model: makes the heat maps, loaded or its folder; None for no maps.
-        device: that computes them.
+        maps_by: what makes the heat maps, or is opened for them; None for no maps.
     """
 
-    model: Path | Model | None
-    device: str
+    maps_by: EngineChoice | Mapper | None
 
     def prepare(self) -> None:
         """Load the model."""
-        if isinstance(self.model, Path):
-            _model(self.model, self.device)
+        if self.maps_by is not None:
+            from photodefect.heatmap import mapper_of  # noqa: PLC0415  takes a tenth of a second
 
-    def __call__(self, pixels: NDArray[np.uint8]) -> Pictures:
+            mapper_of(self.maps_by)
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> Drawn:
         """Make them, of (height, width, 3) sRGB."""
-        if self.model is None:
-            return make_pictures(pixels)
-        from photodefect.heatmap import heatmaps  # noqa: PLC0415  imports torch
+        reduced = Reduced(pixels)
+        if self.maps_by is None:
+            return Drawn(*small_pictures(reduced))
+        from photodefect.heatmap import heatmaps, mapper_of  # noqa: PLC0415
 
-        model = _model(self.model, self.device) if isinstance(self.model, Path) else self.model
-        return make_pictures(pixels, heatmaps(model, pixels).maps)
-
-
-@lru_cache(maxsize=1)
-def _model(folder: Path, device: str) -> Model:
-    from photodefect.core.network.model import load_model  # noqa: PLC0415
-
-    return load_model(folder, device)
+        return Drawn(*small_pictures(reduced), heatmaps(mapper_of(self.maps_by), pixels, reduced=reduced).maps)

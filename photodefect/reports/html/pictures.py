@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-if TYPE_CHECKING:
-    from photodefect.heatmap import HeatMap
+from photodefect.heatmap.heat_map import HeatMap
+from photodefect.heatmap.legend import legend
+from photodefect.heatmap.overlay import UNCLEAR, UNCLEAR_OPACITY, colour_of, opacity_table
+from photodefect.photos.reduced import Reduced
 
 THUMBNAIL_SIDE: Final = 360
 """Long side of a thumbnail in pixels."""
@@ -29,7 +31,7 @@ class Pictures:
         thumbnail: JPEG with a long side of :data:`THUMBNAIL_SIDE` pixels at most.
         preview: JPEG, likewise of :data:`PREVIEW_SIDE`.
         maps: by defect key, a PNG to be laid over the preview, transparent where the defect isn't.
-        notes: by defect key, how the map was made, for people.
+        notes: by defect key, what the map's colours mean and how it was made, for people.
     """
 
     thumbnail: bytes
@@ -45,14 +47,24 @@ def make_pictures(pixels: NDArray[np.uint8], maps: Mapping[str, HeatMap] | None 
         pixels: (H, W, 3) uint8 sRGB, upright.
         maps: its heat maps by defect key.
     """
-    preview = _within(Image.fromarray(pixels), PREVIEW_SIDE)
-    maps = maps or {}
+    return with_maps(*small_pictures(Reduced(pixels)), maps or {})
+
+
+def with_maps(thumbnail: bytes, preview: bytes, maps: Mapping[str, HeatMap]) -> Pictures:
+    """The pictures of a photo whose thumbnail and preview are made, with its heat maps by defect key."""
     return Pictures(
-        _jpeg(_within(preview, THUMBNAIL_SIDE), quality=82),
-        _jpeg(preview, quality=85),
+        thumbnail,
+        preview,
         {key: overlay(heat_map) for key, heat_map in maps.items()},
-        {key: heat_map.describe() for key, heat_map in maps.items()},
+        {key: legend(heat_map) for key, heat_map in maps.items()},
     )
+
+
+def small_pictures(photo: Reduced) -> tuple[bytes, bytes]:
+    """Thumbnail and preview of a photo, as of :class:`Pictures`."""
+    preview = photo.image(photo.within(PREVIEW_SIDE), Image.Resampling.LANCZOS)
+    thumbnail = preview.resize(photo.within(THUMBNAIL_SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return _jpeg(thumbnail, quality=82), _jpeg(preview, quality=85)
 
 
 # Long side of a heat map in pixels; a map has at most a few dozen values along it, and browsers interpolate.
@@ -67,35 +79,30 @@ def overlay(heat_map: HeatMap) -> bytes:
 
     Each pixel is a level of severity; the palette gives it a colour and an opacity.
     """
-    # Imports torch, which pages without heat maps do without.
-    from photodefect.heatmap.overlay import colour_of, opacity_table  # noqa: PLC0415
-
     share = _MAP_SIDE / max(heat_map.width, heat_map.height)
     width, height = (max(1, round(side * share)) for side in (heat_map.width, heat_map.height))
     lowest = heat_map.defect.lowest
-    position = (heat_map.enlarged(width, height) - lowest) / (1 - lowest)
+    arguments = heat_map.resize_arguments(width, height)
+    position = (np.asarray(Image.fromarray(heat_map.shown).resize(*arguments)) - lowest) / (1 - lowest)
     levels = np.rint(position.clip(0, 1) * _LEVELS).astype(np.uint8)
     over = opacity_table(heat_map.defect.signed)
     last = len(over) - 1
     places = [round(level * last / _LEVELS) for level in range(_LEVELS + 1)]
     opacity = [max(over[place], over[last - place] if heat_map.defect.signed else 0) for place in places]
+    palette = [part for place in places for part in colour_of(lowest + (1 - lowest) * place / last)]
+    if heat_map.unclear is not None:
+        veil = Image.fromarray(heat_map.unclear.astype(np.uint8) * np.uint8(255)).resize(*arguments)
+        levels[np.asarray(veil) > 127] = len(opacity)
+        opacity.append(round(255 * UNCLEAR_OPACITY))
+        palette += UNCLEAR
     image = Image.fromarray(levels)
-    image.putpalette([part for place in places for part in colour_of(lowest + (1 - lowest) * place / last)])
+    image.putpalette(palette)
     stream = io.BytesIO()
-    image.save(stream, "PNG", transparency=bytes(opacity), optimize=True)
+    image.save(stream, "PNG", transparency=bytes(opacity))
     return stream.getvalue()
-
-
-def _within(image: Image.Image, side: int) -> Image.Image:
-    """The image reduced, if need be, to a long side of ``side`` pixels."""
-    share = side / max(image.size)
-    if share >= 1:
-        return image
-    width, height = (max(1, round(length * share)) for length in image.size)
-    return image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2.0)
 
 
 def _jpeg(image: Image.Image, quality: int) -> bytes:
     stream = io.BytesIO()
-    image.save(stream, "JPEG", quality=quality, progressive=True)
+    image.save(stream, "JPEG", quality=quality)
     return stream.getvalue()

@@ -149,11 +149,10 @@ async function refreshMap() {
     }
   }
   if (stage.map !== which) return;
-  showMap(which, new Set(wanted.filter((photo) => mapsOf.has(photo))));
-  const { title, signed } = defects[which];
-  const made = mapsOf.get(current())?.[defects[which].key];
-  const legend = signed ? "red: too much, blue: too little" : "the redder, the severer";
-  note.textContent = made ? `${title}: ${legend}; ${made.note}. Z goes where it is worst.` : `${title} has no map here`;
+  const { title, key } = defects[which];
+  showMap(which, new Set(wanted.filter((photo) => mapsOf.get(photo)?.[key].there)));
+  const made = mapsOf.get(current())?.[key];
+  note.textContent = made ? `${title}: ${made.note}.${made.there ? " Z goes where it is worst." : ""}` : `${title} has no map here`;
 }
 
 // --- the burst ---------------------------------------------------------------------------------------------------

@@ -156,16 +156,7 @@
       return;
     }
     const made = notes[photos[photo].maps[which]];
-    note.append(`${defects[which].title}${made ? `, ${made}` : ""}`);
-    const legend = defects[which].signed ? [["over", "too much"], ["under", "too little"]] : [["over", "severe"]];
-    for (const [kind, text] of legend) {
-      const key = document.createElement("span");
-      const swatch = document.createElement("span");
-      key.className = "key";
-      swatch.className = `swatch ${kind}`;
-      key.append(swatch, text);
-      note.append(" ", key);
-    }
+    note.append(`${defects[which].title}${made ? `: ${made}` : ""}`);
   }
 
   viewer.addEventListener("click", (event) => {

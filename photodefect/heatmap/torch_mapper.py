@@ -1,4 +1,4 @@
-"""A network's features and severity maps of photos of any size, computed tile by tile.
+"""Heat maps by torch: for GPUs, and for networks whose maps have no graphs.
 
 The result is that of the whole photo at once: a tile is computed with as much of its surroundings as it sees, so
 that padding happens at the photo's own borders only. Memory is bounded by the tiles and by what lies between the
@@ -8,105 +8,65 @@ stages of the trunk (:mod:`photodefect.core.network.stages`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
-from types import EllipsisType
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from photodefect.core.network.multicolumn import STRIDE, MultiColumnNetwork, expected_severity
+from photodefect.core.network.cells import STRIDE
+from photodefect.core.network.model import Model
+from photodefect.core.network.multicolumn import MultiColumnNetwork, expected_severity
 from photodefect.core.network.stages import TrunkStage, network_stages
 from photodefect.defects import BY_KEY, Defect
+from photodefect.heatmap.tiles import Tile, padded_size, tiles
 from photodefect.heatmap.workers import Workers
 
 COLUMN_SIDE: Final = 48
 """Side of the tiles, in cells, in which the columns are computed."""
 
 
-@dataclass(frozen=True)
-class Span:
-    """Where a tile lies along one side: its own positions, and with the surroundings that it needs.
-
-    Attributes:
-        start: its first position.
-        stop: the position after its last one.
-        outer_start: the first position that is needed.
-        outer_stop: the position after the last one that is needed.
-    """
-
-    start: int
-    stop: int
-    outer_start: int
-    outer_stop: int
-
-    def own(self, stride: int = 1) -> slice:
-        """The tile's own positions in a map at ``stride``."""
-        return slice(self.start // stride, self.stop // stride)
-
-    def outer(self, stride: int = 1) -> slice:
-        """The needed positions in a map at ``stride``."""
-        return slice(self.outer_start // stride, self.outer_stop // stride)
-
-    def inner(self, stride: int = 1) -> slice:
-        """The tile's own positions in a map at ``stride`` that was computed from the needed ones."""
-        return slice((self.start - self.outer_start) // stride, (self.stop - self.outer_start) // stride)
-
-
-def spans(length: int, side: int, lead: int, trail: int, unit: int = 1) -> list[Span]:
-    """Cut a side into tiles of about equal length.
+class TorchMapper:
+    """A :class:`~photodefect.heatmap.mapper.Mapper` on torch.
 
     Args:
-        length: positions, a multiple of ``unit``.
-        side: the longest a tile may be; one ``unit`` at least is taken.
-        lead: positions that a tile needs before its own.
-        trail: positions that it needs after its own.
-        unit: tiles and what they need start and stop at multiples of it.
+        model: loaded; its patch network is used.
     """
-    units, most = length // unit, max(1, side // unit)
-    count = -(-units // most)
-    bounds = [units * index // count * unit for index in range(count + 1)]
-    lead, trail = (-(-margin // unit) * unit for margin in (lead, trail))
-    return [Span(start, stop, max(0, start - lead), min(length, stop + trail)) for start, stop in pairwise(bounds)]
 
+    def __init__(self, model: Model) -> None:
+        self._network = model.patches
+        self._device = self._network.normalization.mean.device
+        self.manifest = model.manifest
 
-Place: TypeAlias = tuple[EllipsisType, slice, slice]
-"""An index of the last two dimensions of a tensor: rows and columns."""
+    def workers(self, threads: int | None = None) -> Workers:
+        """As :meth:`Mapper.workers`; one tile fills a GPU."""
+        count = 1 if self._device.type != "cpu" else torch.get_num_threads() if threads is None else threads
+        # The number of cores that torch uses is a thread's own.
+        return Workers(count, partial(torch.set_num_threads, 1))
 
+    def window(self, key: str) -> int:
+        """As :meth:`Mapper.window`."""
+        return self._network.column(key).map_window
 
-class Tile(NamedTuple):
-    """Where a tile lies in a photo or in a map of it."""
+    def cells(
+        self, pixels: NDArray[np.uint8], keys: Sequence[str], window: int | None, workers: Workers
+    ) -> dict[str, NDArray[np.float32]]:
+        """As :meth:`Mapper.cells`."""
+        with torch.inference_mode():
+            features = trunk_features(self._network, pixels, workers=workers)
+            return severity_cells(self._network, features, keys, window, workers=workers)
 
-    rows: Span
-    columns: Span
-
-    def own(self, stride: int = 1) -> Place:
-        """As :meth:`Span.own`, of rows and columns."""
-        return ..., self.rows.own(stride), self.columns.own(stride)
-
-    def outer(self, stride: int = 1) -> Place:
-        """As :meth:`Span.outer`, of rows and columns."""
-        return ..., self.rows.outer(stride), self.columns.outer(stride)
-
-    def inner(self, stride: int = 1) -> Place:
-        """As :meth:`Span.inner`, of rows and columns."""
-        return ..., self.rows.inner(stride), self.columns.inner(stride)
-
-
-def tiles(size: tuple[int, int], side: int, lead: int, trail: int, unit: int = 1) -> list[Tile]:
-    """The tiles of a photo or a map of that height and width, cut as by :func:`spans`."""
-    height, width = size
-    columns = spans(width, side, lead, trail, unit)
-    return [Tile(row, column) for row in spans(height, side, lead, trail, unit) for column in columns]
-
-
-def padded_size(height: int, width: int) -> tuple[int, int]:
-    """Height and width rounded up to multiples of 32."""
-    return -(-height // STRIDE) * STRIDE, -(-width // STRIDE) * STRIDE
+    @torch.inference_mode()
+    def scores(self, patches: NDArray[np.uint8], keys: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """As :meth:`Mapper.scores`."""
+        batch = torch.from_numpy(patches).to(self._device)
+        features = self._network.features(batch.permute(0, 3, 1, 2))
+        return {
+            key: expected_severity(BY_KEY[key], self._network.column_logits(features, key)).cpu().numpy()
+            for key in keys
+        }
 
 
 def trunk_features(
@@ -185,6 +145,7 @@ def severity_cells(
     return maps
 
 
+@torch.inference_mode()
 def _run(stage: TrunkStage, cut: Callable[[Tile], Tensor], features: Tensor, carried: Tensor, tile: Tile) -> None:
     """Compute a tile of a stage, and put it where it belongs."""
     result = stage.run(cut(tile))
@@ -196,6 +157,7 @@ def _run(stage: TrunkStage, cut: Callable[[Tile], Tensor], features: Tensor, car
         carried[tile.own(stride)] = result.carried[tile.inner(stride)]
 
 
+@torch.inference_mode()
 def _classify(
     map_logits: Callable[[Tensor], Tensor], defect: Defect, features: Tensor, severity: Tensor, tile: Tile
 ) -> None:
