@@ -12,6 +12,7 @@ from photodefect.ranking.hints.cast import Cast
 from photodefect.ranking.hints.light import Light
 from photodefect.ranking.hints.measurements import Measurements
 from photodefect.ranking.hints.softness import Softness
+from photodefect.ranking.overall import Limit
 from photodefect.ranking.profiles.profile import DEFAULT_PROFILE
 from photodefect.ranking.selection import Wishes, select
 from photodefect.ranking.series.miniature import measure_miniature
@@ -75,6 +76,14 @@ def test_a_better_photo_is_taken_of_two_at_the_same_time() -> None:
         taken("d.jpg", "2024-05-01T14:00:01", 0.8),
     ]
     assert kept(photos, 2) == {"b.jpg", "c.jpg"}
+
+
+def test_where_no_photo_is_left_none_is_kept() -> None:
+    photos = [taken(f"{number}.jpg", None) for number in range(3)]
+    known = {photo.path: measured(UNLIKE[0]) for photo in photos}
+    selection = select(photos, known, DEFAULT_PROFILE, Wishes(keep=2, limits=(Limit("haze", 0.9, upper=False),)))
+    assert not selection.chosen
+    assert len(selection.left_out) == 3
 
 
 def test_without_times_likeness_alone_spreads_them() -> None:

@@ -126,7 +126,8 @@ class _Field:
 
 def _looks(texts: Sequence[str]) -> NDArray[np.float64]:
     """Miniatures as unit vectors, (N, D), whose products are how their tones correlate."""
-    luma = read_miniatures(texts).luma.reshape(len(texts), -1).astype(np.float64)
+    tones = read_miniatures(texts).luma
+    luma = tones.reshape(len(texts), math.prod(tones.shape[1:])).astype(np.float64)
     luma -= luma.mean(axis=1, keepdims=True)
     looks: NDArray[np.float64] = luma / np.maximum(np.linalg.norm(luma, axis=1, keepdims=True), 1e-9)
     return looks
