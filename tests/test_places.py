@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -155,6 +156,19 @@ def test_patterns_hold_for_files_that_are_named(tmp_path: Path, monkeypatch: pyt
 def test_what_is_no_pattern_is_refused_at_once(tmp_path: Path, pattern: str) -> None:
     with pytest.raises(DataError, match="no pattern"):
         find_photos([tmp_path], exclude=[pattern])
+
+
+def test_classes_of_characters_are_those_of_git(tmp_path: Path) -> None:
+    names = ["1.jpg", "A.jpg", "a.jpg", "d.jpg"]
+    plant(tmp_path, *names)
+    for pattern in ("[[:digit:]].jpg", "[[:upper:][:digit:]].jpg", "[![:lower:]].jpg", "[[:alnum:]]*"):
+        (tmp_path / ".gitignore").write_text(pattern + "\n")
+        asked = ["git", "check-ignore", "--no-index", *names]
+        subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+        ignored = subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.split()
+        assert ignored == [name for name in names if name not in walk(tmp_path, pattern)[0]], pattern
+    with pytest.raises(DataError, match=r"write \[\[:punct:\]\] as a range"):
+        walk(tmp_path, "[[:punct:]].jpg")
 
 
 def test_counts_are_told_to_people_and_programs() -> None:

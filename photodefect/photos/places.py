@@ -153,12 +153,12 @@ class Rules:
 
         for pattern in self.exclude:
             try:
-                spec = GitIgnoreSpec.from_lines([_literal_hash(pattern)])
+                spec = GitIgnoreSpec.from_lines([_plain(pattern)])
             except ValueError as error:
                 raise DataError(f"{pattern!r} is no pattern as .gitignore has them") from error
             if not any(it.include is not None for it in spec.patterns):
                 raise DataError(f"{pattern!r} is no pattern as .gitignore has them: it matches nothing")
-        return GitIgnoreSpec.from_lines([_literal_hash(pattern) for pattern in self.exclude])
+        return GitIgnoreSpec.from_lines([_plain(pattern) for pattern in self.exclude])
 
     def of_folder(self, inside: str) -> Kind | None:
         """Why a folder isn't entered; None if it is.
@@ -194,8 +194,33 @@ class Rules:
         )
 
 
-def _literal_hash(pattern: str) -> str:
-    return f"\\{pattern}" if pattern.startswith("#") else pattern
+_CLASSES: Final = {
+    "alnum": "0-9A-Za-z",
+    "alpha": "A-Za-z",
+    "blank": " \t",
+    "digit": "0-9",
+    "lower": "a-z",
+    "upper": "A-Z",
+    "xdigit": "0-9A-Fa-f",
+}
+"""Classes of characters that git knows in brackets, as ranges: pathspec 1.1.1 takes them for the characters of their
+names."""
+
+
+def _plain(pattern: str) -> str:
+    """A pattern as pathspec understands it: no comment, and ranges for classes of characters.
+
+    Raises:
+        DataError: it has a class of characters that isn't known.
+    """
+
+    def as_range(found: re.Match[str]) -> str:
+        if found[1] not in _CLASSES:
+            raise DataError(f"{pattern!r} is no pattern that photodefect knows: write [{found[0]}] as a range")
+        return _CLASSES[found[1]]
+
+    ranges = re.sub(r"\[:(\w+):\]", as_range, pattern)
+    return f"\\{ranges}" if ranges.startswith("#") else ranges
 
 
 def some_passed_over(counts: Mapping[Kind, int]) -> str:
