@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,23 @@ def test_a_photo_that_is_gone_is_not_marked_and_its_mark_stays(store: MarkStore,
     with pytest.raises(DataError, match="is gone"):
         store.set([Subject(str(photo))], Mark("reject"))
     assert mark_of(store, photo) == Mark("pick")
+
+
+def test_reviews_that_begin_at_once_share_the_file_that_one_of_them_makes(tmp_path: Path, photo: Path) -> None:
+    photos = {stars: photo.with_name(f"{stars}.jpg") for stars in range(1, 6)}
+    for stars, path in photos.items():
+        path.write_bytes(photo.read_bytes() + bytes(stars))
+    for number in range(20):
+        file = tmp_path / f"{number}.sqlite"
+
+        def mark(stars: int, file: Path = file) -> None:
+            with MarkStore(file) as opened:
+                opened.set([Subject(str(photos[stars]))], Mark(None, stars))
+
+        with ThreadPoolExecutor(5) as pool:
+            list(pool.map(mark, photos))
+        with MarkStore(file) as opened:
+            assert {stars: mark_of(opened, path).stars for stars, path in photos.items()} == {n: n for n in photos}
 
 
 def test_two_reviews_see_each_others_marks(store: MarkStore, photo: Path) -> None:

@@ -92,7 +92,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
         sqlite3.Error: it can't be, or isn't.
     """
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-    _when_free(lambda: connection.execute("PRAGMA journal_mode = WAL").fetchone())
+    when_free(lambda: connection.execute("PRAGMA journal_mode = WAL").fetchone())
     connection.execute("PRAGMA synchronous = NORMAL")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version == 0:
@@ -110,7 +110,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("SELECT count(*) FROM kinds").fetchone()
 
 
-def _when_free(action: Callable[[], object]) -> None:
+def when_free(action: Callable[[], object]) -> None:
     """Do what SQLite refuses at once, instead of waiting, while another process opens the same file."""
     deadline = time.monotonic() + BUSY_S
     while True:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from photodefect.diagnosis.cache_file import when_free
 from photodefect.errors import DataError
 
 MAX_BYTES: Final = 4 * 1024**3
@@ -163,7 +164,7 @@ def _connect(file: Path) -> sqlite3.Connection:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         _check(not tables or "pictures" in tables, "it is another program's database")
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        when_free(lambda: connection.execute("PRAGMA journal_mode = WAL").fetchone())
         connection.execute("PRAGMA synchronous = OFF")  # a lost picture is made again
         connection.execute(
             "CREATE TABLE IF NOT EXISTS pictures "

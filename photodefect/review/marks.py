@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
+from photodefect.diagnosis.cache_file import when_free
 from photodefect.diagnosis.content import content_key
 from photodefect.errors import DataError, PhotoError, TransferError
 from photodefect.files.fingerprint import Fingerprint, fingerprint
@@ -294,11 +295,12 @@ def _prepare(connection: sqlite3.Connection) -> None:
     Raises:
         sqlite3.Error: it can't be, or isn't.
     """
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    # In this order: tables that another review makes meanwhile come with the id, in one transaction.
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
     if tables and application != _APPLICATION_ID:
         raise sqlite3.DatabaseError("it is another program's database")
-    connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    when_free(lambda: connection.execute("PRAGMA journal_mode = WAL").fetchone())
     connection.execute("PRAGMA synchronous = FULL")  # a decision that was shown as kept is kept, also without power
     with _transaction(connection):
         # Another review may have been quicker.
