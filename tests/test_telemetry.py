@@ -32,7 +32,7 @@ def strace() -> str:
 RUNS = {
     "watch": (["--existing", "--stop-after", str(SECONDS)], ["results.sqlite"]),
     "review": (["--no-browser", "--stop-after", "5"], ["pictures.sqlite", "results.sqlite"]),
-    "report": (["--maps", "--output", "report"], ["results.sqlite"]),
+    "report": (["--maps", "--output", "report"], ["pictures.sqlite", "results.sqlite"]),
 }
 """What is run on a folder of photos, and what it leaves in the cache. Twenty seconds show what reports now and then."""
 
