@@ -25,7 +25,7 @@ from photodefect.defects import KEYS
 from photodefect.diagnosis.workers import isolated, pool
 
 COMMANDS: dict[str, Callable[[Path], list[str | Path]]] = {
-    "heatmap": lambda out: ["--output", out, "--defect", "noise", "--json"],
+    "heatmap": lambda out: ["--output", out, "--defect", "noise", "--overlays", "--json"],
     "report": lambda out: ["--output", out, "--patches", "1", "--workers", "1", "--no-cache"],
     "rank-folder": lambda _: ["--patches", "1", "--workers", "1", "--no-cache", "--format", "csv", "--show-excluded"],
     "watch": lambda _: ["--existing", "--stop-after", "0.2", "--settle", "0.1", "--patches", "1", "--workers", "1",

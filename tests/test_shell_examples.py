@@ -31,6 +31,8 @@ LENGTH = 90
 NOT_RUN = {
     "python3 -m venv": "installs from the network; .ci/run installs a wheel",
     "pip install": "the same",
+    "pipx install": "the same",
+    "uv tool install": "the same",
     "python -m venv /tmp/rivals": "other programs, from the network",
 }
 """Examples that no test runs, by how they begin, and why."""

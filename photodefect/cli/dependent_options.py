@@ -15,7 +15,7 @@ ABOUT: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "--null": ("--files-from",),
         "--force": ("--output", "--save-as", "--html", "--sheet"),
-        "--thin-sequences": ("--best-per-burst", "--exclude-severe"),
+        "--thin-sequences": ("--best-per-burst", "--exclude-severe", *_MARKS),
         "--keep-folders": _DEEDS,
         "--apply": (*_DEEDS, "--xmp"),
         "--journal": (*_DEEDS, "--xmp"),
