@@ -101,7 +101,7 @@ def test_with_no_color_a_terminal_gets_neither_colours_nor_bold(arguments: list[
         (["heatmap", ".", "-o", "r", "-0"], "--null/-0 is about --files-from"),
         (["review", ".", "-0"], "--null/-0 is about --files-from"),
         (["rank-folder", ".", "--null"], "--null is about --files-from"),
-        (["rank-folder", "--thin-sequences"], "--thin-sequences is about --best-per-burst or --exclude-severe"),
+        (["rank-folder", "--thin-sequences"], "--thin-sequences is about --best-per-burst, --exclude-severe, --xmp or"),
         (["rank-folder", "--force"], "--force is about --output"),
         (["rank-folder", "--for", "darktable"], "--for is about --xmp or --format exiftool-csv"),
         (["rank-folder", "--reject-as", "label", "--format", "csv"], "--reject-as is about --xmp or --format"),
