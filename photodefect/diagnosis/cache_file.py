@@ -94,20 +94,35 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     when_free(lambda: connection.execute("PRAGMA journal_mode = WAL").fetchone())
     connection.execute("PRAGMA synchronous = NORMAL")
+    make_tables(connection, _SCHEMA, _APPLICATION_ID, _SCHEMA_VERSION)
+    connection.execute("SELECT count(*) FROM kinds").fetchone()
+
+
+def make_tables(connection: sqlite3.Connection, schema: str, application_id: int, schema_version: int) -> None:
+    """Make the tables of a new file, and check that those of an old one are of this version.
+
+    Args:
+        connection: to the file, without a transaction.
+        schema: statements with a semicolon after each.
+        application_id: what the file is marked with as ours.
+        schema_version: of the tables.
+
+    Raises:
+        sqlite3.Error: they can't be made, or are of another version.
+    """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version == 0:
         with transaction(connection):
             # Another run may have been quicker.
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version == 0:
-                for statement in filter(str.strip, _SCHEMA.split(";")):
+                for statement in filter(str.strip, schema.split(";")):
                     connection.execute(statement)
-                connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-                connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
-                version = _SCHEMA_VERSION
-    if version != _SCHEMA_VERSION:
+                connection.execute(f"PRAGMA application_id = {application_id}")
+                connection.execute(f"PRAGMA user_version = {schema_version}")
+                version = schema_version
+    if version != schema_version:
         raise sqlite3.DatabaseError("it is of another version of photodefect")
-    connection.execute("SELECT count(*) FROM kinds").fetchone()
 
 
 def when_free(action: Callable[[], object]) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
-from photodefect.diagnosis.cache_file import when_free
+from photodefect.diagnosis.cache_file import make_tables, when_free
 from photodefect.diagnosis.content import content_key
 from photodefect.errors import DataError, PhotoError, TransferError
 from photodefect.files.fingerprint import Fingerprint, fingerprint
@@ -302,17 +302,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
         raise sqlite3.DatabaseError("it is another program's database")
     when_free(lambda: connection.execute("PRAGMA journal_mode = WAL").fetchone())
     connection.execute("PRAGMA synchronous = FULL")  # a decision that was shown as kept is kept, also without power
-    with _transaction(connection):
-        # Another review may have been quicker.
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            for statement in filter(str.strip, _SCHEMA.split(";")):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
-            version = _SCHEMA_VERSION
-    if version != _SCHEMA_VERSION:
-        raise sqlite3.DatabaseError("it is of another version of photodefect")
+    make_tables(connection, _SCHEMA, _APPLICATION_ID, _SCHEMA_VERSION)
 
 
 @contextlib.contextmanager
