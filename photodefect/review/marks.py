@@ -11,12 +11,12 @@ import contextlib
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
-from photodefect.diagnosis.cache_file import make_tables, when_free
+from photodefect.diagnosis.cache_file import make_tables, transaction, when_free
 from photodefect.diagnosis.content import content_key
 from photodefect.errors import DataError, PhotoError, TransferError
 from photodefect.files.fingerprint import Fingerprint, fingerprint
@@ -194,7 +194,8 @@ class MarkStore:
             try:
                 if self._connection is None:
                     self._open()
-                with _transaction(self._there()) as connection:
+                connection = self._there()
+                with transaction(connection):
                     connection.executemany(
                         "INSERT OR REPLACE INTO marks VALUES "
                         "(?, ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(number), 0) + 1 FROM marks))",
@@ -303,18 +304,6 @@ def _prepare(connection: sqlite3.Connection) -> None:
     when_free(lambda: connection.execute("PRAGMA journal_mode = WAL").fetchone())
     connection.execute("PRAGMA synchronous = FULL")  # a decision that was shown as kept is kept, also without power
     make_tables(connection, _SCHEMA, _APPLICATION_ID, _SCHEMA_VERSION)
-
-
-@contextlib.contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield connection
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
 
 
 def as_json(mark: Mark) -> Mapping[str, object]:
