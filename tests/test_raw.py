@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from typing import Any
 
 import numpy as np
 import pytest
@@ -137,3 +138,75 @@ def test_a_raw_photo_of_unknown_data_whose_preview_is_small_is_named_as_that(com
         decode_bytes(data, ".dng")
     with pytest.raises(UnsupportedError, match="LibRaw"):
         decode_bytes(bayer_dng(mosaic(1), compression=compression), ".dng")
+
+
+def flat_dng(levels: tuple[float, float, float] = (0.2, 0.2, 0.2), **options: Any) -> bytes:
+    """A DNG of 200 x 120 of an even colour, given in shares of white."""
+    red, green, blue = (round(level * 65535) for level in levels)
+    return bayer_dng(np.tile(np.array([[red, green], [green, blue]], np.uint16), (60, 100)), **options)
+
+
+def linear(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Mean linear light of each channel (IEC 61966-2-1)."""
+    encoded = pixels.reshape(-1, 3).mean(0) / 255
+    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+
+
+@pytest.mark.parametrize("brightest", [0.5, 0.74, 0.8, 0.95])
+def test_the_brightest_part_of_a_dng_isnt_taken_for_white(brightest: float) -> None:
+    assert linear(decode_bytes(flat_dng((brightest,) * 3)).pixels) == pytest.approx([brightest] * 3, abs=0.01)
+
+
+@pytest.mark.parametrize(("stops", "light"), [(1, 0.4), (2, 0.8), (0.5, 0.2828), (3, 1), (-1, 0.2)])
+def test_a_dng_is_as_bright_as_its_baseline_exposure_says(stops: float, light: float) -> None:
+    told = {50730: (10, [round(stops * 100), 100])}
+    assert linear(decode_bytes(flat_dng(tags=told)).pixels) == pytest.approx([light] * 3, abs=0.01)
+
+
+def test_a_dng_without_white_balance_keeps_its_cast() -> None:
+    levels = (0.4, 0.2, 0.1)
+    photo = decode_bytes(flat_dng(levels, tags={50728: None}))
+    assert linear(photo.pixels) == pytest.approx(levels, abs=0.01)
+
+
+def quarters() -> NDArray[np.uint16]:
+    """A sensor whose quarters have the numbers 1 to 4, 200 x 120."""
+    return np.kron(np.array([[1, 2], [3, 4]], np.uint16) * 9000, np.ones((60, 100), np.uint16))
+
+
+# The third quarter: origin right and down, size in columns and rows; shares of the height, then of the width.
+THIRD = {50719: (4, [0, 60]), 50720: (4, [100, 60])}, {51125: (5, [1, 2, 0, 1, 1, 1, 1, 2])}
+
+
+@pytest.mark.parametrize("tags", THIRD, ids=["crop", "user crop"])
+@pytest.mark.parametrize("orientation", [1, 6, 7])
+def test_the_part_of_the_sensor_that_a_dng_calls_its_picture_is_taken(
+    orientation: int, tags: dict[int, tuple[int, list[int]]]
+) -> None:
+    photo = decode_bytes(bayer_dng(quarters(), orientation=orientation, tags=tags))
+    assert (photo.width, photo.height) == ((100, 60) if orientation == 1 else (60, 100))
+    inside = photo.pixels[10:-10, 10:-10]
+    assert linear(inside) == pytest.approx([3 * 9000 / 65535] * 3, abs=0.01)
+
+
+def test_a_crop_that_is_no_part_of_the_sensor_is_passed_over() -> None:
+    for tags in ({50719: (4, [150, 0]), 50720: (4, [100, 60])}, {51125: (5, [1, 0] * 4)}, {51125: (5, [1, 1] * 4)}):
+        assert decode_bytes(bayer_dng(quarters(), tags=tags)).pixels.shape == (120, 200, 3)
+
+
+def test_a_preview_of_the_cropped_size_stands_for_a_cropped_dng() -> None:
+    jpeg = preview([[1, 2, 3], [4, 5, 6]], side=20)
+    cropped = {50719: (4, [0, 0]), 50720: (4, [60, 40])}
+    photo = decode_bytes(bayer_dng(quarters(), preview=jpeg, size=size(jpeg), tags=cropped))
+    assert photo.provenance.source == "embedded preview"
+    assert (photo.width, photo.height) == (60, 40)
+
+
+def test_a_sensor_without_colour_filters_gives_grey() -> None:
+    grey = np.full((120, 200), 0.2 * 65535, np.uint16)
+    # Linear samples, one a pixel; without what belongs to colours.
+    monochrome = {262: (3, 34892), 33421: None, 33422: None, 50721: None, 50728: None, 50778: None}
+    photo = decode_bytes(bayer_dng(grey, tags=monochrome))
+    assert photo.pixels.shape == (120, 200, 3)
+    assert photo.provenance.mode == "L"
+    assert linear(photo.pixels) == pytest.approx([0.2] * 3, abs=0.01)

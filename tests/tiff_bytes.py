@@ -101,6 +101,7 @@ def bayer_dng(
     size: tuple[int, int] = (0, 0),
     area: tuple[int, int, int, int] | None = None,
     compression: int = 1,
+    tags: Mapping[int, tuple[int, Any] | None] | None = None,
 ) -> bytes:
     """A DNG of an RGGB sensor whose primaries are those of sRGB, lit by D65, white at 65535.
 
@@ -111,6 +112,7 @@ def bayer_dng(
         size: its width and height.
         area: top, left, bottom and right of the part of the sensor that is the picture.
         compression: what the file says of the sensor's data, which is not compressed.
+        tags: further ones of the sensor's folder, or others; None leaves one out.
     """
     height, width = mosaic.shape
     # XYZ to linear sRGB, as rounded by IEC 61966-2-1.
@@ -127,6 +129,9 @@ def bayer_dng(
     }  # fmt: skip
     if area is not None:
         sensor[50829] = (4, list(area))
+    changed = tags or {}
+    sensor, about = ({tag: value for tag, value in known.items() if tag not in changed} for known in (sensor, about))
+    sensor |= {tag: value for tag, value in changed.items() if value is not None}
     strip = mosaic.astype("<u2").tobytes()
     if not preview:
         return write_tiff([(sensor | about, strip)])

@@ -12,6 +12,7 @@ import numpy as np
 from photodefect.errors import PhotoError, UnreadableError, UnsupportedError
 from photodefect.extras import require
 from photodefect.photos import tiff_folders as tags
+from photodefect.photos.dng import Development, read_development
 from photodefect.photos.facts import Provenance
 from photodefect.photos.formats import Format
 from photodefect.photos.limits import LIMITS, Limits
@@ -28,9 +29,11 @@ FULL_SIZE = 0.9
 USABLE_SIZE = 1000
 """Pixels of the longer side of a smaller preview that may stand for a photo whose sensor data can't be decoded."""
 
-_CFA, _LINEAR_RAW = 32803, 34892
 _OLD_JPEG, _JPEG, _LOSSY_JPEG = 6, 7, 34892
 """Compressions of a TIFF."""
+
+_NEAR_WHITE = 0.75
+"""LibRaw's own share of white that counts as near it; its tables know the white of some cameras only roughly."""
 
 _SENSOR_DATA = "sensor data"
 """What a file may lack when its preview is there."""
@@ -41,7 +44,7 @@ _EXIF_BY_FLIP = {0: 1, 1: 2, 2: 4, 3: 3, 4: 5, 5: 8, 6: 6, 7: 7}
 
 def has_raw_tags(data: bytes) -> bool:
     """Whether a TIFF-alike says of itself that it holds a sensor's data."""
-    return any(tags.DNG_VERSION in folder or _is_sensor(folder) for folder in folders(data))
+    return any(tags.DNG_VERSION in folder or folder.is_sensor for folder in folders(data))
 
 
 def decode_raw(data: bytes, max_pixels: int, limits: Limits = LIMITS) -> Photo | None:
@@ -73,13 +76,16 @@ def decode_raw(data: bytes, max_pixels: int, limits: Limits = LIMITS) -> Photo |
             ):
                 check_size(width, height, max_pixels)
             cut_short = _is_cut_short(data)
-            preview = _preview(raw, data, max_pixels, limits)
-            if preview is not None and _stands_for(preview, raw):
+            told = read_development(data, raw.sizes.width, raw.sizes.height)
+            box = (0, 0, raw.sizes.width, raw.sizes.height) if told is None else told.box
+            size = box[2] - box[0], box[3] - box[1]
+            preview = _preview(raw, data, size, max_pixels, limits)
+            if preview is not None and max(preview.width, preview.height) >= FULL_SIZE * max(size):
                 return _without_sensor_data(preview) if cut_short else preview
             if cut_short:
                 raise UnreadableError("the raw photo is cut short: part of its sensor's data is missing")
             try:
-                return _develop(raw)
+                return _develop(raw, told)
             except rawpy.LibRawFileUnsupportedError:
                 if preview is None or max(preview.width, preview.height) < USABLE_SIZE:
                     raise UnsupportedError(
@@ -89,30 +95,43 @@ def decode_raw(data: bytes, max_pixels: int, limits: Limits = LIMITS) -> Photo |
                 return _without_sensor_data(preview)
 
 
-def _stands_for(preview: Photo, raw: rawpy.RawPy) -> bool:
-    return max(preview.width, preview.height) >= FULL_SIZE * max(raw.sizes.width, raw.sizes.height)
-
-
 def _without_sensor_data(preview: Photo) -> Photo:
     return replace(preview, provenance=replace(preview.provenance, missing=_SENSOR_DATA))
 
 
-def _develop(raw: rawpy.RawPy) -> Photo:
+def _develop(raw: rawpy.RawPy, told: Development | None) -> Photo:
     import rawpy  # noqa: PLC0415
 
+    recorded, daylight = (
+        [*gains[:3], gains[3] or gains[1]] for gains in (raw.camera_whitebalance, raw.daylight_whitebalance)
+    )
+    # LibRaw changes both meanwhile: the size where pixels aren't square.
+    shape, orientation = (raw.sizes.height, raw.sizes.width), _orientation(raw)
+    # Without a white balance by the camera, LibRaw would make the average grey, which hides a cast.
+    assumed = raw.num_colors >= 3 and min(recorded) <= 0 < min(daylight)
     pixels = raw.postprocess(
-        use_camera_wb=True,
+        use_camera_wb=not assumed,
+        user_wb=daylight if assumed else None,
         no_auto_bright=True,
+        # LibRaw takes the brightest sample for white where that is near; a DNG's white is told, and right.
+        adjust_maximum_thr=_NEAR_WHITE if told is None else 0.0,
+        bright=1.0 if told is None else told.gain,
         output_color=rawpy.ColorSpace.sRGB,
         output_bps=8,
         gamma=(2.4, 12.92),  # that of sRGB; LibRaw's own default is that of television
+        user_flip=0,
     )
-    mode = raw.color_desc.decode("ascii", "replace")
-    return Photo(np.array(pixels, order="C"), Provenance("RAW", "raw decode", mode, _orientation(raw)))
+    if pixels.shape[2] == 1:  # of a sensor without colour filters
+        pixels = pixels.repeat(3, axis=2)
+    if told is not None and pixels.shape[:2] == shape:
+        left, top, right, bottom = told.box
+        pixels = pixels[top:bottom, left:right]
+    mode = raw.color_desc.decode("ascii", "replace") if raw.num_colors > 1 else "L"
+    return Photo(np.array(upright(pixels, orientation), order="C"), Provenance("RAW", "raw decode", mode, orientation))
 
 
-def _preview(raw: rawpy.RawPy, data: bytes, max_pixels: int, limits: Limits) -> Photo | None:
-    """The largest embedded preview; None if there is none that can be decoded."""
+def _preview(raw: rawpy.RawPy, data: bytes, size: tuple[int, int], max_pixels: int, limits: Limits) -> Photo | None:
+    """The largest embedded preview of a picture of so many columns and rows; None if none can be decoded."""
     import rawpy  # noqa: PLC0415
 
     try:
@@ -127,8 +146,7 @@ def _preview(raw: rawpy.RawPy, data: bytes, max_pixels: int, limits: Limits) -> 
             preview = Photo(pixels, Provenance("RAW"))
     except (rawpy.LibRawError, rawpy.NotSupportedError, PhotoError):
         return None
-    is_wide = raw.sizes.width >= raw.sizes.height
-    return _turned(preview, _orientation(raw), sensor_is_wide=is_wide)
+    return _turned(preview, _orientation(raw), sensor_is_wide=size[0] >= size[1])
 
 
 def _as_embedded(thumbnail: bytes, data: bytes) -> bytes:
@@ -168,7 +186,7 @@ def _found_preview(data: bytes, max_pixels: int, limits: Limits) -> Photo | None
     orientation = next(
         (value for folder in all_folders if (value := folder.number(tags.ORIENTATION)) in range(1, 9)), 1
     )
-    sensor = next((folder for folder in all_folders if _is_sensor(folder)), None)
+    sensor = next((folder for folder in all_folders if folder.is_sensor), None)
     if sensor is None:
         return None
     for start, size in _jpegs(all_folders):
@@ -190,7 +208,7 @@ def _jpegs(all_folders: list[Folder]) -> Iterator[tuple[int, int]]:
         if folder.number(tags.JPEG_SIZE):
             yield folder.number(tags.JPEG_OFFSET), folder.number(tags.JPEG_SIZE)
         starts, sizes = folder.parts()
-        if len(starts) == 1 and folder.number(tags.COMPRESSION) in (_OLD_JPEG, _JPEG) and not _is_sensor(folder):
+        if len(starts) == 1 and folder.number(tags.COMPRESSION) in (_OLD_JPEG, _JPEG) and not folder.is_sensor:
             yield int(starts[0]), int(sizes[0])
 
 
@@ -203,7 +221,7 @@ def _is_cut_short(data: bytes) -> bool:
     for folder in folders(data):
         is_dng = is_dng or tags.DNG_VERSION in folder
         starts, sizes = folder.parts()
-        if not (_is_sensor(folder) and len(starts)):
+        if not (folder.is_sensor and len(starts)):
             continue
         if int((starts + sizes if is_dng else starts).max()) > len(data):
             return True
@@ -211,10 +229,6 @@ def _is_cut_short(data: bytes) -> bool:
         if as_jpeg and not all(data.startswith(b"\xff\xd8", int(start)) for start in starts):
             return True
     return False
-
-
-def _is_sensor(folder: Folder) -> bool:
-    return folder.number(tags.PHOTOMETRIC) in (_CFA, _LINEAR_RAW)
 
 
 def _orientation(raw: rawpy.RawPy) -> int:

@@ -16,11 +16,20 @@ Order = Literal["<", ">"]
 SUBFILE_TYPE, OLD_SUBFILE_TYPE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 255, 256, 257, 258, 259, 262
 STRIP_OFFSETS, ORIENTATION, SAMPLES, STRIP_SIZES, PLANAR, TILE_OFFSETS, TILE_SIZES = 273, 274, 277, 279, 284, 324, 325
 SUB_FOLDERS, EXTRA_SAMPLES, JPEG_OFFSET, JPEG_SIZE, PROFILE, DNG_VERSION = 330, 338, 513, 514, 34675, 50706
+CROP_ORIGIN, CROP_SIZE, BASELINE_EXPOSURE, USER_CROP = 50719, 50720, 50730, 51125
 EXIF_FOLDER: Final = 34665
 
 _SIZES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _NUMBERS: Final = {1: "B", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
+_FRACTIONS: Final = {5: "I", 10: "i"}
+"""Types whose values are two whole numbers each, one above the other."""
 _UNSIGNED: Final = {1: "u1", 3: "u2", 4: "u4", 7: "u1", 13: "u4", 16: "u8", 18: "u8"}
+
+_MOST_FRACTIONS: Final = 16
+"""Values of a tag that are read as fractions; more are a table."""
+
+CFA, LINEAR_RAW = 32803, 34892
+"""Photometric interpretations of a sensor's data."""
 
 MOST_FOLDERS: Final = 32
 """How many folders are looked into; cameras write a handful."""
@@ -178,6 +187,19 @@ class Folder:
         values = self.numbers(tag)
         return int(values[0]) if len(values) else default
 
+    def fractions(self, tag: int) -> tuple[float, ...]:
+        """A tag's values, whole numbers or fractions; empty where there are none, or they make no sense."""
+        entry = self._entries.get(tag)
+        if entry is None or entry.length > _MOST_FRACTIONS:
+            return ()
+        if entry.kind not in _FRACTIONS:
+            return tuple(float(value) for value in self.numbers(tag))
+        data, form = self._folders.data(entry, entry.size), f"{self._folders.order}2{_FRACTIONS[entry.kind]}"
+        try:
+            return tuple(above / below for above, below in struct.iter_unpack(form, data))
+        except (struct.error, ZeroDivisionError):
+            return ()
+
     def raw(self, tag: int) -> bytes | None:
         """A tag's bytes; None where there are none."""
         entry = self._entries.get(tag)
@@ -193,6 +215,11 @@ class Folder:
             if len(found[0]) and len(found[0]) == len(found[1]):
                 return found
         return np.empty(0, np.uint64), np.empty(0, np.uint64)
+
+    @property
+    def is_sensor(self) -> bool:
+        """Whether the picture is a sensor's data."""
+        return self.number(PHOTOMETRIC) in (CFA, LINEAR_RAW)
 
     @property
     def is_reduced(self) -> bool:
