@@ -1,4 +1,4 @@
-"""Photoshop documents of 16 bits, and large ones."""
+"""Photoshop documents of 16 bits, large ones, and those with saved selections."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def stored(image: Image.Image, mode: str) -> NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize("packed", [False, True])
-@pytest.mark.parametrize(("bits", "large"), [(16, False), (16, True), (8, True)])
+@pytest.mark.parametrize(("bits", "large"), [(16, False), (16, True), (8, True), (8, False)])
 @pytest.mark.parametrize("mode", MODES)
 def test_documents_of_sixteen_bits_and_large_ones_are_read(
     mode: str, bits: int, large: bool, packed: bool, dog: Image.Image
@@ -84,10 +84,16 @@ def test_documents_of_sixteen_bits_and_large_ones_are_read(
     assert photo.provenance.icc == ("sRGB built-in" if mode == "RGB" else None)
 
 
-def test_channels_beyond_the_colours_are_left_out(dog: Image.Image) -> None:
-    planes = np.concatenate([stored(dog, "RGB"), np.zeros((1, 96, 144), np.uint8)])
-    for packed in (False, True):
-        assert np.array_equal(decode_bytes(psd(planes, "RGB", packed=packed)).pixels, np.asarray(dog))
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("selections", [1, 2])
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_saved_selections_leave_the_photo_as_it_is(
+    mode: str, bits: int, selections: int, packed: bool, dog: Image.Image
+) -> None:
+    planes = np.concatenate([stored(dog, mode), np.zeros((selections, 96, 144), np.uint8)])
+    expected = np.asarray(dog.convert("L").convert("RGB") if mode == "L" else dog)
+    assert np.array_equal(decode_bytes(psd(planes, mode, bits=bits, packed=packed)).pixels, expected)
 
 
 def test_documents_that_are_cut_short_or_too_large_are_reported(dog: Image.Image) -> None:
@@ -108,6 +114,10 @@ def test_what_isnt_read_of_photoshops_documents_is_named(dog: Image.Image) -> No
     struct.pack_into(">HH", whole, 22, 16, 7)
     with pytest.raises(UnsupportedError, match="colour mode 7"):
         decode_bytes(bytes(whole))
+    palette = bytearray(psd(np.zeros((2, 2, 2), np.uint8), "L", bits=8))
+    struct.pack_into(">H", palette, 24, 2)
+    with pytest.raises(UnsupportedError, match="colour mode 2"):
+        decode_bytes(bytes(palette))
     zipped = psd(np.zeros((3, 2, 2), np.uint8), "RGB")
     place = len(zipped) - 2 - 24
     with pytest.raises(UnsupportedError, match="zipped"):

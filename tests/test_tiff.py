@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -154,3 +155,81 @@ def test_folders_that_refer_to_each_other_are_gone_through_once(dog: NDArray[np.
     assert list(folders(bytes(far))) == []
     with pytest.raises(PhotoError):
         decode_bytes(bytes(far))
+
+
+def grey_tags(pixels: NDArray[np.uint8], bits: int, sample_format: int, **others: int) -> Tags:
+    height, width = pixels.shape[:2]
+    return {
+        256: (4, width), 257: (4, height), 258: (3, bits), 259: (3, others.get("compression", 8)),
+        262: (3, others.get("photometric", 1)), 277: (3, 1), 278: (4, height), 339: (3, sample_format),
+    }  # fmt: skip
+
+
+SIGNED, FLOAT, DEFLATE = 2, 3, 8
+
+
+@pytest.mark.parametrize("compression", [1, DEFLATE])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(
+    ("form", "sample_format", "white"), [("f4", FLOAT, 1.0), ("i2", SIGNED, 32767.0), ("i4", SIGNED, 65535.0)]
+)
+def test_grey_numbers_of_either_order_of_bytes_are_read_compressed_or_not(
+    form: str, sample_format: int, white: float, order: str, compression: int, dog: NDArray[np.uint8]
+) -> None:
+    grey = dog[:, :, 1].astype(np.float64) / 255
+    samples = (grey * white).astype(order + form)
+    strip = samples.tobytes() if compression == 1 else zlib.compress(samples.tobytes())
+    tags = grey_tags(dog, samples.itemsize * 8, sample_format, compression=compression)
+    photo = decode_bytes(write_tiff([(tags, strip)], order))
+    expected = grey * (255 / 2 if form == "i2" else 255)  # of 16 bits 65535 counts as white
+    assert np.abs(photo.pixels[:, :, 0] - expected).max() <= 1
+
+
+def test_floating_point_numbers_that_count_down_to_white_are_named(dog: NDArray[np.uint8]) -> None:
+    samples = (1 - dog[:, :, 1] / 255).astype("<f4")
+    tags = grey_tags(dog, 32, FLOAT, compression=1, photometric=0)
+    with pytest.raises(UnsupportedError, match="count from white to black"):
+        decode_bytes(write_tiff([(tags, samples.tobytes())]))
+
+
+def ycbcr(pixels: NDArray[np.uint8], across: int, down: int, low: int = 0, high: int = 255) -> bytes:
+    """Units of several lightnesses and one colour (TIFF 6.0, section 21), by the coefficients of BT.601.
+
+    Args:
+        pixels: (height, width, 3), of whole units.
+        across: columns of a unit.
+        down: its rows.
+        low: what black is.
+        high: what white is.
+    """
+    red, green, blue = np.moveaxis(pixels.astype(np.float64), 2, 0)
+    light = 0.299 * red + 0.587 * green + 0.114 * blue
+    colours = np.stack([(blue - light) / 1.772, (red - light) / 1.402])
+    scale = 224 / 255 if low else 1
+    height, width = light.shape
+    blocks = (low + light * (high - low) / 255).reshape(height // down, down, width // across, across)
+    means = (128 + colours * scale).reshape(2, height // down, down, width // across, across).mean(axis=(2, 4))
+    units = np.concatenate(
+        [blocks.transpose(0, 2, 1, 3).reshape(*means.shape[1:], across * down), np.moveaxis(means, 0, 2)], axis=2
+    )
+    return np.rint(np.clip(units, 0, 255)).astype(np.uint8).tobytes()
+
+
+@pytest.mark.parametrize("compression", [1, DEFLATE])
+@pytest.mark.parametrize(("across", "down"), [(1, 1), (2, 1), (2, 2), (4, 1), (4, 4)])
+def test_lightness_and_colours_of_fewer_places_are_put_together(
+    across: int, down: int, compression: int, dog: NDArray[np.uint8]
+) -> None:
+    coarse = dog.reshape(24, 4, 36, 4, 3).mean(axis=(1, 3)).repeat(4, 0).repeat(4, 1).astype(np.uint8)
+    units = ycbcr(coarse, across, down)
+    told = {259: (3, compression), 262: (3, 6), 530: (3, [across, down]), 531: (3, 1)}
+    # What comes after the picture isn't taken for a part of it.
+    strip = (units if compression == 1 else zlib.compress(units)) + bytes(200_000)
+    photo = decode_bytes(write_tiff([(tags_of(dog) | told, strip)]))
+    assert np.abs(photo.pixels.astype(int) - coarse).max() <= 4
+
+
+def test_what_lightness_means_black_and_white_is_followed(dog: NDArray[np.uint8]) -> None:
+    told = {262: (3, 6), 530: (3, [1, 1]), 532: (5, [16, 1, 235, 1, 128, 1, 240, 1, 128, 1, 240, 1])}
+    photo = decode_bytes(write_tiff([(tags_of(dog) | told, ycbcr(dog, 1, 1, 16, 235))]))
+    assert np.abs(photo.pixels.astype(int) - dog).max() <= 4

@@ -13,7 +13,9 @@ _CANON_FOLDERS: Final = {b"CMT1": False, b"CMT2": False, b"CMT3": True}
 """Each is a TIFF of one folder: the photo's, the one about the exposure, and the maker note."""
 
 
-class _Box(NamedTuple):
+class Box(NamedTuple):
+    """A box: its kind, and where its content begins and ends."""
+
     name: bytes
     start: int
     end: int
@@ -21,7 +23,7 @@ class _Box(NamedTuple):
 
 def outer_exif(file: BinaryIO, limits: Limits) -> Iterator[bytes]:
     """EXIF data in a box of its own, as JPEG XL and JPEG 2000 have it (there by a number that spells its name)."""
-    for box in _boxes(file, 0, None):
+    for box in boxes(file, 0, None):
         if box.name == b"Exif":
             yield _after_offset(_content(file, box, limits))
         elif box.name == b"uuid":
@@ -32,13 +34,13 @@ def outer_exif(file: BinaryIO, limits: Limits) -> Iterator[bytes]:
 
 def canon_folders(file: BinaryIO, limits: Limits) -> Iterator[tuple[bytes, bool]]:
     """The EXIF folders of a CR3, each a TIFF, and whether it is the maker note."""
-    for movie in _boxes(file, 0, None):
+    for movie in boxes(file, 0, None):
         if movie.name != b"moov":
             continue
-        for box in _boxes(file, movie.start, movie.end):
+        for box in boxes(file, movie.start, movie.end):
             file.seek(box.start)
             if box.name == b"uuid" and file.read(16) == _CANON:
-                for folder in _boxes(file, box.start + 16, box.end):
+                for folder in boxes(file, box.start + 16, box.end):
                     if folder.name in _CANON_FOLDERS:
                         yield _content(file, folder, limits), _CANON_FOLDERS[folder.name]
         return
@@ -46,10 +48,10 @@ def canon_folders(file: BinaryIO, limits: Limits) -> Iterator[tuple[bytes, bool]
 
 def heif_exif(file: BinaryIO, limits: Limits) -> Iterator[bytes]:
     """The items of EXIF data in a HEIF or AVIF: what they are is in one list, where in another."""
-    for meta in _boxes(file, 0, None):
+    for meta in boxes(file, 0, None):
         if meta.name != b"meta":
             continue
-        inside = {box.name: box for box in _boxes(file, meta.start + 4, meta.end)}
+        inside = {box.name: box for box in boxes(file, meta.start + 4, meta.end)}
         if b"iinf" not in inside or b"iloc" not in inside:
             return
         wanted = set(_exif_items(_content(file, inside[b"iinf"], limits)))
@@ -60,7 +62,7 @@ def heif_exif(file: BinaryIO, limits: Limits) -> Iterator[bytes]:
         return
 
 
-def _boxes(file: BinaryIO, at: int, end: int | None) -> Iterator[_Box]:
+def boxes(file: BinaryIO, at: int, end: int | None) -> Iterator[Box]:
     """The boxes from a place to another, or to the end of the file."""
     while end is None or at + 8 <= end:
         file.seek(at)
@@ -74,11 +76,11 @@ def _boxes(file: BinaryIO, at: int, end: int | None) -> Iterator[_Box]:
             size = (1 << 62) if end is None else end - at
         if at + size < start:
             return
-        yield _Box(name, start, at + size)
+        yield Box(name, start, at + size)
         at += size
 
 
-def _content(file: BinaryIO, box: _Box, limits: Limits) -> bytes:
+def _content(file: BinaryIO, box: Box, limits: Limits) -> bytes:
     return _read(file, box.start, box.end - box.start, limits)
 
 

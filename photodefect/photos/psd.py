@@ -1,4 +1,4 @@
-"""Photoshop documents that Pillow doesn't read: those of 16 bits, and large ones (PSB).
+"""Photoshop documents that Pillow doesn't read: those of 16 bits, large ones (PSB), and those with a saved selection.
 
 Source: Adobe Photoshop File Formats Specification, the sections of the header, the resources and the image data.
 """
@@ -17,8 +17,8 @@ from photodefect.photos.photo import RareImage, check_size
 
 _HEADER: Final = struct.Struct(">4sH6xHIIHH")
 _LARGE: Final = 2
-_MODES: Final = {1: "L", 3: "RGB", 4: "CMYK", 9: "LAB"}
-"""Of the document, in Pillow's words. Bitmaps, palettes and duotones have eight bits or fewer and are rare as PSB."""
+_MODES: Final = {1: "L", 3: "RGB", 4: "CMYK", 8: "L", 9: "LAB"}
+"""Of the document, in Pillow's words; a duotone's picture is grey. Bitmaps and palettes are left to Pillow."""
 _RAW, _PACKED = 0, 1
 _PROFILE: Final = 1039
 
@@ -49,9 +49,12 @@ def read_psd(data: bytes, max_pixels: int) -> RareImage | None:
     """
     header = _Header(*_HEADER.unpack_from(data)[1:])
     large = header.version == _LARGE
-    if header.bits <= 8 and not large:
-        return None
     mode = _MODES.get(header.mode)
+    count = {"L": 1, "CMYK": 4, None: 1}.get(mode, 3)
+    # Beside saved selections, Pillow 13 looks for packed rows in the wrong place, and takes the fourth channel of RGB
+    # for transparency.
+    if header.bits <= 8 and not large and header.channels <= count:
+        return None
     if mode is None or header.bits not in (8, 16):
         raise UnsupportedError(
             f"Photoshop documents of {header.bits} bits and colour mode {header.mode} can't be decoded; "
@@ -63,7 +66,6 @@ def read_psd(data: bytes, max_pixels: int) -> RareImage | None:
     resources = data[at + 4 : at + 4 + _number(data, at, 4)]
     at += 4 + len(resources)
     at += (8 if large else 4) + _number(data, at, 8 if large else 4)
-    count = {"L": 1, "CMYK": 4}.get(mode, 3)
     if header.channels < count:
         raise UnreadableError("the PSD is damaged: it has fewer channels than its colours need")
     # Further channels are saved selections, or transparency, which Photoshop has put on white here.

@@ -32,7 +32,7 @@ from PIL import (
 
 from photodefect.errors import PhotoError, TooLargeError, UnreadableError, UnsupportedError
 from photodefect.extras import require
-from photodefect.photos import png
+from photodefect.photos import jpeg2000, png, tiff
 from photodefect.photos.colour_codes import CodedColour, by_code_points, coded_to_srgb
 from photodefect.photos.colour_profiles import adobe_rgb_profile, describe, is_srgb, to_srgb
 from photodefect.photos.facts import DEFAULT_MAX_PIXELS, Provenance
@@ -42,7 +42,7 @@ from photodefect.photos.jpeg import check_scans, decode_jpeg
 from photodefect.photos.limits import LIMITS, Limits
 from photodefect.photos.photo import Memory, Photo, check_size
 from photodefect.photos.psd import read_psd
-from photodefect.photos.tiff import PhotoPage, counts_to_4095, photo_page, read_otherwise
+from photodefect.photos.tiff import PhotoPage, photo_page, read_otherwise
 from photodefect.printable import printable
 
 # Without a handler, what Pillow logs about damaged files would be printed among our own messages.
@@ -113,7 +113,7 @@ def _decode(stored: PhotoPage, kind: Format, max_pixels: int, memory: Memory | N
         mode = _stored_mode(image)
         frames = _count_frames(image, kind, limits.frames)
         properties = read_properties(data) if kind in (Format.AVIF, Format.HEIF) else Properties()
-        icc = stored.icc or image.info.get("icc_profile") or _implied_profile(image, kind)
+        icc = stored.icc or image.info.get("icc_profile") or _other_profile(data, image, kind)
         if icc is not None and len(icc) > limits.profile_bytes:
             icc = None
         colour, icc = _coded_colour(data, kind, image, properties, icc)
@@ -125,7 +125,7 @@ def _decode(stored: PhotoPage, kind: Format, max_pixels: int, memory: Memory | N
         elif colour is not None:
             pixels = np.array(to_srgb(coded_to_srgb(_samples(data, kind, image, properties, colour), colour), None))
         else:
-            pixels = np.array(to_srgb(_load(image, kind, properties), icc))
+            pixels = np.array(to_srgb(_load(data, image, kind, properties), icc))
         # A TIFF's is gone by now, while a PNG's may have come last.
         orientation, to_undo = oriented or _orientation(image, kind, stored, properties)
         colour_name = None if colour is None else colour.name
@@ -277,8 +277,13 @@ def _orientation(image: Image.Image, kind: Format, stored: PhotoPage, properties
     return (orientation, orientation) if orientation in range(1, 9) else (1, 1)
 
 
-def _implied_profile(image: Image.Image, kind: Format) -> bytes | None:
-    """The profile that a camera set to Adobe RGB means where it embeds none (DCF 2.0, optional colour space)."""
+def _other_profile(data: bytes, image: Image.Image, kind: Format) -> bytes | None:
+    """A profile that Pillow doesn't find, or that isn't embedded.
+
+    A camera set to Adobe RGB means that where it embeds none (DCF 2.0, optional colour space).
+    """
+    if kind is Format.JPEG2000:
+        return jpeg2000.profile(data)
     if kind is not Format.JPEG or image.mode != "RGB":
         return None
     try:
@@ -349,7 +354,7 @@ def _samples(
         samples = np.asarray(heif[heif.primary_index])
         if samples.ndim == 3 and image.mode in ("RGB", "RGBA"):
             return cast("NDArray[np.uint8] | NDArray[np.uint16]", samples)
-    loaded = _load(image, kind, properties)
+    loaded = _load(data, image, kind, properties)
     return np.asarray(loaded if loaded.mode in ("RGB", "RGBA") else loaded.convert("RGB"))
 
 
@@ -362,32 +367,28 @@ def _jpeg_pixels(
     found = decode_jpeg(data, "CMYK" if inks else "RGB", kept)
     if found.pixels is None or inks:
         if found.data is data:
-            return np.array(to_srgb(_load(image, Format.JPEG), icc)), None
+            return np.array(to_srgb(_load(data, image, Format.JPEG), icc)), None
         with _opener(Format.JPEG)(io.BytesIO(found.data), "") as ended:
-            return np.array(to_srgb(_load(ended, Format.JPEG), icc)), found.missing
+            return np.array(to_srgb(_load(found.data, ended, Format.JPEG), icc)), found.missing
     if icc is not None and not is_srgb(icc):
         return np.array(to_srgb(_as_image(found.pixels, image.mode), icc)), found.missing
     return found.pixels, found.missing
 
 
-def _load(image: ImageFile.ImageFile, kind: Format, properties: Properties = _NO_PROPERTIES) -> Image.Image:
+def _load(
+    data: bytes, image: ImageFile.ImageFile, kind: Format, properties: Properties = _NO_PROPERTIES
+) -> Image.Image:
     """The pixels as stored, as Pillow holds them, but right."""
-    is_grey_tiff = kind is Format.TIFF and image.mode.startswith("I;16")
-    inverted, to_4095 = is_grey_tiff and _white_is_zero(image), is_grey_tiff and counts_to_4095(image)
+    if kind is Format.PNG:
+        return png.load(data, image)
+    if kind is Format.JPEG2000:
+        return jpeg2000.load(data, image)
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return tiff.load(image)
     image.load()
-    if inverted:
-        return Image.fromarray(65535 - np.asarray(image))
-    if to_4095:
-        return Image.fromarray((np.asarray(image).astype(np.uint32) * 65535 // 4095).astype(np.uint16))
     if kind is Format.AVIF and properties.aperture is not None:  # libheif cuts it out itself, libavif doesn't
         return image.crop(properties.shown(image.width, image.height))
     return image
-
-
-def _white_is_zero(image: Image.Image) -> bool:
-    """Whether a grey TIFF counts from white to black, which Pillow only undoes with up to eight bits."""
-    tags = getattr(image, "tag_v2", {})
-    return bool(tags.get(ExifTags.Base.PhotometricInterpretation, 1) == 0)
 
 
 def _as_image(pixels: NDArray[np.uint8], mode: str) -> Image.Image:

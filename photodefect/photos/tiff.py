@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, TiffImagePlugin
 
 from photodefect.errors import UnsupportedError
 from photodefect.photos import tiff_folders as tags
@@ -30,7 +30,9 @@ _UNREAD = {
 """Compressions that no decoder here knows within a TIFF."""
 
 _BIG_ENDIAN_BIG = b"MM\0\x2b"
-_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _CMYK = 0, 1, 2, 5
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _CMYK, _YCBCR = 0, 1, 2, 5, 6
+_OWN_ORDER = {"F;32BF": "F;32NF", "I;16BS": "I;16NS", "I;32BS": "I;32NS"}
+"""Pillow's words for numbers of the other order of bytes, and for the same in this machine's."""
 _SEPARATE_PLANES = 2
 _ASSOCIATED, _UNASSOCIATED = 1, 2
 """Kinds of alpha: whether colours are multiplied by it."""
@@ -120,9 +122,40 @@ def read_otherwise(data: bytes, max_pixels: int) -> RareImage | None:
     return RareImage(image, mode, page.raw(tags.PROFILE), page.number(tags.ORIENTATION, 1), frames)
 
 
-def counts_to_4095(image: ImageFile.ImageFile) -> bool:
-    """Whether a grey TIFF's white is 4095, which Pillow keeps as it is."""
-    return ";12" in str(image.tile[0].args if image.tile else "")
+def load(image: TiffImagePlugin.TiffImageFile) -> Image.Image:
+    """The pixels that Pillow reads, but right.
+
+    Args:
+        image: opened and not loaded.
+
+    Raises:
+        UnsupportedError: its pixels are of an unusual kind.
+    """
+    photometric = image.tag_v2.get(tags.PHOTOMETRIC, _BLACK_IS_ZERO)
+    tile = image.tile[0] if image.tile else ImageFile._Tile("", None)
+    arguments = tile.args if isinstance(tile.args, tuple) else (tile.args,)
+    raw_mode = str(arguments[0])
+    grey16 = image.mode.startswith("I;16")
+    # Pillow only undoes this of eight bits and fewer.
+    inverted = photometric == _WHITE_IS_ZERO and (grey16 or image.mode == "F")
+    if inverted and not grey16:
+        raise UnsupportedError(
+            "this kind of TIFF can't be decoded: floating-point numbers that count from white to black"
+        )
+    if (
+        photometric == _YCBCR and tile.codec_name == "raw"
+    ):  # Pillow takes it for colours of full size, on a scale of its own
+        image._mode = "RGB"
+        image.use_load_libtiff = True
+        image.tile = [ImageFile._Tile("libtiff", (0, 0, *image.size), 0, ("RGBX", False, image.tag_v2.offset))]
+    elif tile.codec_name == "libtiff" and raw_mode in _OWN_ORDER:  # libtiff has brought bytes in order already
+        image.tile = [tile._replace(args=(_OWN_ORDER[raw_mode], *arguments[1:]))]
+    image.load()
+    if inverted:
+        return Image.fromarray(65535 - np.asarray(image))
+    if grey16 and ";12" in raw_mode:  # white is 4095, which Pillow keeps as it is
+        return Image.fromarray((np.asarray(image).astype(np.uint32) * 65535 // 4095).astype(np.uint16))
+    return image
 
 
 def _image(samples: NDArray[Any], photometric: int, alpha: int) -> tuple[Image.Image, str]:
