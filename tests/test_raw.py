@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from colour_maths import SRGB, to_xyz
 from numpy.typing import NDArray
 from photo_files import saved
 from PIL import Image
@@ -167,6 +168,16 @@ def test_a_dng_without_white_balance_keeps_its_cast() -> None:
     levels = (0.4, 0.2, 0.1)
     photo = decode_bytes(flat_dng(levels, tags={50728: None}))
     assert linear(photo.pixels) == pytest.approx(levels, abs=0.01)
+
+
+def test_a_white_balance_that_is_told_by_its_chromaticity_makes_that_neutral() -> None:
+    # Incandescent light (CIE 15, illuminant A) as the primaries of sRGB see it.
+    x, y = 0.4476, 0.4074
+    to_srgb = np.linalg.inv(to_xyz(SRGB))
+    light = to_srgb @ [x / y, 1, (1 - x - y) / y]
+    told = {50728: None, 50729: (5, [round(x * 10000), 10000, round(y * 10000), 10000])}
+    red, green, blue = linear(decode_bytes(flat_dng(tuple(light * 0.2), tags=told)).pixels)
+    assert [red, blue] == pytest.approx([green] * 2, rel=0.03)
 
 
 def quarters() -> NDArray[np.uint16]:
