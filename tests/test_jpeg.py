@@ -11,7 +11,7 @@ import pytest
 from photo_files import saved
 from PIL import Image
 
-from photodefect.errors import UnreadableError
+from photodefect.errors import UnreadableError, UnsupportedError
 from photodefect.photos.decode import decode_bytes
 
 
@@ -85,3 +85,21 @@ def test_a_jpeg_that_lacks_passes_which_first_tell_something_is_cut_short(photo:
             with pytest.raises(UnreadableError, match="cut short"):
                 decode_bytes(whole[:end] + mark)
     assert decode_bytes(whole[: starts[6] + 3]).provenance.missing == "last passes"
+
+
+@pytest.mark.parametrize("kind", ["sequential", "restarts", "grey", "CMYK"])
+def test_a_height_that_only_the_end_tells_is_found(kind: str, photo: Image.Image) -> None:
+    whole = jpeg(photo, kind)
+    size = whole.index(b"\xff\xc0") + 5
+    lines = b"\xff\xdc\x00\x04" + whole[size : size + 2]
+    told_last = whole[:size] + b"\0\0" + whole[size + 2 : -2] + lines + whole[-2:]
+    assert np.array_equal(decode_bytes(told_last).pixels, decode_bytes(whole).pixels)
+    with pytest.raises(UnreadableError):
+        decode_bytes(told_last.replace(lines, b""))
+
+
+@pytest.mark.parametrize(("mark", "name"), [(0xF7, "JPEG-LS"), (0xC5, "hierarchical"), (0xCB, "arithmetic")])
+def test_a_kind_that_isnt_known_is_named(mark: int, name: str, photo: Image.Image) -> None:
+    whole = jpeg(photo, "sequential")
+    with pytest.raises(UnsupportedError, match=name):
+        decode_bytes(whole.replace(b"\xff\xc0", bytes([0xFF, mark]), 1))

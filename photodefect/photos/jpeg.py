@@ -10,7 +10,7 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
-from photodefect.errors import UnreadableError
+from photodefect.errors import UnreadableError, UnsupportedError
 
 _START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
 _MARK = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
@@ -26,6 +26,15 @@ _COEFFICIENTS = 64
 
 END_MARK, LAST_PASSES = "end mark", "last passes"
 """What a JPEG may lack: every pixel is there as it was stored, or all but the lowest bit of its coefficients."""
+
+
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""Marks of the header that tells a JPEG's size (ITU-T T.81, table B.1)."""
+_UNREAD = {0xF7: "JPEG-LS", 0xCB: "lossless with arithmetic coding"} | dict.fromkeys(
+    (0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF), "hierarchical"
+)
+"""Kinds that libjpeg doesn't know, by that mark."""
+_NUMBER_OF_LINES = b"\xff\xdc\x00\x04"
 
 
 class JpegPixels(NamedTuple):
@@ -123,6 +132,26 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
         if mark[0] == _END_OF_IMAGE:
             return
         at = mark.end() + size
+
+
+def with_height(data: bytes) -> bytes:
+    """A JPEG with its height in its header, also where only the end of its first scan tells it (T.81, section B.2.5).
+
+    Args:
+        data: the file.
+
+    Raises:
+        UnsupportedError: it is of a kind that isn't known here.
+    """
+    for mark, at, _ in _segments(data):
+        if mark in _UNREAD:
+            raise UnsupportedError(f"this kind of JPEG can't be decoded: {_UNREAD[mark]}")
+        if mark in _FRAMES:
+            lines = data.find(_NUMBER_OF_LINES, at) + len(_NUMBER_OF_LINES)
+            if data[at + 3 : at + 5] == b"\0\0" and lines >= len(_NUMBER_OF_LINES):
+                return data[: at + 3] + data[lines : lines + 2] + data[at + 5 :]
+            break
+    return data
 
 
 def check_scans(data: bytes, most: int) -> None:

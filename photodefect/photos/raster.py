@@ -32,13 +32,13 @@ from PIL import (
 
 from photodefect.errors import PhotoError, TooLargeError, UnreadableError, UnsupportedError
 from photodefect.extras import require
-from photodefect.photos import jpeg2000, png, tiff
+from photodefect.photos import bmp, jpeg2000, png, tiff
 from photodefect.photos.colour_codes import CodedColour, by_code_points, coded_to_srgb
 from photodefect.photos.colour_profiles import adobe_rgb_profile, describe, is_srgb, to_srgb
 from photodefect.photos.facts import DEFAULT_MAX_PIXELS, Provenance
 from photodefect.photos.formats import Format
 from photodefect.photos.iso_media import Properties, read_properties
-from photodefect.photos.jpeg import check_scans, decode_jpeg
+from photodefect.photos.jpeg import check_scans, decode_jpeg, with_height
 from photodefect.photos.limits import LIMITS, Limits
 from photodefect.photos.photo import Memory, Photo, check_size
 from photodefect.photos.psd import read_psd
@@ -99,6 +99,8 @@ def decode_raster(
         UnreadableError: damaged or truncated.
         UnsupportedError: a variant that can't be decoded, or one whose decoder is not installed.
     """
+    if kind is Format.JPEG:
+        data = with_height(data)
     if kind is Format.PNM and not _PNM_HEADER.match(data, 0, _PNM_HEADER_BYTES):
         raise UnreadableError("the PNM is damaged: its header doesn't say how large it is")
     with explained(kind.value), pillow_limits(max_pixels, limits):
@@ -284,6 +286,8 @@ def _other_profile(data: bytes, image: Image.Image, kind: Format) -> bytes | Non
     """
     if kind is Format.JPEG2000:
         return jpeg2000.profile(data)
+    if kind is Format.BMP:
+        return bmp.profile(data)
     if kind is not Format.JPEG or image.mode != "RGB":
         return None
     try:
@@ -297,10 +301,11 @@ def _other_profile(data: bytes, image: Image.Image, kind: Format) -> bytes | Non
 
 
 def _stored_mode(image: ImageFile.ImageFile) -> str:
-    """Pillow's mode, with ``;16`` where it is about to drop the lower of two bytes."""
+    """Pillow's mode, with ``;16`` where it is about to drop the lower of two bytes; a BMP's are those of a pixel."""
     arguments = image.tile[0].args if image.tile else ()
     raw_mode = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
-    return f"{image.mode};16" if ";16" in str(raw_mode) and ";" not in image.mode else image.mode
+    wide = ";16" in str(raw_mode) and ";" not in image.mode and not isinstance(image, BmpImagePlugin.BmpImageFile)
+    return f"{image.mode};16" if wide else image.mode
 
 
 def _count_frames(image: ImageFile.ImageFile, kind: Format, most: int) -> int:
