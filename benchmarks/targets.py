@@ -75,7 +75,10 @@ class Build:
         self.found.setdefault(row, []).append(value)
 
     def told(self, row: str) -> str:
-        return f"{statistics.median(self.found[row]):.3g}" if row in self.found else ""
+        if row not in self.found:
+            return ""
+        value = statistics.median(self.found[row])
+        return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def beside(place: Path, scratch: Path) -> Build:

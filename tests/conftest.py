@@ -17,12 +17,20 @@ settings.load_profile("no clock")
 
 _CACHES = pytest.StashKey[str]()
 
+_LONG = "cluster originals shell_examples team report_browser review_browser cli_train interrupts".split()
+"""Files of few tests that each start a cluster, a browser, a training or many commands."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep tests, and the commands that they start, away from the caches, journals and marks of whoever runs them."""
     config.stash[_CACHES] = tempfile.mkdtemp(prefix="photodefect-tests-")
     for variable in ("XDG_CACHE_HOME", "XDG_STATE_HOME"):
         os.environ[variable] = str(Path(config.stash[_CACHES]) / variable)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long files: at the end, one of the processes that share the files would be left alone with one."""
+    items.sort(key=lambda item: item.path.stem.removeprefix("test_") not in _LONG)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
