@@ -17,7 +17,16 @@ settings.load_profile("no clock")
 
 _CACHES = pytest.StashKey[str]()
 
-_LONG = "cluster originals shell_examples team report_browser review_browser cli_train interrupts".split()
+_LONG = (
+    "cli_train",
+    "cluster",
+    "interrupts",
+    "originals",
+    "report_browser",
+    "review_browser",
+    "shell_examples",
+    "team",
+)
 """Files of few tests that each start a cluster, a browser, a training or many commands."""
 
 
