@@ -24,7 +24,6 @@ Peers (see speed.py for how to install them) take seconds, as `decoding` does, o
 from __future__ import annotations
 
 import argparse
-import os
 import platform
 import shutil
 import statistics
@@ -204,7 +203,6 @@ def main() -> None:
     wanted = arguments.only or ["maps", "decoding", "known", *(["peers"] if arguments.peers else [])]
     print(f"{processor()}, {cores()} cores; {platform.system()}, Python {platform.python_version()}; ", end="")
     print(f"medians of {arguments.runs} runs, start-up included\n")
-    os.environ["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", "1")
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         builds = [Build("this build", ROOT, ROOT)]
