@@ -20,12 +20,12 @@ ROOT = Path(__file__).resolve().parents[1]
 SMALL = 1_000_000
 
 
-def install(folder: Path, extras: str, options: list[str]) -> Path:
-    """Where packages lie in a new environment that has photodefect."""
+def install(folder: Path, extras: str, options: list[str], source: Path = ROOT) -> Path:
+    """Where packages lie in a new environment that has photodefect, from a working tree or a wheel."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     python = next(place for place in (folder / "bin" / "python", folder / "Scripts" / "python.exe") if place.exists())
     pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--constraint", "constraints.txt"]
-    subprocess.run([*pip, *options, f".[{extras}]" if extras else "."], check=True, cwd=ROOT)
+    subprocess.run([*pip, *options, f"{source}[{extras}]" if extras else str(source)], check=True, cwd=ROOT)
     where = "import sysconfig; print(sysconfig.get_path('platlib'))"
     return Path(subprocess.run([python, "-c", where], check=True, capture_output=True, text=True).stdout.strip())
 

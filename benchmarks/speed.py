@@ -8,13 +8,14 @@ the fastest decoder at hand, and its peak memory; then how the default grows wit
 photos. Every measurement is a process of its own, started new, so that start-up counts; results are never taken from a
 cache. Rounds go over all ways in turn, so that a machine that slows down slows down all of them.
 
-cleanvision (dark, light, blurry), BRISQUE (the package brisque) and imagededup (its perceptual hash) are measured where
-they can be imported, by this Python or by the one given by `--rivals`: they pin versions that don't go with ours.
+cleanvision (dark, light, blurry), BRISQUE (the package brisque), imagededup (its perceptual hash), image-quality-ai,
+photo-s-tools (`cull --score`) and bppicker (`analyze`; without models that it would ask for and download) are measured
+where they can be imported, by this Python or by the one given by `--rivals`: they pin versions that don't go with ours.
 
     python -m venv /tmp/rivals
     /tmp/rivals/bin/pip install torch cleanvision brisque opencv-python-headless PyWavelets "numpy<2.3"
     /tmp/rivals/bin/pip install --no-deps imagededup
-    /tmp/rivals/bin/pip install scikit-learn
+    /tmp/rivals/bin/pip install scikit-learn image-quality-ai photo-s-tools bppicker
 """
 
 from __future__ import annotations
@@ -34,7 +35,17 @@ from pathlib import Path
 from unittest.mock import MagicMock
 
 ROOT = Path(__file__).resolve().parents[1]
-RIVALS = {"cleanvision": "cleanvision", "BRISQUE": "brisque", "imagededup": "imagededup"}
+RIVALS = {
+    "cleanvision": "cleanvision",
+    "BRISQUE": "brisque",
+    "imagededup": "imagededup",
+    "image-quality-ai": "image_quality_ai",
+    "photo-s-tools": "photo_s",
+    "bppicker": "bpp",
+}
+"""What others are called, and the packages that they are imported as."""
+
+
 SIZES = {6: (3000, 2000), 12: (4240, 2832), 24: (6000, 4000), 50: (8660, 5774)}
 
 
@@ -129,12 +140,33 @@ def image_dedup(folder: Path) -> None:
     PHash(verbose=False).encode_images(image_dir=str(folder), num_enc_workers=cores())
 
 
+def quality_ai(folder: Path) -> None:
+    run_beside("image-quality-ai", str(folder), "--workers", str(cores()), "--json")
+
+
+def photo_s(folder: Path) -> None:
+    run_beside("photo-s", "cull", "--score", "--json", str(folder))
+
+
+def best_photo_picker(folder: Path) -> None:
+    with tempfile.TemporaryDirectory() as out:
+        run_beside("bpp", "analyze", "--input", str(folder), "--out", out, "--workers", str(cores()))
+
+
+def run_beside(command: str, *arguments: str) -> None:
+    """Run a command that lies beside this Python."""
+    subprocess.run([Path(sys.executable).with_name(command), *arguments], check=True, stdout=subprocess.DEVNULL)
+
+
 TASKS: dict[str, Callable[[Path], None]] = {
     "simplejpeg": each_on_a_core(decode_simplejpeg),
     "Pillow": each_on_a_core(decode_pillow),
     "BRISQUE": each_on_a_core(brisque_score),
     "cleanvision": clean_vision,
     "imagededup": image_dedup,
+    "image-quality-ai": quality_ai,
+    "photo-s-tools": photo_s,
+    "bppicker": best_photo_picker,
 }
 
 
@@ -166,11 +198,15 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def measure(command: list[str]) -> tuple[float, float]:
-    """Seconds, and the most memory in MiB that it and its children held together (0 where /proc isn't there)."""
+def measure(command: list[str], folder: Path = ROOT) -> tuple[float, float]:
+    """Seconds, and the most memory in MiB that it and its children held together (0 where /proc isn't there).
+
+    The package that lies in ``folder`` is the one that runs.
+    """
+    environment = os.environ | {"PYTHONPATH": str(folder)}
     started = time.perf_counter()
     with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors, cwd=ROOT)
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors, cwd=folder, env=environment)
         peak = 0.0
         while process.poll() is None:
             peak = max(peak, resident_mib(process.pid))

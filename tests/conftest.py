@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import platformdirs
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -16,6 +17,18 @@ settings.load_profile("no clock")
 
 _CACHES = pytest.StashKey[str]()
 
+_LONG = (
+    "cli_train",
+    "cluster",
+    "interrupts",
+    "originals",
+    "report_browser",
+    "review_browser",
+    "shell_examples",
+    "team",
+)
+"""Files of few tests that each start a cluster, a browser, a training or many commands."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep tests, and the commands that they start, away from the caches, journals and marks of whoever runs them."""
@@ -24,9 +37,31 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[variable] = str(Path(config.stash[_CACHES]) / variable)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long files: at the end, one of the processes that share the files would be left alone with one."""
+    items.sort(key=lambda item: item.path.stem.removeprefix("test_") not in _LONG)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Take the caches away again."""
     shutil.rmtree(config.stash[_CACHES], ignore_errors=True)
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The person's configuration folder, empty."""
+    folder = tmp_path / "config"
+    folder.mkdir()
+    monkeypatch.setattr(platformdirs, "user_config_path", lambda *_args, **_options: folder)
+    return folder
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the person's journals, not there yet."""
+    folder = tmp_path / "state"
+    monkeypatch.setattr(platformdirs, "user_state_path", lambda *_args, **_options: folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

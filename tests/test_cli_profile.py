@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import platformdirs
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -12,14 +11,7 @@ from photodefect.cli import app
 from photodefect.ranking.profiles.profile import DEFAULT_PROFILE
 from photodefect.ranking.profiles.settings import parse_settings, to_profile
 
-
-@pytest.fixture(autouse=True)
-def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The person's configuration folder, empty."""
-    folder = tmp_path / "config"
-    folder.mkdir()
-    monkeypatch.setattr(platformdirs, "user_config_path", lambda *_args, **_options: folder)
-    return folder
+pytestmark = pytest.mark.usefixtures("config")
 
 
 def profile(*arguments: str | Path) -> Result:

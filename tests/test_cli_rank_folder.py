@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 import pytest
 from PIL import Image, ImageFilter
 from PIL.TiffImagePlugin import IFDRational
@@ -23,17 +22,10 @@ import photodefect
 from photodefect.cli import app
 from photodefect.defects import KEYS
 
+pytestmark = pytest.mark.usefixtures("config")
+
 ROOT = Path(photodefect.__file__).parents[1]
 NAMES = ("dog", "bulb", "city", "guitar", "flowers")
-
-
-@pytest.fixture(autouse=True)
-def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The person's configuration folder, empty."""
-    folder = tmp_path / "config"
-    folder.mkdir()
-    monkeypatch.setattr(platformdirs, "user_config_path", lambda *_args, **_options: folder)
-    return folder
 
 
 def save(image: Image.Image, path: Path, time: str | None = None, mode: int | None = None) -> None:

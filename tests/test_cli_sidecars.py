@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import platformdirs
 import pytest
 from exiftool import exiftool, keywords, needs_exiftool, tags
 from PIL import Image
@@ -18,18 +17,13 @@ from photodefect.cli import app
 from photodefect.files.companions import CompanionIndex
 from photodefect.sidecars.xmp import XmpDocument
 
+pytestmark = pytest.mark.usefixtures("config", "state")
+
 ALL_SEVERE = [f"--threshold={key}=0.0001:0.0002" for key in ("exposure", "noise", "haze", "blur")]
 NONE = ["--threshold=1:1"]
 XMP = Path(__file__).parent / "xmp"
 
 Rank = Callable[..., Result]
-
-
-@pytest.fixture(autouse=True)
-def homes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The person's folders, empty."""
-    monkeypatch.setattr(platformdirs, "user_config_path", lambda *_args, **_options: tmp_path / "config")
-    monkeypatch.setattr(platformdirs, "user_state_path", lambda *_args, **_options: tmp_path / "state")
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import platformdirs
 import pytest
 from file_trees import as_nobody, grow, tree
 from PIL import Image
@@ -21,14 +20,9 @@ from typer.testing import CliRunner, Result
 from photodefect.cli import app, transfers
 from photodefect.files import operations
 
+pytestmark = pytest.mark.usefixtures("config", "state")
+
 NAMES = ("dog", "bulb", "city")
-
-
-@pytest.fixture(autouse=True)
-def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The person's folders of settings and of journals, empty."""
-    monkeypatch.setattr(platformdirs, "user_config_path", lambda *_args, **_options: tmp_path / "config")
-    monkeypatch.setattr(platformdirs, "user_state_path", lambda *_args, **_options: tmp_path / "state")
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import re
 import shutil
 from pathlib import Path
 
-import platformdirs
 import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
@@ -14,14 +13,7 @@ from typer.testing import CliRunner, Result
 from photodefect.cli import app
 from photodefect.ranking.profiles.settings import read_settings, to_profile
 
-
-@pytest.fixture(autouse=True)
-def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The person's configuration folder, empty."""
-    folder = tmp_path / "config"
-    folder.mkdir()
-    monkeypatch.setattr(platformdirs, "user_config_path", lambda *_args, **_options: folder)
-    return folder
+pytestmark = pytest.mark.usefixtures("config")
 
 
 @pytest.fixture(scope="module")

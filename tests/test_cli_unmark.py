@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import platformdirs
 import pytest
 from exiftool import exiftool, needs_exiftool, tags
 from typer.testing import CliRunner, Result
@@ -17,14 +16,15 @@ from photodefect.sidecars.sources import Sources
 from photodefect.sidecars.write import SidecarTask, write_sidecars
 from photodefect.sidecars.xmp import XmpDocument
 
+pytestmark = pytest.mark.usefixtures("state")
+
 XMP = Path(__file__).parent / "xmp"
 SEVERE = Marks(-1, "Purple", (("photodefect", "severe", "noise"),), {"noise": "0.612", "verdict": "severe"})
 
 
 @pytest.fixture
-def folder(samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(samples: Path, tmp_path: Path) -> Path:
     """Two photos with sidecars of ours, one with a person's that we wrote into, and one with theirs alone."""
-    monkeypatch.setattr(platformdirs, "user_state_path", lambda *_args, **_options: tmp_path / "state")
     photos = tmp_path / "photos"
     (photos / "below").mkdir(parents=True)
     for name in ("bulb", "dog", "below/city"):

@@ -87,13 +87,13 @@ sys.stdin.read()
 
 @pytest.fixture(scope="module")
 def photos(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of small photos, no two alike, and one that is damaged."""
+    """A folder of small photos, no two alike, one damaged, and one whose name other tools take for hidden."""
     folder = tmp_path_factory.mktemp("photos")
     names = sorted(path for path in samples.glob("*.jpg"))
     for number in range(60):
         with Image.open(names[number % len(names)]) as image:
             image.draft("RGB", (160, 160))
-            image.resize((160 + number, 120)).save(folder / f"{number:02}.jpg")
+            image.resize((160 + number, 120)).save(folder / ("_01.jpg" if number == 1 else f"{number:02}.jpg"))
     (folder / "99.jpg").write_bytes((folder / "00.jpg").read_bytes()[:1000])
     return folder
 
@@ -193,7 +193,7 @@ def test_photos_and_results_on_object_storage_are_as_those_in_folders(
     s3fs = pytest.importorskip("s3fs")
     fs = s3fs.S3FileSystem(endpoint_url=store, key="testing", secret="testing")
     fs.mkdir("archive")
-    names = ["00.jpg", "01.jpg", "99.jpg"]
+    names = ["00.jpg", "99.jpg", "_01.jpg"]
     for name in names:
         fs.put_file(str(photos / name), f"archive/2024/{name}")
     fs.pipe_file("archive/2024/readme.txt", b"no photo")
@@ -220,14 +220,14 @@ def test_what_fail_on_asks_for_ends_with_code_10_and_pandas_reads_the_results(
     pandas = pytest.importorskip("pandas")
     folder = tmp_path / "few"
     folder.mkdir()
-    for name in ("00.jpg", "01.jpg", "02.jpg", "03.jpg"):
+    for name in ("00.jpg", "02.jpg", "03.jpg", "_01.jpg"):
         shutil.copy(photos / name, folder / name)
     results = tmp_path / "results"
     diagnose(environment, random_model, folder, "--ray", cluster, "-o", results, "--fail-on", "noise=0.0001", code=10)
     table = pandas.read_parquet(results)
-    assert list(table["path"]) == [f"{folder}/{name:02}.jpg" for name in range(4)]
+    assert list(table["path"]) == [f"{folder}/{name}.jpg" for name in ("00", "02", "03", "_01")]
     assert table["noise"].dtype == float
-    assert table["width"].tolist() == [160, 161, 162, 163]
+    assert table["width"].tolist() == [160, 162, 163, 161]
     assert table["error"].isna().all()
 
 

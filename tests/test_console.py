@@ -9,7 +9,6 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-import platformdirs
 import pytest
 import typer
 from typer.testing import CliRunner, Result
@@ -18,16 +17,9 @@ from photodefect.cli import app, available_commands
 from photodefect.cli.limits import since
 from photodefect.verdicts import VERDICTS
 
+pytestmark = pytest.mark.usefixtures("config")
+
 NOW = datetime(2024, 5, 10, 15, 30)
-
-
-@pytest.fixture(autouse=True)
-def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The person's configuration folder, empty."""
-    folder = tmp_path / "config"
-    folder.mkdir()
-    monkeypatch.setattr(platformdirs, "user_config_path", lambda *_args, **_options: folder)
-    return folder
 
 
 def call(*arguments: str | Path) -> Result:

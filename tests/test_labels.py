@@ -55,7 +55,6 @@ def test_our_own_layout_holds_paths_below_the_folder_and_single_votes(tmp_path: 
     assert first.workers == ("w1", "w2", "w3")
     assert second.votes is not None
     assert math.isnan(second.votes["bad_exposure"][1])
-    assert labelled.has_votes
     assert labelled.severities(BY_KEY["bad_exposure"]).tolist() == [0.4, 0.0]
 
 

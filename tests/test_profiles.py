@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import platformdirs
 import pytest
 import tomlkit
 from hypothesis import given
@@ -18,14 +17,7 @@ from photodefect.ranking.profiles.profile import DEFAULT_PROFILE, Curve, Profile
 from photodefect.ranking.profiles.settings import Setting, parse_settings, read_settings, to_profile, to_toml
 from photodefect.verdicts import DEFAULT_THRESHOLDS, Threshold
 
-
-@pytest.fixture(autouse=True)
-def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The person's configuration folder, empty."""
-    folder = tmp_path / "config"
-    folder.mkdir()
-    monkeypatch.setattr(platformdirs, "user_config_path", lambda *_args, **_options: folder)
-    return folder
+pytestmark = pytest.mark.usefixtures("config")
 
 
 def profile_of(text: str) -> Profile:

@@ -124,8 +124,7 @@ def test_a_profile_says_which_stars_and_which_colours() -> None:
     assert (marks_of(BLURRED, own).rating, marks_of(BLURRED, own).label) == (None, None)
 
 
-def test_keywords_are_flattened_as_lightroom_does() -> None:
-    assert by("rating").flat_keywords == ("photodefect", "severe", "blur", "mild", "noise")
+def test_keywords_are_words_for_people() -> None:
     assert [keyword_of(key) for key in KEYS] == [
         "exposure",
         "white balance",

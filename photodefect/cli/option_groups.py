@@ -17,7 +17,8 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     Args:
         command: its groups are keyword-only parameters. No two of its parameters and fields have the same name.
     """
-    hints = get_type_hints(command, include_extras=True)
+    # Not by get_type_hints: Python 3.10's hides an Annotated whose default is None in an Optional of its own.
+    hints = inspect.get_annotations(command, eval_str=True)
     groups: dict[str, type] = {}
     parameters: list[inspect.Parameter] = []
     for parameter in inspect.signature(command).parameters.values():

@@ -102,11 +102,6 @@ class LabelledSet:
     missing: tuple[Path, ...] = ()
     by_url: bool = False
 
-    @property
-    def has_votes(self) -> bool:
-        """Whether any photo comes with single votes."""
-        return any(photo.votes for photo in self.photos)
-
     def severities(self, defect: Defect) -> NDArray[np.float64]:
         """Ground truth of one defect, (photos,), nan where it isn't known."""
         return np.array([photo.severities[defect.key] for photo in self.photos], dtype=np.float64)

@@ -46,11 +46,6 @@ class Marks:
         """Whether there is something to say: a photo without gets no sidecar."""
         return self.rating is not None or self.label is not None or bool(self.keywords)
 
-    @property
-    def flat_keywords(self) -> tuple[str, ...]:
-        """Every keyword of every path once, as Lightroom writes them to ``dc:subject``."""
-        return tuple(dict.fromkeys(word for path in self.keywords for word in path))
-
 
 def marks_of(diagnosis: Diagnosis, profile: Profile, *, spared: bool = False) -> Marks:
     """What is to be said about a judged photo.
