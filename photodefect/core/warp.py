@@ -118,7 +118,8 @@ def _warp(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """:func:`warp` of pixels that lie in order."""
     height, width, _ = pixels.shape
     if width > _WIDEST * height:
-        return _warp(pixels.transpose(1, 0, 2), side).transpose(1, 0, 2)
+        lying: NDArray[np.uint8] = _warp(pixels.transpose(1, 0, 2), side).transpose(1, 0, 2)
+        return lying
     box = _box(height, side) if min(height, width) >= _COARSE * side else 1
     down, across = _rows(height, side, box), _columns(width, side)
     low = np.empty((side, width * 3), np.uint8)

@@ -83,9 +83,7 @@ class Draw:
         """See :class:`~photodefect.diagnosis.workers.tasks.SeesInputs`: severities are those of ``diagnose``."""
         return self._draw(contiguous(view), holistic)
 
-    def _draw(
-        self, pixels: NDArray[np.uint8], holistic: NDArray[np.uint8] | None
-    ) -> Drawn | PhotoFailure | OSError:
+    def _draw(self, pixels: NDArray[np.uint8], holistic: NDArray[np.uint8] | None) -> Drawn | PhotoFailure | OSError:
         from photodefect.heatmap.outputs import write_files  # noqa: PLC0415  fonts and encoders
 
         reduced = Reduced(pixels)
