@@ -72,7 +72,7 @@ def stages(file: Path, repeats: int) -> dict[str, float]:
     engine = choice.open(1)
     memory = Memory()
     data = read_photo(file)
-    pixels = decode_bytes(data, file.suffix).pixels
+    pixels = decode_bytes(data, file.suffix).view
     height, width, _ = pixels.shape
     whole = warp(pixels, 224)
     seed = content_seed(whole, width, height)
@@ -87,7 +87,7 @@ def stages(file: Path, repeats: int) -> dict[str, float]:
         content_key(content, file.suffix)
         capture = read_capture(content)
         decoded = decode_bytes(content, file.suffix, memory=memory)
-        found = look(decoded.pixels, capture=capture)
+        found = look(decoded.view, capture=capture)
         score(engine, choice.manifest, [found])
 
     work: dict[str, Callable[[], object]] = {

@@ -246,7 +246,7 @@ def test_a_device_that_is_not_there_is_a_clear_error(random_model: Path, monkeyp
 def test_a_gpu_is_looked_for_where_torch_and_the_system_may_have_one(
     random_model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(devices_module, "version", lambda _: "2.13.0")
+    monkeypatch.setattr("importlib.metadata.version", lambda _: "2.13.0")
     monkeypatch.setattr(devices_module.sys, "platform", "linux")
     monkeypatch.setattr(devices_module, "_DRIVERS", (str(tmp_path / "none"),))
     assert not may_have_gpu()
@@ -254,6 +254,6 @@ def test_a_gpu_is_looked_for_where_torch_and_the_system_may_have_one(
     assert may_have_gpu()
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert choose_engine(random_model).device == "cuda"
-    monkeypatch.setattr(devices_module, "version", lambda _: "2.13.0+cpu")
+    monkeypatch.setattr("importlib.metadata.version", lambda _: "2.13.0+cpu")
     assert not may_have_gpu()
     assert choose_engine(random_model).device == "cpu"

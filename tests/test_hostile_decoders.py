@@ -22,7 +22,7 @@ from typer.testing import CliRunner, Result
 from photodefect.cli import app
 from photodefect.core.network.registry import NETWORKS
 from photodefect.defects import KEYS
-from photodefect.diagnosis.workers import isolated, pool
+from photodefect.diagnosis.workers import isolated, starting
 
 COMMANDS: dict[str, Callable[[Path], list[str | Path]]] = {
     "heatmap": lambda out: ["--output", out, "--defect", "noise", "--overlays", "--json"],
@@ -49,7 +49,9 @@ def folder(samples: Path, tmp_path: Path) -> Path:
 def hostile(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers whose decoders do what a photo says."""
     monkeypatch.setattr(
-        pool, "_BOOTSTRAP", pool._BOOTSTRAP.replace("from photodefect.", "import hostile_decoder; from photodefect.", 1)
+        starting,
+        "_BOOTSTRAP",
+        starting._BOOTSTRAP.replace("from photodefect.", "import hostile_decoder; from photodefect.", 1),
     )
 
 
@@ -155,15 +157,15 @@ sys.path.insert(0, sys.argv.pop(1))
 from tiny_training import tiny_builder
 from photodefect.__main__ import run
 from photodefect.core.network.registry import NETWORKS
-from photodefect.diagnosis.workers import pool
+from photodefect.diagnosis.workers import pool, starting
 NETWORKS["lite0"] = tiny_builder()
-pool._BOOTSTRAP = pool._BOOTSTRAP.replace("from photodefect.", "import hostile_decoder; from photodefect.", 1)
-start = pool._start
-def told(setup):
-    process = start(setup)
+starting._BOOTSTRAP = starting._BOOTSTRAP.replace("from photodefect.", "import hostile_decoder; from photodefect.", 1)
+start = pool.start
+def told(*arguments):
+    process = start(*arguments)
     print(process.pid, flush=True)
     return process
-pool._start = told
+pool.start = told
 run()
 """
 

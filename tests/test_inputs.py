@@ -241,6 +241,7 @@ def test_networks_see_the_same_of_a_photo_that_lies_on_its_side_as_of_its_uprigh
     ]
     assert not lying.view.flags.c_contiguous
     assert (looks[0].width, looks[0].height) == (looks[1].width, looks[1].height) == (lying.width, lying.height)
-    np.testing.assert_array_equal(looks[0].holistic, looks[1].holistic)
+    # The one is reduced as it lies in the file and then turned.
+    np.testing.assert_allclose(looks[0].holistic.astype(int), looks[1].holistic, atol=2)
     np.testing.assert_array_equal(looks[0].patches, looks[1].patches)
     assert looks[0].monochrome == looks[1].monochrome

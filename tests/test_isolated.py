@@ -11,7 +11,7 @@ import pytest
 from hostile_decoder import HANG, KILL
 from test_workers import alive, linux
 
-from photodefect.diagnosis.workers import isolated, pool
+from photodefect.diagnosis.workers import isolated, pool, starting
 from photodefect.diagnosis.workers.isolated import IsolatedDecoder
 from photodefect.diagnosis.workers.tasks import Outcome, Task
 from photodefect.errors import (
@@ -30,7 +30,9 @@ from photodefect.records import PhotoFailure
 def hostile(monkeypatch: pytest.MonkeyPatch) -> None:
     """Processes whose decoders do what a photo says, within three seconds."""
     monkeypatch.setattr(
-        pool, "_BOOTSTRAP", pool._BOOTSTRAP.replace("from photodefect.", "import hostile_decoder; from photodefect.", 1)
+        starting,
+        "_BOOTSTRAP",
+        starting._BOOTSTRAP.replace("from photodefect.", "import hostile_decoder; from photodefect.", 1),
     )
     monkeypatch.setattr(isolated, "time_limit", lambda _path, _patches: 3.0)
 
@@ -115,14 +117,14 @@ def test_closing_ends_all_processes_and_whoever_waits(
 ) -> None:
     monkeypatch.setattr(isolated, "time_limit", lambda _path, _patches: 600.0)
     started: list[int] = []
-    start = pool._start
+    start = pool.start
 
     def watched(*arguments: object) -> object:
         process = start(*arguments)  # type: ignore[arg-type]
         started.append(process.pid)
         return process
 
-    monkeypatch.setattr(pool, "_start", watched)
+    monkeypatch.setattr(pool, "start", watched)
     bad = evil(samples, tmp_path, HANG)
     with ThreadPoolExecutor(3) as threads:
         with IsolatedDecoder(2) as decoder:
@@ -139,7 +141,7 @@ def test_closing_ends_all_processes_and_whoever_waits(
 
 
 def test_no_process_is_started_before_there_is_a_photo(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "_start", None)
+    monkeypatch.setattr(pool, "start", None)
     with IsolatedDecoder(4):
         pass
 

@@ -114,6 +114,40 @@ def test_a_worker_that_died_while_it_had_nothing_to_do_is_replaced(diagnoser: Di
     assert other != pid
 
 
+@linux
+def test_workers_are_forked_by_one_program_that_ends_with_them(diagnoser: Diagnoser, photos: list[Path]) -> None:
+    parents = {parent for _, parent in diagnoser.diagnose_with(photos * 3, PixelJob(parent_of))}
+    (server,) = parents
+    assert server != os.getpid()
+    assert alive(server)
+    diagnoser.close()
+    assert not alive(server)
+
+
+def parent_of(_: np.ndarray) -> int:
+    return os.getppid()
+
+
+@linux
+def test_workers_start_without_a_server_when_it_is_gone(diagnoser: Diagnoser, photos: list[Path]) -> None:
+    ((_, server),) = diagnoser.diagnose_with(photos[:1], PixelJob(parent_of))
+    os.kill(server or 0, signal.SIGKILL)
+    while alive(server):
+        time.sleep(0.01)
+    job = PixelJob(OnPhotosOf(width(photos[1]), "kill"))
+    errors = [record.error for record, _ in diagnoser.diagnose_with([photos[1], *photos], job)]
+    assert [error and error.type for error in errors[-2:]] == [None, None]
+    assert [error and error.type for error in errors][2] == "DecoderDiedError"
+    ((_, parent),) = diagnoser.diagnose_with(photos[:1], PixelJob(parent_of))
+    assert parent == os.getpid()
+
+
+def test_workers_that_compute_in_threads_of_their_own_are_not_forked(random_model: Path, photos: list[Path]) -> None:
+    with Diagnoser(random_model, patches=1, workers=2, threads=2) as diagnoser:
+        parents = {parent for _, parent in diagnoser.diagnose_with(photos, PixelJob(parent_of))}
+    assert parents == {os.getpid()}
+
+
 def test_one_photo_takes_one_worker(diagnoser: Diagnoser, photos: list[Path]) -> None:
     job = PixelJob(OnPhotosOf(0, ""))
     pids = {pid for _ in range(4) for _, pid in diagnoser.diagnose_with(photos[:1], job)}

@@ -12,14 +12,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from importlib.util import find_spec
-from types import MappingProxyType
+from importlib.util import LazyLoader, find_spec, module_from_spec
+from types import MappingProxyType, ModuleType
 from typing import Annotated, Any, Final, cast
 
 import typer
 import typer.core
 import typer.main
-import typer.rich_utils
 
 from photodefect._version import __version__
 from photodefect.cli.dependent_options import refuse_alone
@@ -147,10 +146,22 @@ def _photodefect(
     """Photo triage: how severe seven photographic defects are, where they sit, and which photos to keep."""
 
 
+def _imported_when_used(name: str) -> ModuleType:
+    """A module that is imported when something of it is asked for: what typer shows help with takes long to import."""
+    spec = None if name in sys.modules else find_spec(name)
+    if spec is None or spec.loader is None:
+        return import_module(name)
+    spec.loader = LazyLoader(spec.loader)
+    module = sys.modules[name] = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def main() -> None:
     """Run the command line."""
+    help_styles: Any = _imported_when_used("typer.rich_utils")
     if not styles_wanted():
-        typer.rich_utils.COLOR_SYSTEM = None  # of typer's own help and errors
+        help_styles.COLOR_SYSTEM = None  # of typer's own help and errors
     try:
         with endings_as_interrupts():
             app(prog_name="photodefect")

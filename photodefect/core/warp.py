@@ -104,12 +104,22 @@ def warp(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 
     Returns:
         (side, side, 3). Up to eight pixels to one of output, within one level of Pillow's ``BILINEAR``; of larger
-        photographs, within half a level on average. A photo that is a view of another turned has the same result as
-        its copy, sooner than it could be copied.
+        photographs, within half a level on average. A view of a photo that is turned or mirrored has the photo's own
+        result, turned likewise: no pixel of it has to be moved.
     """
+    turned = pixels.strides[2] == 1 and abs(pixels.strides[0]) < abs(pixels.strides[1])
+    stored = pixels.transpose(1, 0, 2) if turned else pixels
+    down, across = (-1 if stride < 0 else 1 for stride in stored.strides[:2])
+    warped = _warp(stored[::down, ::across], side)[::down, ::across]
+    return np.ascontiguousarray(warped.transpose(1, 0, 2) if turned else warped)
+
+
+def _warp(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """:func:`warp` of pixels that lie in order."""
     height, width, _ = pixels.shape
     if width > _WIDEST * height:
-        return np.ascontiguousarray(warp(pixels.transpose(1, 0, 2), side).transpose(1, 0, 2))
+        lying: NDArray[np.uint8] = _warp(pixels.transpose(1, 0, 2), side).transpose(1, 0, 2)
+        return lying
     box = _box(height, side) if min(height, width) >= _COARSE * side else 1
     down, across = _rows(height, side, box), _columns(width, side)
     low = np.empty((side, width * 3), np.uint8)

@@ -182,6 +182,12 @@ class CacheReader:
         with contextlib.suppress(sqlite3.Error):
             self._connection = sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=BUSY_S)
 
+    def close(self) -> None:
+        """Let go of the file; nothing is found any more."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
     def find_content(self, content: bytes, kinds: Sequence[str]) -> dict[str, str]:
         """As :meth:`photodefect.diagnosis.cache.Cache.find_content`; nothing if the file can't be read."""
         if self._connection is None or not kinds:

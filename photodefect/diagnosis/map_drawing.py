@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from photodefect.diagnosis.settings import Settings
 from photodefect.errors import DataError
+from photodefect.photos.photo import contiguous
 from photodefect.photos.reduced import Reduced
 from photodefect.records import PhotoFailure
 
@@ -76,6 +77,13 @@ class Draw:
 
     def __call__(self, pixels: NDArray[np.uint8]) -> Drawn | PhotoFailure | OSError:
         """Do it, of (height, width, 3) sRGB; what is in the way if a file can't be written."""
+        return self._draw(pixels, None)
+
+    def see(self, view: NDArray[np.uint8], holistic: NDArray[np.uint8]) -> Drawn | PhotoFailure | OSError:
+        """See :class:`~photodefect.diagnosis.workers.tasks.SeesInputs`: severities are those of ``diagnose``."""
+        return self._draw(contiguous(view), holistic)
+
+    def _draw(self, pixels: NDArray[np.uint8], holistic: NDArray[np.uint8] | None) -> Drawn | PhotoFailure | OSError:
         from photodefect.heatmap.outputs import write_files  # noqa: PLC0415  fonts and encoders
 
         reduced = Reduced(pixels)
@@ -87,6 +95,7 @@ class Draw:
             full=self.full,
             window=self.window,
             reduced=reduced,
+            holistic=holistic,
         )
         try:
             written = write_files(self.wanted, self.files, reduced, made, severity, photo=self.photo)
@@ -119,6 +128,7 @@ def map_photo(
     full: bool = False,
     window: int | None = None,
     reduced: Reduced | None = None,
+    holistic: NDArray[np.uint8] | None = None,
 ) -> tuple[HeatMaps, dict[str, float]]:
     """Map a photo and find how severe its defects are, which the pictures of the maps go by.
 
@@ -130,6 +140,7 @@ def map_photo(
         full: see there.
         window: see there.
         reduced: see there.
+        holistic: the photo's :func:`~photodefect.core.inputs.holistic_input`; None to make it.
 
     Returns:
         The maps, and severity by defect key.
@@ -147,7 +158,8 @@ def map_photo(
         threads=settings.threads,
         reduced=reduced,
     )
-    (whole,) = score(_engine(settings.choice), settings.choice.manifest, [inputs_by(settings, pixels)])
+    inputs = inputs_by(settings, pixels, holistic=holistic)
+    (whole,) = score(_engine(settings.choice), settings.choice.manifest, [inputs])
     return made.of_photo(whole.severity, monochrome=whole.monochrome), dict(whole.severity)
 
 

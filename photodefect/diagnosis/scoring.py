@@ -61,6 +61,7 @@ def make_inputs(
     seed: int | None = None,
     capture: Capture | None = None,
     provenance: Provenance | None = None,
+    holistic: NDArray[np.uint8] | None = None,
 ) -> Inputs:
     """What the networks see of a photo.
 
@@ -72,13 +73,14 @@ def make_inputs(
         seed: draws others than the content alone does.
         capture: goes along.
         provenance: likewise.
+        holistic: the photo's :func:`~photodefect.core.inputs.holistic_input`; None to make it.
 
     Raises:
         ValueError: the array has another shape or type.
     """
     if capture is not None and provenance is not None:
         capture = with_one_orientation(capture, provenance)
-    holistic = holistic_input(pixels)
+    holistic = holistic_input(pixels) if holistic is None else holistic
     height, width, _ = pixels.shape
     # The same parts of the frame are looked at in every photo, unless places are to be random.
     content = 0 if placement == "sharp" else content_seed(holistic, width, height)
@@ -97,6 +99,7 @@ def inputs_by(
     *,
     capture: Capture | None = None,
     provenance: Provenance | None = None,
+    holistic: NDArray[np.uint8] | None = None,
 ) -> Inputs:
     """:func:`make_inputs` as the settings of a run say."""
     return make_inputs(
@@ -107,6 +110,7 @@ def inputs_by(
         seed=settings.seed,
         capture=capture,
         provenance=provenance,
+        holistic=holistic,
     )
 
 

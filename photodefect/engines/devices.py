@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -51,6 +50,8 @@ def check_device(name: str) -> None:
 
 def may_have_gpu() -> bool:
     """Whether it is worth the second that importing torch takes to ask it for a GPU."""
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  no worker asks
+
     try:
         if "+cpu" in version("torch"):
             return False

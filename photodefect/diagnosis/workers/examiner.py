@@ -7,7 +7,7 @@ import ctypes
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from photodefect.diagnosis.cache_file import CacheReader
 from photodefect.diagnosis.content import Stamp, content_key
@@ -27,6 +27,33 @@ if TYPE_CHECKING:
 _TOO_LARGE: Final = PhotoFailure(
     TooLargeError.__name__, "reading it takes more memory than there is, or than the limit of a worker allows"
 )
+
+
+class _Found(NamedTuple):
+    """What a task's photo is, and what is left to do.
+
+    Attributes:
+        data: its file.
+        content: the key of that.
+        stamp: of the file, if it shows when its content changes.
+        known: results that the cache has, by kind.
+        scoring: how it is scored; None if its finding is known or not wanted.
+        made: what is kept of what the job makes.
+        wants_job: the job is to be done.
+    """
+
+    data: bytes
+    content: bytes
+    stamp: Stamp | None
+    known: dict[str, str]
+    scoring: Settings | None
+    made: Any
+    wants_job: bool
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether pixels are needed."""
+        return self.scoring is not None or self.wants_job
 
 
 class Examiner:
@@ -77,7 +104,32 @@ class Examiner:
             message = f"{type(error).__name__}: {error}"
             return Outcome(failure=PhotoFailure("InternalError", message), traceback=traceback.format_exc())
 
-    def _examine(self, task: Task) -> Outcome:
+    def load(self, task: Task) -> Engine | None:
+        """Load all that takes long the first time, and that a task takes, but touch no pixel of its photo.
+
+        No file stays open, so that the process may fork afterwards.
+
+        Returns:
+            What computes the scores; None if the task needs none, or if it can't be opened, which :meth:`examine` will
+            say of the same task.
+        """
+        scoring, wants_job = self._scoring if task.kind else None, task.job is not None
+        # If the photo can't be read, others can.
+        with contextlib.suppress(Exception):
+            found = self._look_up(task)
+            scoring, wants_job = found.scoring, found.wants_job
+        with contextlib.suppress(Exception):
+            if scoring is not None or wants_job:
+                self._load(task, scoring, wants_job=wants_job)
+        if self._cache is not None:
+            self._cache.close()
+        if self._pictures is not None:
+            self._pictures.close()
+        self._cache = self._pictures = None
+        return self._engine
+
+    def _look_up(self, task: Task) -> _Found:
+        """Read a photo's file, and look up what is known of its content."""
         path = Path(task.path)
         before = _stamp(path)
         data = read_photo(path)
@@ -94,29 +146,42 @@ class Examiner:
         if to_score and scoring is None:
             raise TypeError("a finding is wanted of a worker that has no model")
         made = None if task.kept is None else self._recall(task.kept, content)
-        recalled = made is not None
-        wants_job = task.job is not None and not recalled and task.job_kind not in known
-        if not (to_score or wants_job):
-            return Outcome(made=made, recalled=recalled, known=known, content=content, stamp=stamp)
+        wants_job = task.job is not None and made is None and task.job_kind not in known
+        return _Found(data, content, stamp, known, scoring, made, wants_job)
 
-        # Takes half a second or more, once.
+    def _load(self, task: Task, scoring: Settings | None, *, wants_job: bool) -> None:
+        """Import and open what a task takes; that is half a second or more, once."""
+        import photodefect.photos.decode  # noqa: PLC0415
+        import photodefect.photos.exif  # noqa: PLC0415
+
+        if scoring is not None:
+            import photodefect.diagnosis.scoring  # noqa: PLC0415, F401
+
+            if scoring.score and self._engine is None:
+                self._engine = scoring.choice.open(scoring.threads)
+                _give_back_memory()
+        for job in (task.job if wants_job else None, None if task.beside is None else task.beside.function):
+            if isinstance(job, NeedsPreparation):
+                job.prepare()
+
+    def _examine(self, task: Task) -> Outcome:
+        found = self._look_up(task)
+        data, known, scoring, made = found.data, found.known, found.scoring, found.made
+        content, stamp, recalled, wants_job = found.content, found.stamp, found.made is not None, found.wants_job
+        if not found.is_wanted:
+            return Outcome(made=made, recalled=recalled, known=known, content=content, stamp=stamp)
+        self._load(task, scoring, wants_job=wants_job)
         from photodefect.photos.decode import Memory, decode_bytes  # noqa: PLC0415
         from photodefect.photos.exif import read_capture  # noqa: PLC0415
 
         if scoring is not None:
             from photodefect.diagnosis.scoring import inputs_by, score  # noqa: PLC0415
-
-            if scoring.score and self._engine is None:
-                self._engine = scoring.choice.open(scoring.threads)
-                _give_back_memory()
-        if wants_job and isinstance(task.job, NeedsPreparation):
-            task.job.prepare()
         if self._reuse_memory and self._memory is None:
             self._memory = Memory()
         self._working(task.limit_s)
         capture = None if scoring is None else read_capture(data)
-        photo = decode_bytes(data, path.suffix, max_pixels=self._settings.max_pixels, memory=self._memory)
-        del data
+        photo = decode_bytes(data, Path(task.path).suffix, max_pixels=self._settings.max_pixels, memory=self._memory)
+        del data, found
         inputs = finding = None
         if scoring is not None:
             inputs = inputs_by(scoring, photo.view, capture=capture, provenance=photo.provenance)
@@ -124,7 +189,7 @@ class Examiner:
             if task.job_s:
                 self._working(task.longest(photo.width * photo.height))
             made = _make(task.job, photo, inputs)
-        text, trace = "", ""
+        text, trace, beside = "", "", task.beside
         if beside is not None and beside.kind not in known:
             text, trace = _make_beside(beside, photo, inputs)
         del photo  # the largest thing that there is

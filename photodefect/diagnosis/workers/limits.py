@@ -18,8 +18,8 @@ RUN_MEMORY: Final = 1400 * 1024**2
 WORKER_MEMORY: Final = 230 * 1024**2
 """Bytes that a worker is reckoned to take: measured with photos of 24 megapixels and the compact network."""
 
-MAPPING_MEMORY: Final = 700 * 1024**2
-"""Likewise, of one that makes heat maps beside: torch, and a network's maps of a photo."""
+MAPPING_MEMORY: Final = 400 * 1024**2
+"""Likewise, of one that makes a report's heat maps and pictures beside: 361 MiB at most were measured."""
 
 TIME_LIMIT_S: Final = 60.0
 """How long a photo may take, with a second more for each megabyte of its file and for each patch."""

@@ -8,8 +8,6 @@ import os
 import pickle
 import queue
 import signal
-import subprocess
-import sys
 import threading
 import time
 import weakref
@@ -19,23 +17,15 @@ from typing import Final, Protocol
 
 from photodefect.diagnosis.settings import Decoding, Settings
 from photodefect.diagnosis.workers.process import Setup, Working
+from photodefect.diagnosis.workers.starting import LOADING_LIMIT_S, ForkServer, Process, bury, is_heard, send, start
 from photodefect.diagnosis.workers.tasks import Outcome, Task
 from photodefect.engines import Engine
 from photodefect.errors import DecoderDiedError, PhotodefectError, TimedOutError
 from photodefect.records import PhotoFailure
 
-LOADING_LIMIT_S: Final = 600.0
-"""How long loading may take: a model, and making its graphs at first use on a slow machine."""
-
 _WATCH_S: Final = 0.25
 """Seconds between two checks whether a process takes longer than it may. A timer for each photo would cost half a
 millisecond of it."""
-
-_BOOTSTRAP: Final = (
-    "import sys; sys.path[:] = [place for place in sys.path if place]; "  # nothing from the folder a person stands in
-    "import pickle; sys.path[:] = pickle.load(sys.stdin.buffer); "
-    "from photodefect.diagnosis.workers.process import main; main()"
-)
 
 _log = logging.getLogger(__name__)
 
@@ -85,9 +75,12 @@ class ProcessWorkers:
     def __init__(self, settings: Decoding, count: int, memory_bytes: int) -> None:
         processes: list[WorkerProcess] = []
         over = threading.Event()
+        setup = Setup(settings, os.getpid(), memory_bytes)
+        # What one worker needs alone isn't shared.
+        server = ForkServer(setup) if count > 1 and ForkServer.serves(setup) else None
 
         def make() -> WorkerProcess:
-            worker = WorkerProcess(Setup(settings, os.getpid(), memory_bytes))
+            worker = WorkerProcess(setup, server)
             if not processes:
                 arguments = (processes, over)
                 threading.Thread(target=_watch, args=arguments, name="photodefect watch", daemon=True).start()
@@ -96,7 +89,7 @@ class ProcessWorkers:
 
         self._threads = _Threads(count, make)
         # Also when nobody closes them.
-        self._end = weakref.finalize(self, _end_all, processes, over)
+        self._end = weakref.finalize(self, _end_all, processes, server, over)
 
     def submit(self, task: Task) -> Future[Outcome]:
         """See :class:`Workers`.
@@ -122,11 +115,13 @@ class WorkerProcess:
 
     Args:
         setup: what it is told first.
+        server: forks it if it can; None to start a program.
     """
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, server: ForkServer | None = None) -> None:
         self._setup = setup
-        self._process: subprocess.Popen[bytes] | None = None
+        self._server = server
+        self._process: Process | None = None
         self._lock = threading.Lock()
         self._busy = threading.Lock()
         self._deadline: float | None = None
@@ -144,7 +139,7 @@ class WorkerProcess:
             # It died while it waited or was loading. That was no photo's fault; once may be an accident.
             ending = self._try(task)
         if isinstance(ending, str):
-            advice = "what it said is above" if _heard() else "--verbose shows what it says"
+            advice = "what it said is above" if is_heard() else "--verbose shows what it says"
             return Outcome(fatal=PhotodefectError(f"a worker process {ending} before it looked at a photo; {advice}"))
         return ending
 
@@ -160,7 +155,7 @@ class WorkerProcess:
         # Whoever waits for its answer gets none now, and lets go of it.
         if self._busy.acquire(timeout=1):
             if self._process is not None:
-                _bury(self._process)
+                bury(self._process)
                 self._process = None
             self._busy.release()
 
@@ -176,8 +171,8 @@ class WorkerProcess:
         """Have a task done; how the process ended, if it did so before it began with the photo."""
         limit_s = None
         try:
-            process = self._started()
-            _send(process, task)
+            process = self._started(task)
+            send(process.stdin, task)
             message = self._answer(process, LOADING_LIMIT_S)
             while isinstance(message, Working):
                 limit_s = message.limit_s
@@ -188,16 +183,23 @@ class WorkerProcess:
             raise TypeError(f"a worker answered {message!r}")
         return message
 
-    def _started(self) -> subprocess.Popen[bytes]:
+    def _started(self, task: Task) -> Process:
         with self._lock:
             if self._closed:
                 raise BrokenPipeError
-            if self._process is None:
-                self._late = False
-                self._process = _start(self._setup)
-            return self._process
+            if self._process is not None:
+                return self._process
+            self._late = False
+        # Not under the lock: a server may have to load first, and whoever closes doesn't wait for that.
+        process = start(self._setup, self._server, task)
+        with self._lock:
+            if not self._closed:
+                self._process = process
+                return process
+        bury(process)
+        raise BrokenPipeError
 
-    def _answer(self, process: subprocess.Popen[bytes], limit_s: float) -> object:
+    def _answer(self, process: Process, limit_s: float) -> object:
         self._deadline = time.monotonic() + limit_s
         try:
             return pickle.load(process.stdout)  # type: ignore[arg-type]
@@ -216,7 +218,7 @@ class WorkerProcess:
             late = self._late
         if process is None:
             return Outcome(failure=PhotoFailure(DecoderDiedError.__name__, "the run was ended"))
-        code = _bury(process)
+        code = bury(process)
         if late and limit_s is not None:
             message = f"it was not done after {limit_s:.0f} seconds" + (f"; {remedy}" if remedy else "")
             return Outcome(failure=PhotoFailure(TimedOutError.__name__, message))
@@ -320,58 +322,15 @@ def _watch(processes: list[WorkerProcess], over: threading.Event) -> None:
             worker.check_the_time()
 
 
-def _end_all(processes: list[WorkerProcess], over: threading.Event) -> None:
+def _end_all(processes: list[WorkerProcess], server: ForkServer | None, over: threading.Event) -> None:
     over.set()
     # All at the same time: the system takes a while to free the memory of each.
     for worker in processes:
         worker.kill()
     for worker in processes:
         worker.end()
-
-
-def _start(setup: Setup) -> subprocess.Popen[bytes]:
-    environment = dict(os.environ)
-    # Several processes that spin while they wait would starve each other.
-    environment |= {"OMP_NUM_THREADS": str(setup.settings.threads), "OMP_WAIT_POLICY": "PASSIVE"}
-    process = subprocess.Popen(
-        [sys.executable, *(f"-W{option}" for option in sys.warnoptions), "-c", _BOOTSTRAP],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        # Decoders print warnings about photos that are read well enough.
-        stderr=None if _heard() else subprocess.DEVNULL,
-        env=environment,
-        # Ctrl-C at the terminal reaches the parent alone, which decides.
-        start_new_session=True,
-    )
-    with contextlib.suppress(BrokenPipeError):  # what it died of is found out when it should answer
-        _send(process, sys.path)
-        _send(process, setup)
-    return process
-
-
-def _bury(process: subprocess.Popen[bytes]) -> int:
-    """Let go of all that is left of a process; returns its exit code."""
-    process.kill()
-    for stream in (process.stdin, process.stdout):
-        with contextlib.suppress(OSError):
-            if stream is not None:
-                stream.close()
-    try:
-        return process.wait(timeout=5)
-    except subprocess.TimeoutExpired:  # it hangs in the system, e.g. on a network drive, and ends when that ends
-        return -9
-
-
-def _send(process: subprocess.Popen[bytes], message: object) -> None:
-    if process.stdin is None:
-        raise BrokenPipeError
-    process.stdin.write(pickle.dumps(message, pickle.HIGHEST_PROTOCOL))
-    process.stdin.flush()
-
-
-def _heard() -> bool:
-    """Whether somebody wants to see what workers print."""
-    return _log.isEnabledFor(logging.DEBUG)
+    if server is not None:
+        server.end()
 
 
 def _how_it_ended(code: int) -> str:
