@@ -19,7 +19,6 @@ from typing import Annotated, Any, Final, cast
 import typer
 import typer.core
 import typer.main
-import typer.rich_utils
 
 from photodefect._version import __version__
 from photodefect.cli.dependent_options import refuse_alone
@@ -150,7 +149,9 @@ def _photodefect(
 def main() -> None:
     """Run the command line."""
     if not styles_wanted():
-        typer.rich_utils.COLOR_SYSTEM = None  # of typer's own help and errors
+        import typer.rich_utils  # noqa: PLC0415  takes a while; else typer imports it for help and errors alone
+
+        typer.rich_utils.COLOR_SYSTEM = None
     try:
         with endings_as_interrupts():
             app(prog_name="photodefect")

@@ -50,7 +50,8 @@ export async function loadPhotos() {
       told = photos.length;
       tellAll("more");
     }
-    if (photos.length >= loading.known && !loading.done) await pause(Math.max(POLL_MS, photos.length / 5));
+    // Until there is one, the server itself waits a moment with its answer.
+    if (photos.length && photos.length >= loading.known && !loading.done) await pause(Math.max(POLL_MS, photos.length / 5));
   }
   bursts = await get("/api/bursts");
   bursts.forEach(({ members }, burst) => members.forEach((photo) => burstOf.set(photo, burst)));
