@@ -62,10 +62,11 @@ export function layOut() {
   place.gap = phone ? 10 : 14;
   place.columns = Math.max(phone ? 2 : 1, Math.floor((width + place.gap) / (size + place.gap)));
   place.width = (width - place.gap * (place.columns - 1)) / place.columns;
+  const narrow = place.width < 215;
   const photo = Math.round(place.width * 0.72);
-  place.height = photo + 60;
+  place.height = photo + (narrow ? 76 : 60);
   place.rowHeight = place.height + place.gap;
-  grid.classList.toggle("narrow", place.width < 215);
+  grid.classList.toggle("narrow", narrow);
   grid.style.setProperty("--card-width", `${place.width}px`);
   grid.style.setProperty("--photo-height", `${photo}px`);
   grid.style.setProperty("--card-height", `${place.height}px`);

@@ -13,7 +13,7 @@
     place.width = (width - place.gap * (place.columns - 1)) / place.columns;
     const narrow = place.width < 215;
     const photo = Math.round(place.width * 0.7);
-    place.height = photo + (narrow ? 112 : 108);
+    place.height = photo + (narrow ? 126 : 108);
     place.rowHeight = place.height + place.gap;
     grid.classList.toggle("narrow", narrow);
     grid.style.setProperty("--card-width", `${place.width}px`);
