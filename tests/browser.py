@@ -79,9 +79,9 @@ class Browsing:
     def has_room_for(self, words: str) -> bool:
         """Whether a card would show these words of a finding whole."""
         fits: bool = self.driver.execute_script(
-            """const [text, ...around] = [".finding-text", ".card-text"].map((it) => document.querySelector(it));
-            text.textContent = arguments[0];
-            return [text, ...around].every((it) => it.scrollWidth <= it.clientWidth && it.scrollHeight <= it.clientHeight)""",
+            """const parts = [".finding-text", ".card-text"].map((part) => document.querySelector(part));
+            parts[0].textContent = arguments[0];
+            return parts.every((it) => it.scrollWidth <= it.clientWidth && it.scrollHeight <= it.clientHeight);""",
             words,
         )
         return fits

@@ -35,6 +35,7 @@ _OF_THE_REPORT: Final = {
     "theme.js": "theme.js",
     "wording.js": "shared/wording.js",
     "address.js": "shared/address.js",
+    "cards.js": "shared/cards.js",
 }
 """What the page shares with the report, and where it lies among the report's templates; the rest is its own."""
 
