@@ -76,5 +76,15 @@ class Browsing:
     def focused(self) -> WebElement:
         return self.driver.switch_to.active_element
 
+    def has_room_for(self, words: str) -> bool:
+        """Whether a card would show these words of a finding whole."""
+        fits: bool = self.driver.execute_script(
+            """const parts = [".finding-text", ".card-text"].map((part) => document.querySelector(part));
+            parts[0].textContent = arguments[0];
+            return parts.every((it) => it.scrollWidth <= it.clientWidth && it.scrollHeight <= it.clientHeight);""",
+            words,
+        )
+        return fits
+
     def emulate(self, command: str, **parameters: Any) -> None:
         self.driver.execute_cdp_cmd(f"Emulation.{command}", parameters)

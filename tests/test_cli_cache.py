@@ -149,5 +149,10 @@ def test_a_photo_or_another_file_is_never_taken_for_a_cache(random_model: Path, 
     assert call("diagnose", "--model", random_model, "--cache", photo, folder).exit_code == 2
     assert call("cache", "clear", "--cache", photo).exit_code == 2
     assert photo.read_bytes() == before
+    empty = folder / "empty.jpg"
+    empty.touch()
+    refused = call("diagnose", "--model", random_model, "--cache", empty, folder)
+    assert (refused.exit_code, "is one of the photos" in refused.stderr) == (2, True)
+    assert empty.stat().st_size == 0
     os.mkfifo(folder / "pipe")
     assert call("diagnose", "--model", random_model, "--cache", folder / "pipe", photo).exit_code == 2

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import io
 import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from itertools import islice
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 
 from photodefect.errors import DataError, UnreadableError
 from photodefect.photos.decode import decode
+from photodefect.photos.files import is_one_of
 from photodefect.photos.find import find_photos, read_path_list
 
 JPEG = b"\xff\xd8\xff\xe0 and so on"
@@ -119,18 +122,28 @@ def test_a_folder_that_cannot_be_read_is_reported_and_the_rest_walked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(tmp_path, "a/x.jpg", "b/y.jpg", "c/z.jpg")
-    really_list = os.listdir
+    really_scan = os.scandir
 
-    def listdir(path: Path) -> list[str]:
+    def scandir(path: Path) -> AbstractContextManager[Iterator[os.DirEntry[str]]]:
         if Path(path).name == "b":
             raise PermissionError(13, "Permission denied", str(path))
-        return really_list(path)
+        return really_scan(path)
 
-    monkeypatch.setattr(os, "listdir", listdir)
+    monkeypatch.setattr(os, "scandir", scandir)
     problems: list[tuple[Path, OSError]] = []
     paths = find_photos([tmp_path], on_problem=lambda path, error: problems.append((path, error)))
     assert [path.name for path in paths] == ["x.jpg", "z.jpg"]
     assert [(path.name, type(error)) for path, error in problems] == [("b", PermissionError)]
+
+
+def test_a_file_is_one_of_others_by_whatever_name_and_those_out_of_reach_are_none(tmp_path: Path) -> None:
+    plant(tmp_path, "photo.jpg", "other.jpg")
+    photo = tmp_path / "photo.jpg"
+    os.link(photo, tmp_path / "linked.jpg")
+    gone = str(tmp_path / "gone.jpg")
+    assert is_one_of(tmp_path / "linked.jpg", [gone, "a\0b", str(tmp_path / "other.jpg"), str(photo)])
+    assert not is_one_of(photo, [gone, str(tmp_path / "other.jpg")])
+    assert not is_one_of(Path(gone), [gone])
 
 
 def test_a_file_that_cannot_be_looked_into_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -338,6 +338,7 @@ def test_a_phone_shows_two_columns_and_nothing_sticks_out(page: Page, small: Pat
     left, right = (card.rect for card in page.all("#grid li")[:2])
     assert left["y"] == right["y"]
     assert right["x"] + right["width"] <= 390
+    assert page.has_room_for("Saturation \N{MINUS SIGN}0.62 too little")
     for button in page.all(".chip, #theme, #search, #sort"):
         assert button.rect["height"] >= 35
     page.script("document.querySelector('#grid .card').click()")

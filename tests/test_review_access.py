@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -49,7 +52,13 @@ def photos() -> Photos:
 @pytest.fixture
 def browser(access: Access, photos: Photos) -> Client:
     """A browser without the key."""
-    return Client(ReviewApp(access, photos, None, None))  # type: ignore[arg-type]
+    return Client(app_of(access, photos))
+
+
+def app_of(access: Access, photos: Photos) -> ReviewApp:
+    app = ReviewApp(access)
+    app.review(photos, None)  # type: ignore[arg-type]
+    return app
 
 
 def ask(browser: Client, path: str, **options: Any) -> Any:
@@ -80,7 +89,7 @@ def test_the_key_is_changed_into_a_cookie_that_no_script_and_no_other_page_gets(
 def test_a_key_works_once(browser: Client, access: Access, photos: Photos) -> None:
     key = key_of(access)
     assert ask(browser, f"/?{key}").status_code == 303
-    other = Client(ReviewApp(access, photos, None, None))  # type: ignore[arg-type]
+    other = Client(app_of(access, photos))
     answer = ask(other, f"/?{key}")
     assert answer.status_code == 403
     assert "Each address works once" in answer.text
@@ -122,6 +131,39 @@ def test_a_foreign_page_changes_nothing_even_with_the_cookie(
     own = {"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin"}
     assert ask(admitted, "/api/mark", method="POST", json=body, headers=own).status_code == 200
     assert photos.marked == [([0], {"flag": "reject"})]
+
+
+def test_the_page_and_its_scripts_are_answered_before_photos_are_known_and_all_else_once_they_are(
+    access: Access, photos: Photos
+) -> None:
+    app = ReviewApp(access)
+    browser = Client(app)
+    assert ask(browser, f"/?{key_of(access)}").status_code == 303
+    assert ask(browser, "/").text.startswith("<!doctype html>")
+    assert ask(browser, "/assets/review.js").status_code == 200
+    with ThreadPoolExecutor() as threads:
+        waiting = threads.submit(ask, browser, "/api/about")
+        app.review(photos, None)  # type: ignore[arg-type]
+        assert waiting.result().json == {"title": "Photos"}
+
+
+def test_whoever_waits_for_photos_when_the_review_ends_is_told(access: Access) -> None:
+    app = ReviewApp(access)
+    browser = Client(app)
+    assert ask(browser, f"/?{key_of(access)}").status_code == 303
+    with ThreadPoolExecutor() as threads:
+        waiting = threads.submit(ask, browser, "/api/about")
+        app.close()
+        assert (waiting.result().status_code, waiting.result().json) == (503, {"error": "The review is over."})
+
+
+def test_nothing_that_computes_is_imported_before_the_page_is_opened() -> None:
+    # Importing numpy, Pillow and what is built on them takes a fifth of a second, in which a browser can load the page.
+    program = "import sys, photodefect.cli.review, photodefect.cli.limits, photodefect.cli.photo_list, "
+    program += "photodefect.ranking.profiles.locations, photodefect.diagnosis.diagnoser, photodefect.review.app, "
+    program += "photodefect.review.server; print(*{'numpy', 'PIL', 'scipy', 'torch', 'onnxruntime'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
 
 
 def test_a_foreign_page_gets_no_key_accepted_and_sees_no_picture(browser: Client, access: Access) -> None:

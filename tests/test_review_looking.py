@@ -185,11 +185,13 @@ def test_m_shows_the_heat_maps_and_z_goes_where_one_is_worst(page: Page) -> None
     there = "const o = document.querySelector('.overlay'); return !o.hidden && o.complete"
     page.wait(lambda: page.script(there))  # a process of its own loads the networks first
     chosen = page.one("#scores [aria-pressed=true] .score-name").text
-    assert page.one("#pane-note").text.startswith(f"{chosen}: ")
+    told = page.one("#pane-note").text
+    assert told.startswith(f"{chosen}: ")
     overlay, base = page.one(".overlay").rect, page.one(".base").rect
     assert overlay == base
     page.press("z")
     page.wait(lambda: whole(page))
+    assert page.one("#pane-note").text == told
     page.press("z", "m")
     page.wait(lambda: page.one("#scores [aria-pressed=true] .score-name").text != chosen)
     for _ in range(5):

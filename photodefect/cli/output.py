@@ -13,6 +13,7 @@ from typing import TextIO
 
 from photodefect.errors import DataError
 from photodefect.files.unfinished import clear_leftovers, lock, part_of
+from photodefect.photos.files import is_one_of
 
 STDOUT = Path("-")
 
@@ -108,7 +109,7 @@ def check_output(
             raise DataError(f"{path} holds {what} and is never written to. Name another file.")
     if path.is_file() and not force:
         raise DataError(f"{path} is there already; --force replaces it")
-    if path.is_file() and any(Path(photo).exists() and path.samefile(photo) for photo in originals):
+    if path.is_file() and is_one_of(path, originals):
         raise DataError(f"{path} is one of the photos; originals are never written to")
     if path.is_dir():
         raise DataError(f"{path} is a folder; --output takes a file")

@@ -83,8 +83,10 @@ def list_photos(
         given, missing_ok=True, on_problem=report, on_passed_over=result.passed_over.note, **walk.finding()
     )
     for photo in found:
-        text = spelling.get(id(photo), str(photo))
-        if is_url(text) and not os.path.lexists(text):
+        text = spelling.get(id(photo))
+        if text is None:
+            result.photos.append(str(photo))
+        elif is_url(text) and not os.path.lexists(text):
             message = f"this is a URL; {BEHIND_URLS}"
             result.problems.append(Diagnosis(text, error=PhotoFailure("UnreadableError", message)))
         else:

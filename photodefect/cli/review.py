@@ -96,49 +96,50 @@ def review(
     roots = [Path(path) for path in paths or ["."] if Path(path).is_dir()]
     layers = judging.layers(roots, None)
 
-    from photodefect.diagnosis.picture_cache import PictureCache  # noqa: PLC0415
-    from photodefect.ranking.hints.measuring import MEASURE  # noqa: PLC0415
-    from photodefect.ranking.selection import Wishes  # noqa: PLC0415
     from photodefect.review.app import ReviewApp  # noqa: PLC0415
-    from photodefect.review.export import Exporter  # noqa: PLC0415
     from photodefect.review.marks import MarkStore  # noqa: PLC0415
-    from photodefect.review.pictures import PictureMaker  # noqa: PLC0415
     from photodefect.review.server import Server  # noqa: PLC0415
-    from photodefect.review.shoot import Shoot  # noqa: PLC0415
 
-    wishes = Wishes(gap_s=burst_gap, relative_to_folder=judging.relative_to == "folder")
     with (
         diagnosing(model.model, work, listed.photos, **model.settings()) as diagnoser,
         MarkStore() as store,
         closing(Server(port)) as server,
-        closing(PictureMaker(PictureCache(), diagnoser)) as pictures,
+        closing(ReviewApp(server.access)) as app,
     ):
         if verbose:
             note(diagnoser.describe())
-        title = _title(paths or ["."])
-        shoot = Shoot(
-            listed.photos,
-            title,
-            profile=layers.profile,
-            wishes=wishes,
-            store=store,
-            content_of=diagnoser.content_of,
-        )
-        server.start(ReviewApp(server.access, shoot, pictures, Exporter()))
-
-        def take(found: tuple[Diagnosis, Measurements | None]) -> None:
-            shoot.add(*found)
-
+        server.start(app)
         with suppress(KeyboardInterrupt):  # which is how a review ends, however far it came
             _open(server.access, browser=browser)
-            shoot.begin()
-            for problem in listed.problems:
-                shoot.add(problem, None)
-            running = diagnoser.diagnose_with(listed.photos, MEASURE)
-            if not take_all(running, take, len(listed.photos), quiet=quiet):
-                shoot.finish()
-                diagnoser.close()  # its workers; those for pictures are others
-                _wait(stop_after)
+            # The browser fetches the page meanwhile.
+            from photodefect.diagnosis.picture_cache import PictureCache  # noqa: PLC0415
+            from photodefect.ranking.hints.measuring import MEASURE  # noqa: PLC0415
+            from photodefect.ranking.selection import Wishes  # noqa: PLC0415
+            from photodefect.review.pictures import PictureMaker  # noqa: PLC0415
+            from photodefect.review.shoot import Shoot  # noqa: PLC0415
+
+            shoot = Shoot(
+                listed.photos,
+                _title(paths or ["."]),
+                profile=layers.profile,
+                wishes=Wishes(gap_s=burst_gap, relative_to_folder=judging.relative_to == "folder"),
+                store=store,
+                content_of=diagnoser.content_of,
+            )
+
+            def take(found: tuple[Diagnosis, Measurements | None]) -> None:
+                shoot.add(*found)
+
+            with closing(PictureMaker(PictureCache(), diagnoser)) as pictures:
+                app.review(shoot, pictures)
+                shoot.begin()
+                for problem in listed.problems:
+                    shoot.add(problem, None)
+                running = diagnoser.diagnose_with(listed.photos, MEASURE)
+                if not take_all(running, take, len(listed.photos), quiet=quiet):
+                    shoot.finish()
+                    diagnoser.close()  # its workers; those for pictures are others
+                    _wait(stop_after)
         if not quiet:
             note("the review is over; all marks are kept")
     raise typer.Exit(ExitCode.DONE)

@@ -13,6 +13,7 @@ import typer
 from photodefect.cli.console import note
 from photodefect.cli.options import WORK_OPTION, TimeLimit
 from photodefect.errors import DataError
+from photodefect.photos.files import is_one_of
 
 if TYPE_CHECKING:
     from photodefect.diagnosis.cache import Cache
@@ -106,7 +107,7 @@ def _open_cache(work: Work, originals: Sequence[str]) -> Iterator[Cache | None]:
         raise DataError(f"{file} is a folder; --cache takes a file")
     if file is not None and file.exists() and not file.is_file():  # a pipe would be waited for without end
         raise DataError(f"{file} is a pipe or a device; --cache takes a file")
-    if file is not None and file.is_file() and any(Path(it).exists() and file.samefile(it) for it in originals):
+    if file is not None and file.is_file() and is_one_of(file, originals):
         raise DataError(f"{file} is one of the photos; originals are never written to")
     from photodefect.diagnosis.cache import Cache  # noqa: PLC0415
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
 from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import cast
@@ -44,6 +45,21 @@ def open_regular(path: Path) -> BufferedReader:
             raise
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         raise UnreadableError(_explain(error)) from error
+
+
+def is_one_of(file: Path, others: Iterable[str]) -> bool:
+    """Whether a file is one of others, by whatever name; what isn't there or is out of reach is none of them."""
+    try:
+        status = file.stat()
+    except (OSError, ValueError):
+        return False
+    for other in others:
+        try:
+            if os.path.samestat(os.stat(other), status):  # noqa: PTH116  there may be many; a Path costs as much again
+                return True
+        except (OSError, ValueError):
+            continue
+    return False
 
 
 def read_photo(path: Path, limits: Limits = LIMITS) -> bytes:

@@ -150,17 +150,19 @@ def _walk(
     # A stack of iterators, not recursion: folders may be nested deeper than Python's stack.
     stack = [_entries(root, "", rules, entered, on_problem)]
     while stack:
-        path, inside = next(stack[-1], (root, ""))
+        path, inside, plain = next(stack[-1], (root, "", False))
         if not inside:
             stack.pop()
             continue
-        if _is_folder(path):
+        if not plain and _is_folder(path):
             kind = rules.of_folder(inside)
             if kind is None:
                 stack.append(_entries(path, f"{inside}/", rules, entered, on_problem))
         else:
             kind = Kind.EXCLUDED if rules.excludes(inside) else None
-            if kind is None and is_photo(path, on_problem):
+            # Listing the folder has told already what most files are.
+            known = plain and path.suffix.lower() in PHOTO_SUFFIXES
+            if kind is None and (known or is_photo(path, on_problem)):
                 kind = rules.of_file(path)
                 if kind is None:
                     yield path
@@ -170,20 +172,29 @@ def _walk(
 
 def _entries(
     folder: Path, inside: str, rules: Rules, entered: set[tuple[int, int]], on_problem: OnProblem
-) -> Iterator[tuple[Path, str]]:
-    """What is in a folder, and what each is called from where the walk began."""
+) -> Iterator[tuple[Path, str, bool]]:
+    """What is in a folder, its name from where the walk began, and whether the listing tells that it is a file."""
     try:
         status = folder.stat()
         identity = (status.st_dev, status.st_ino)
         if identity in entered:
             return iter(())
         entered.add(identity)
-        found = [name for name in os.listdir(folder) if not rules.hides(name)]  # noqa: PTH208  names suffice
+        with os.scandir(folder) as entries:
+            found = {entry.name: _is_plain(entry) for entry in entries if not rules.hides(entry.name)}
         names = sorted(found, key=natural_key)
     except OSError as error:
         on_problem(folder, error)
         return iter(())
-    return ((folder / name, inside + name) for name in names)
+    return ((folder / name, inside + name, found[name]) for name in names)
+
+
+def _is_plain(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a file and no link, as far as the listing tells."""
+    try:
+        return entry.is_file(follow_symlinks=False)
+    except OSError:
+        return False
 
 
 def _is_folder(path: Path) -> bool:

@@ -34,6 +34,8 @@ _PHONE_SUFFIXES: Final = _CAMERA_SUFFIXES | {".png"}
 
 def name_key(name: str) -> str:
     """What a name is to whom tells neither case nor ways of writing an accent apart, as some disks do."""
+    if name.isascii():
+        return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
@@ -42,7 +44,7 @@ def shot_stem(stem: str) -> str:
     iphone = _IPHONE.fullmatch(stem)
     if iphone:
         return iphone["prefix"] + iphone["rest"]
-    android = _ANDROID.fullmatch(stem)
+    android = _ANDROID.fullmatch(stem) if "." in stem else None
     return android["stem"] if android else stem
 
 
@@ -61,7 +63,13 @@ def apart(names: Sequence[str]) -> list[list[str]]:
     groups: dict[str, list[str]] = defaultdict(list)
     for name in names:
         groups[shot_key(_split(name)[0])].append(name)
-    return [shot for same in groups.values() for part in _by_spelling(same) for shot in _shots_of(part)]
+    found: list[list[str]] = []
+    for same in groups.values():
+        if len(same) == 1:  # as nearly all are
+            found.append(same)
+        else:
+            found += [shot for part in _by_spelling(same) for shot in _shots_of(part)]
+    return found
 
 
 def shots(paths: Iterable[str]) -> dict[str, str]:
@@ -72,13 +80,19 @@ def shots(paths: Iterable[str]) -> dict[str, str]:
     """
     result = {path: path for path in paths}
     folders: dict[PurePath, dict[str, str]] = defaultdict(dict)
+    parents: dict[str, PurePath] = {}  # there are far fewer of them, and a PurePath costs as much as all else here
     for path in result:
-        pure = PurePath(path)
-        folders[pure.parent][pure.name] = path
+        parent, name = os.path.split(path)
+        if name in ("", ".", ".."):
+            parent, name = str(PurePath(path).parent), PurePath(path).name
+        if parent not in parents:
+            parents[parent] = PurePath(parent)
+        folders[parents[parent]][name] = path
     for spelled in folders.values():
         for shot in apart(list(spelled)):
-            first = min(shot, key=_rank)
-            result |= {spelled[name]: spelled[first] for name in shot}
+            if len(shot) > 1:
+                first = spelled[min(shot, key=_rank)]
+                result |= {spelled[name]: first for name in shot}
     return result
 
 

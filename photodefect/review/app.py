@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import mimetypes
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from importlib import resources
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from werkzeug.exceptions import BadRequest, Conflict, HTTPException, NotFound
+from werkzeug.exceptions import BadRequest, Conflict, HTTPException, NotFound, ServiceUnavailable
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
@@ -18,8 +19,10 @@ from photodefect.printable import printable
 from photodefect.review.access import HEADERS, Access
 from photodefect.review.export import FORMATS, Exporter
 from photodefect.review.marks import LABELS
-from photodefect.review.pictures import JPEGS, PictureMaker
-from photodefect.review.shoot import Shoot
+
+if TYPE_CHECKING:
+    from photodefect.review.pictures import PictureMaker
+    from photodefect.review.shoot import Shoot
 
 ROWS: Final = 2000
 """Entries that one answer has at most."""
@@ -32,6 +35,7 @@ _OF_THE_REPORT: Final = {
     "theme.js": "theme.js",
     "wording.js": "shared/wording.js",
     "address.js": "shared/address.js",
+    "cards.js": "shared/cards.js",
 }
 """What the page shares with the report, and where it lies among the report's templates; the rest is its own."""
 
@@ -49,6 +53,9 @@ _SHARED: Final = (
     Rule("/api/photo/<int:number>/sharpest", endpoint="sharpest"),
     Rule("/picture/<int:number>/<kind>", endpoint="picture"),
 )
+_AT_ONCE: Final = frozenset(("page", "asset"))
+"""What is answered before photos are there."""
+
 _REVIEW: Final = (
     Rule("/api/about", endpoint="about"),
     Rule("/api/photos", endpoint="photos"),
@@ -65,28 +72,39 @@ _REVIEW: Final = (
 class PageApp:
     """A page with photos as a WSGI application.
 
+    The page itself and its assets are answered from the start, so that a browser loads them while photos are still
+    being prepared; every other question waits for :meth:`show`.
+
     Args:
         access: who may ask.
-        pictures: makes them.
-        path_of: the file of a photo by its number; an IndexError if there is none.
         page: the asset that is the page itself.
         rules: what is answered beside the page, its assets and pictures; each by the method of its endpoint's name.
     """
 
-    def __init__(
-        self,
-        access: Access,
-        pictures: PictureMaker,
-        path_of: Callable[[int], str],
-        *,
-        page: str,
-        rules: Iterable[Rule],
-    ) -> None:
+    pictures: PictureMaker
+    _path_of: Callable[[int], str]
+
+    def __init__(self, access: Access, *, page: str, rules: Iterable[Rule]) -> None:
         self._access = access
-        self.pictures = pictures
-        self._path_of = path_of
         self._start = page
         self._urls = Map([rule.empty() for rule in (*_SHARED, *rules)])
+        self._settled = threading.Event()
+        self._over = False
+
+    def show(self, pictures: PictureMaker, path_of: Callable[[int], str]) -> None:
+        """Answer whatever is asked from now on.
+
+        Args:
+            pictures: makes them.
+            path_of: the file of a photo by its number; an IndexError if there is none.
+        """
+        self.pictures, self._path_of = pictures, path_of
+        self._settled.set()
+
+    def close(self) -> None:
+        """Let those who wait go without an answer."""
+        self._over = True
+        self._settled.set()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:  # noqa: ANN401  WSGI
         """Answer one request."""
@@ -100,6 +118,8 @@ class PageApp:
     def _answer(self, request: Request) -> Response:
         try:
             endpoint, values = self._urls.bind_to_environ(request.environ).match()
+            if endpoint not in _AT_ONCE:
+                self._wait()
             answer: Response = getattr(self, f"_{endpoint}")(request, **values)
         except HTTPException as error:
             answer = told(error.description or "", error.code or 500)
@@ -113,6 +133,11 @@ class PageApp:
             answer = told(f"unexpected error: {type(error).__name__}: {error}", 500)
         return answer
 
+    def _wait(self) -> None:
+        self._settled.wait()
+        if self._over:
+            raise ServiceUnavailable("The review is over.")
+
     def _page(self, _request: Request) -> Response:
         return _asset(self._start)
 
@@ -123,9 +148,10 @@ class PageApp:
         return as_answer(self.pictures.sharpest(self._path_of(number)))
 
     def _picture(self, _request: Request, number: int, kind: str) -> Response:
-        if kind not in JPEGS:
-            raise NotFound
-        return _picture(self.pictures.picture(self._path_of(number), kind), "image/jpeg")
+        try:
+            return _picture(self.pictures.picture(self._path_of(number), kind), "image/jpeg")
+        except KeyError:
+            raise NotFound from None
 
 
 class ReviewApp(PageApp):
@@ -133,15 +159,23 @@ class ReviewApp(PageApp):
 
     Args:
         access: who may ask.
-        shoot: the photos.
-        pictures: makes them.
-        exporter: writes what is taken along.
     """
 
-    def __init__(self, access: Access, shoot: Shoot, pictures: PictureMaker, exporter: Exporter) -> None:
-        super().__init__(access, pictures, shoot.path, page="review.html", rules=_REVIEW)
+    _shoot: Shoot
+
+    def __init__(self, access: Access) -> None:
+        super().__init__(access, page="review.html", rules=_REVIEW)
+        self._exporter = Exporter()
+
+    def review(self, shoot: Shoot, pictures: PictureMaker) -> None:
+        """Answer whatever is asked about photos from now on.
+
+        Args:
+            shoot: the photos.
+            pictures: makes their pictures.
+        """
         self._shoot = shoot
-        self._exporter = exporter
+        self.show(pictures, shoot.path)
 
     def _about(self, _request: Request) -> Response:
         return as_answer(self._shoot.about())

@@ -105,9 +105,10 @@ class BlindApp(PageApp):
     """
 
     def __init__(self, access: Access, photos: Sequence[str], ratings: Ratings, pictures: PictureMaker) -> None:
-        super().__init__(access, pictures, lambda number: photos[number], page="blind.html", rules=_RULES)
+        super().__init__(access, page="blind.html", rules=_RULES)
         self._photos = photos
         self._ratings = ratings
+        self.show(pictures, lambda number: photos[number])
 
     def _blind(self, _request: Request) -> Response:
         return as_answer(

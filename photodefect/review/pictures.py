@@ -66,6 +66,7 @@ class PictureMaker:
         """A JPEG of a photo: ``thumbnail``, ``preview`` or ``full``.
 
         Raises:
+            KeyError: there is no such kind.
             PhotoError: the photo can't be read; the message says why.
         """
         drawing = JPEGS[kind]

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from photodefect.defects import DEFECTS, KEYS
 from photodefect.errors import DataError
@@ -18,15 +18,23 @@ from photodefect.photos.names import file_name
 from photodefect.photos.shots import shots
 from photodefect.printable import printable
 from photodefect.ranking.hints.advice import findings
-from photodefect.ranking.hints.measurements import Measurements
 from photodefect.ranking.profiles.profile import Profile
-from photodefect.ranking.selection import Selection, Wishes, select
 from photodefect.records import Diagnosis
 from photodefect.review.marked import subject_of
 from photodefect.review.marks import UNMARKED, Mark, MarkStore, Subject, as_json
 from photodefect.verdicts import COLOUR_DEFECTS, VERDICTS, grades
 
+if TYPE_CHECKING:
+    from photodefect.ranking.hints.measurements import Measurements
+    from photodefect.ranking.selection import Selection, Wishes
+
 _DIGITS: Final = 3
+
+_SCREENFUL: Final = 60
+"""Entries that the first answer waits for, if they come at once, so that the page doesn't fill by ones and twos."""
+
+_FIRST_WAIT_S: Final = 0.25
+"""How long it waits; with fewer then, or none, the page asks again."""
 
 
 @dataclass
@@ -82,7 +90,7 @@ class Shoot:
         self._wishes = wishes
         self._store = store
         self._content_of = content_of
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._paths = paths
         self._names: dict[str, str] = {}
         self._arriving: dict[str, _Arriving] = {}
@@ -123,6 +131,8 @@ class Shoot:
 
     def finish(self) -> None:
         """All records are there: find the bursts, and the order by which things are exported."""
+        from photodefect.ranking.selection import select  # noqa: PLC0415  the first page doesn't wait for it
+
         selection = select(self._diagnoses, self._measurements, self.profile, self._wishes)
         rankings = {photo.path: photo.ranking for photo in selection.chosen}
         place = {path: it.burst.place for path, it in rankings.items() if it is not None and it.burst is not None}
@@ -142,6 +152,7 @@ class Shoot:
                 shot.shown = judged.get(shot.shown.path, shot.shown)
         with self._lock:
             self._bursts, self._burst_of, self.selection = bursts, burst_of, selection
+            self._lock.notify_all()
 
     def _append(self, records: list[Diagnosis]) -> None:
         good = [record for record in records if record.severity is not None]
@@ -155,6 +166,8 @@ class Shoot:
         with self._lock:
             self._ids |= dict.fromkeys(members, len(self._shots))
             self._shots.append(shot)
+            if len(self._shots) >= _SCREENFUL:
+                self._lock.notify_all()
 
     def _subject(self, record: Diagnosis) -> Subject:
         return subject_of(record, self._content_of)
@@ -189,13 +202,17 @@ class Shoot:
         }
 
     def rows(self, start: int, most: int) -> dict[str, Any]:
-        """Entries from ``start`` on.
+        """Entries from ``start`` on; the first ones are waited for, for a moment.
 
         Args:
             start: number of the first.
             most: how many at most.
         """
         with self._lock:
+            if start == 0:
+                self._lock.wait_for(
+                    lambda: len(self._shots) >= _SCREENFUL or self.selection is not None, timeout=_FIRST_WAIT_S
+                )
             some = self._shots[start : start + most]
             known, done = len(self._shots), self.selection is not None
         rows = [self._row(shot) for shot in some]

@@ -10,13 +10,14 @@ import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from photodefect.defects import KEYS
-from photodefect.ranking.hints.light import MIDDLE_GREY
-from photodefect.ranking.hints.measurements import Measurements
 from photodefect.records import Capture, Diagnosis
 from photodefect.verdicts import DEFAULT_THRESHOLDS, Verdict, grades
+
+if TYPE_CHECKING:
+    from photodefect.ranking.hints.measurements import Measurements
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,8 @@ def _half(stops: float) -> str:
 
 
 def _from_grey(luminance: float) -> str:
+    from photodefect.ranking.hints.light import MIDDLE_GREY  # noqa: PLC0415  numpy, which whoever measured has
+
     return f"{luminance / MIDDLE_GREY:.1f} times middle grey"
 
 

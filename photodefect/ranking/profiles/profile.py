@@ -7,8 +7,6 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
-import numpy as np
-
 from photodefect.defects import BY_KEY, KEYS
 from photodefect.ranking.overall import DEFAULT_MEAN_SHARE, DEFAULT_WEIGHTS, overall_severity
 from photodefect.records import Diagnosis
@@ -64,6 +62,8 @@ class Curve:
 
     def __call__(self, severity: float) -> float:
         """The person's severity for the model's."""
+        import numpy as np  # noqa: PLC0415  takes a while, and few profiles have curves
+
         return float(np.interp(severity, self.raw, self.severity))
 
 

@@ -33,7 +33,7 @@ from photodefect.verdicts import DEFAULT_THRESHOLDS, VERDICTS, Threshold, grades
 DATA: Final = "data.js"
 ASSETS: Final = ("report.css", "theme.js")
 SCRIPT: Final = "report.js"
-SHARED_PARTS: Final = ("wording", "address")
+SHARED_PARTS: Final = ("wording", "address", "cards")
 """Modules that the page of the review has as well."""
 
 SCRIPT_PARTS: Final = ("photos", "order", "histograms", "grid", "filters", "viewer")

@@ -1,7 +1,9 @@
 // The photos of the review: loaded piece by piece, with what is derived from them.
 import { get, tell } from "./api.js";
 import { directionOf, numberOf, VERDICTS } from "./wording.js";
-export { VERDICTS };
+
+export const FAILED = "failed";
+export const VERDICTS_OR_NONE = [...VERDICTS, FAILED];
 
 export const LABELS = ["Red", "Yellow", "Green", "Blue"];
 
@@ -50,7 +52,8 @@ export async function loadPhotos() {
       told = photos.length;
       tellAll("more");
     }
-    if (photos.length >= loading.known && !loading.done) await pause(Math.max(POLL_MS, photos.length / 5));
+    // Until there is one, the server itself waits a moment with its answer.
+    if (photos.length && photos.length >= loading.known && !loading.done) await pause(Math.max(POLL_MS, photos.length / 5));
   }
   bursts = await get("/api/bursts");
   bursts.forEach(({ members }, burst) => members.forEach((photo) => burstOf.set(photo, burst)));
@@ -91,7 +94,7 @@ export function describe(photo) {
   return [defects[worst].title, number(worst, severity[worst]), direction(worst, severity[worst])].filter(Boolean).join(" ");
 }
 
-export const verdictOf = (photo) => (photos[photo].error != null ? "failed" : VERDICTS[photos[photo].verdict]);
+export const verdictOf = (photo) => (photos[photo].error != null ? FAILED : VERDICTS[photos[photo].verdict]);
 export const sizeOf = (photo, defect) => {
   const { severity, grades } = photos[photo];
   return severity && grades[defect] != null ? Math.abs(severity[defect]) : -1;

@@ -34,7 +34,7 @@ viewer.viewer.addEventListener("close", () => {
   if (stale) refresh();
   stale = false;
   grid.redraw();
-  grid.goTo(grid.active.index);
+  grid.goTo(grid.activePlace());
 });
 
 // --- marking -----------------------------------------------------------------------------------------------------
@@ -44,7 +44,7 @@ async function markWith(key, advance) {
   const photo = open ? current() : grid.active.photo;
   if (photo < 0) return;
   const fields = change(key, photos[photo].mark);
-  const index = grid.active.index;
+  const index = grid.activePlace();
   const kept = mark(photo, fields);
   if (advance && open) viewer.step(1);
   else if (advance && view.shown[index] === photo) grid.goTo(index + 1);

@@ -15,6 +15,15 @@ export const stage = { active: 0, map: -1 };
 let told = () => {};
 export const onStage = (listener) => { told = listener; };
 
+// Below the photo stands what is waited for, or else what its heat map says.
+const decoding = new Set(); // images of whole photos
+let onMap = "";
+const drawNote = () => { note.textContent = decoding.size ? "Decoding the photo at full size" : onMap; };
+export function noteOnMap(text) {
+  onMap = text;
+  drawNote();
+}
+
 export const current = () => panes[stage.active]?.photo ?? -1;
 
 export function show(numbers, { active = 0, held = -1 } = {}) {
@@ -55,6 +64,7 @@ function setPhoto(pane, photo) {
   full.hidden = true;
   full.removeAttribute("src");
   delete full.dataset.photo;
+  if (decoding.delete(full)) drawNote();
   const { name, error } = photos[photo];
   base.alt = name;
   base.onerror = () => complain(pane, photo);
@@ -107,9 +117,11 @@ function place(pane) {
   const [, full, overlay] = element.querySelectorAll("img");
   if (zoom.on && photos[photo].error == null && full.dataset.photo !== String(photo)) {
     full.dataset.photo = String(photo);
-    note.textContent = "Decoding the photo at full size";
-    full.onload = () => { full.hidden = false; note.textContent = ""; };
-    full.onerror = () => { note.textContent = ""; complain(pane, photo); };
+    const over = () => { decoding.delete(full); drawNote(); };
+    decoding.add(full);
+    drawNote();
+    full.onload = () => { full.hidden = false; over(); };
+    full.onerror = () => { over(); complain(pane, photo); };
     full.src = whole(photo);
   }
   full.hidden = !(zoom.on && full.complete && full.naturalWidth > 0 && full.dataset.photo === String(photo));

@@ -1,6 +1,6 @@
 // Which photos are shown and in which order; all of it stands in the address.
 import { readFields, writeFields } from "./address.js";
-import { bursts, burstOf, compareNames, defects, photos, sizeOf, VERDICTS, verdictOf } from "./photos.js";
+import { bursts, burstOf, compareNames, defects, FAILED, photos, sizeOf, VERDICTS_OR_NONE, verdictOf } from "./photos.js";
 
 const find = (id) => document.getElementById(id);
 const chips = [...document.querySelectorAll(".chip")];
@@ -17,7 +17,7 @@ const NARROWING = ["mark", "defect", "least", "camera", "since", "until", "burst
 
 export function readAddress() {
   const wanted = readFields(location.search, ADDRESSED);
-  view.verdicts = new Set(wanted.verdict.split(",").filter((name) => VERDICTS.includes(name)));
+  view.verdicts = new Set(wanted.verdict.split(",").filter((name) => VERDICTS_OR_NONE.includes(name)));
   view.reverse = wanted.reverse === "1";
   for (const field of FIELDS) {
     const value = wanted[field];
@@ -33,7 +33,7 @@ export function readAddress() {
 }
 
 function writeAddress() {
-  const verdict = VERDICTS.filter((name) => view.verdicts.has(name)).join(",");
+  const verdict = VERDICTS_OR_NONE.filter((name) => view.verdicts.has(name)).join(",");
   const text = writeFields({ ...view, verdict, reverse: view.reverse ? "1" : "" }, ADDRESSED);
   history.replaceState(null, "", text ? `?${text}` : location.pathname);
 }
@@ -102,11 +102,12 @@ export function refresh() {
   view.shown = photos.map((_, photo) => photo).filter((photo) => matches(photo, words, defect));
   view.shown.sort(comparison());
   if (view.reverse) view.shown.reverse();
-  const found = { good: 0, mild: 0, severe: 0, failed: 0 };
+  const found = Object.fromEntries(VERDICTS_OR_NONE.map((name) => [name, 0]));
   photos.forEach((_, photo) => found[verdictOf(photo)]++);
   for (const chip of chips) {
     chip.setAttribute("aria-pressed", String(view.verdicts.has(chip.dataset.verdict)));
     chip.querySelector(".number").textContent = String(found[chip.dataset.verdict]);
+    if (chip.dataset.verdict === FAILED) chip.hidden = !found[FAILED] && !view.verdicts.has(FAILED);
   }
   find("least-value").textContent = Number(view.least).toFixed(2);
   const hidden = photos.length - view.shown.length;

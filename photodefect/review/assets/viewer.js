@@ -3,7 +3,7 @@ import { get, say, tell } from "./api.js";
 import { bursts, burstOf, defects, hasMap, loading, photos, preview, thumbnail, verdictOf } from "./photos.js";
 import { fillScore, hintLines, rankOf } from "./wording.js";
 import { describeMark, drawMark } from "./marks.js";
-import { activate, current, MOST_PANES, onStage, panes, replace, setZoom, show, showMap, stage, zoom } from "./stage.js";
+import { activate, current, MOST_PANES, noteOnMap, onStage, panes, replace, setZoom, show, showMap, stage, zoom } from "./stage.js";
 import { view } from "./view.js";
 
 const find = (id) => document.getElementById(id);
@@ -109,7 +109,8 @@ export async function toggleZoom() {
 
 // --- heat maps ---------------------------------------------------------------------------------------------------
 
-const note = find("pane-note");
+const making = new Set(); // numbers of photos whose maps are being made
+let asked = 0; // what was asked for before is no longer of interest
 
 // Defects with a map, the worst first.
 function mappable(photo) {
@@ -131,28 +132,39 @@ export function setMap(which) {
 
 async function refreshMap() {
   const which = stage.map;
+  const mine = ++asked;
   find("map-button").setAttribute("aria-pressed", String(which >= 0));
   if (which < 0) {
-    note.textContent = "";
     showMap(-1, new Set());
     return;
   }
   const wanted = panes.map(({ photo }) => photo).filter((photo) => hasMap(photo, which));
   for (const photo of wanted) {
     if (mapsOf.has(photo)) continue;
-    note.textContent = "Making the heat maps";
+    making.add(photo);
+    tellMap();
     try {
       mapsOf.set(photo, await get(`/api/photo/${photo}/maps`));
     } catch (error) {
-      note.textContent = "";
       tell(`${photos[photo].name}: ${error.message}`);
     }
+    making.delete(photo);
+    tellMap();
+    if (mine !== asked) return;
   }
-  if (stage.map !== which) return;
-  const { title, key } = defects[which];
-  showMap(which, new Set(wanted.filter((photo) => mapsOf.get(photo)?.[key].there)));
-  const made = mapsOf.get(current())?.[key];
-  note.textContent = made ? `${title}: ${made.note}.${made.there ? " Z goes where it is worst." : ""}` : `${title} has no map here`;
+  showMap(which, new Set(wanted.filter((photo) => mapsOf.get(photo)?.[defects[which].key].there)));
+}
+
+// What the map of the photo at hand says.
+function tellMap() {
+  const photo = current();
+  if (stage.map < 0) noteOnMap("");
+  else if (making.size) noteOnMap("Making the heat maps");
+  else {
+    const { title, key } = defects[stage.map];
+    const made = mapsOf.get(photo)?.[key];
+    noteOnMap(made ? `${title}: ${made.note}.${made.there ? " Z goes where it is worst." : ""}` : `${title} has no map here`);
+  }
 }
 
 // --- the burst ---------------------------------------------------------------------------------------------------
@@ -225,6 +237,7 @@ function fill() {
   find("next").disabled = index === state.list.length - 1;
   find("compare-button").setAttribute("aria-pressed", String(comparing()));
   drawMarks();
+  tellMap();
   fillScores(photo);
   fillFacts(photo);
 }

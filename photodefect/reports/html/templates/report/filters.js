@@ -53,8 +53,7 @@
   find("set")?.addEventListener("change", (event) => chooseSet(event.target.value));
   find("size").addEventListener("input", (event) => {
     state.size = Number(event.target.value);
-    clearCards();
-    layOut();
+    drawAnew();
   });
   find("clear")?.addEventListener("click", () => {
     state.grades.clear();

@@ -33,7 +33,7 @@
 
   function refresh() {
     state.shown = matching(state.grades).sort(compare());
-    state.active = 0;
+    cards.active = 0;
     for (const tile of tiles) {
       tile.setAttribute("aria-pressed", String(orderOf(tile) === state.order));
     }
@@ -49,7 +49,6 @@
     if (photos.length === 1 && all) find("count").textContent = "1 photo";
     find("empty").hidden = state.shown.length > 0;
     drawHistograms();
-    clearCards();
-    layOut();
+    drawAnew();
   }
 

@@ -2,7 +2,6 @@
   const files = document.documentElement.dataset.files;
   const BINS = 20;
   const THUMBNAIL_SIDE = 360;
-  const SPARE_ROWS = 2;
 
   const find = (id) => document.getElementById(id);
   const grid = find("grid");
@@ -11,9 +10,9 @@
   const chips = [...document.querySelectorAll(".chip")];
 
   // What the person has chosen. `order` is the place of a defect, or -1 for the verdict over all of them; `shown` are
-  // the photos that match, in order; `active` is the place among them that the keyboard is at; `set` says which photos
+  // the photos that match, in order; `set` says which photos
   // of bursts and other sets: all (""), "in" some, "best" of each burst, or the number of one, from 1.
-  const state = { order: -1, sort: "worst", grades: new Set(), query: "", set: "", size: 260, shown: [], active: 0, map: -1, open: -1 };
+  const state = { order: -1, sort: "worst", grades: new Set(), query: "", set: "", size: 260, shown: [], map: -1, open: -1 };
 
   const picture = (kind, photo, ending) => `${files}/${kind}/${String(photo + 1).padStart(5, "0")}${ending}`;
   const thumbnail = (photo) => picture("thumbnails", photo, ".jpg");

@@ -4,7 +4,7 @@
   const scoreItem = find("score").content.firstElementChild;
 
   function show(index) {
-    state.open = state.active = index;
+    state.open = cards.active = index;
     fillViewer();
     if (!viewer.open) {
       viewer.showModal();
@@ -89,7 +89,7 @@
     find("search").value = state.query = "";
     chooseSet(String(photos[photo].set + 1));
     const index = state.shown.indexOf(photo);
-    state.open = state.active = index;
+    state.open = cards.active = index;
     viewer.close();
   });
 
@@ -175,7 +175,7 @@
   function leaveViewer() {
     if (viewer.open || state.open < 0) return;
     document.documentElement.style.overflow = "";
-    goTo(state.open);
+    cards.goTo(state.open);
     state.open = -1;
   }
   viewer.addEventListener("close", leaveViewer);
