@@ -70,7 +70,7 @@ class Diagnosis:
         worst: key of the defect with the largest absolute severity; None where it is but a trace.
         verdict: ``good``, ``mild`` or ``severe``.
         thresholds: by defect key, the thresholds that made the verdict.
-        monochrome: the photo has no colour.
+        monochrome: the photo has no colour, but for a small part.
         photograph: false of a screenshot, drawing, chart or document.
         not_photograph: why it is none, for people; None of a photograph.
         capture: how it was taken.

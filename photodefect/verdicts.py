@@ -63,7 +63,7 @@ def grades(
     Args:
         severities: severity by defect key, in -1..1.
         thresholds: by defect key.
-        monochrome: the photo has no colour; then :data:`COLOUR_DEFECTS` are left out.
+        monochrome: the photo has no colour, but for a small part; then :data:`COLOUR_DEFECTS` are left out.
 
     Returns:
         The grade by defect key.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ SIDE = 224
 
 CANDIDATES = 128
 """Places among which the sharpest is looked for; with half as many, a small bird in focus was missed."""
+
+FINALISTS: Final = 8
+"""How many of them are looked at closely."""
 
 _PLASTIC = 1.324717957244746
 _STRIDES = np.array([1 / _PLASTIC, 1 / _PLASTIC**2])
@@ -76,8 +80,9 @@ def patch_inputs(
     elif count == 1:
         corners = _spread_corners(height, width, 1, seed, side)
     else:
-        spread = _spread_corners(height, width, count - 1 + CANDIDATES, seed, side)
-        first, candidates = spread[: count - 1], spread[count - 1 :]
+        first = _spread_corners(height, width, count - 1, seed, side)
+        # Where it is sharpest is no matter of chance: the same places for every seed.
+        candidates = _spread_corners(height, width, count - 1 + CANDIDATES, 0, side)[count - 1 :]
         corners = np.vstack([first, _sharpest(pixels, candidates, pixels.shape[0] / height, side)])
     return _cut(pixels, corners, height, width, side)
 
@@ -95,7 +100,8 @@ def _spread_corners(height: int, width: int, count: int, seed: int, side: int) -
 def _sharpest(pixels: NDArray[np.uint8], corners: NDArray[np.int64], scale: float, side: int) -> NDArray[np.int64]:
     """The corner of the patch with the strongest differences between neighbours.
 
-    Green, every eighth row and the one after it: a hundredth of the time of decoding.
+    Green, every eighth row and the one after it; of the :data:`FINALISTS` every second one, or a crop by two pixels
+    would choose another place of about the same sharpness. Together a hundredth of the time of decoding.
 
     Args:
         pixels: (height, width, 3).
@@ -108,11 +114,16 @@ def _sharpest(pixels: NDArray[np.uint8], corners: NDArray[np.int64], scale: floa
     lowest, rightmost = (max(0, length - side) for length in green.shape)
     places = [(min(int(top * scale), lowest), min(int(left * scale), rightmost)) for top, left in corners.tolist()]
     windows = [green[top : top + side, left : left + side] for top, left in places]
-    rows, following = (_stacked([window[first::8] for window in windows]) for first in (0, 1))
-    across = rows[:, :, 1:] - rows[:, :, :-1]
-    energy = _energy(across) + _energy(following - rows[:, : following.shape[1]])
-    chosen: NDArray[np.int64] = corners[int(np.argmax(energy))]
+    finalists = np.argsort(-_sharpness(windows, 8), kind="stable")[:FINALISTS]
+    sharpest = finalists[np.argmax(_sharpness([windows[index] for index in finalists], 2))]
+    chosen: NDArray[np.int64] = corners[sharpest]
     return chosen
+
+
+def _sharpness(windows: list[NDArray[np.uint8]], step: int) -> NDArray[np.float64]:
+    """Mean square of differences between neighbours, (N,); one of so many rows is looked at, and the one after it."""
+    rows, following = (_stacked([window[first::step] for window in windows]) for first in (0, 1))
+    return _energy(rows[:, :, 1:] - rows[:, :, :-1]) + _energy(following - rows[:, : following.shape[1]])
 
 
 def _stacked(parts: list[NDArray[np.uint8]]) -> NDArray[np.int16]:

@@ -12,7 +12,7 @@ from photodefect.photos.facts import Capture, Provenance
 from photodefect.records import Diagnosis, ModelIdentity
 from photodefect.verdicts import Threshold, verdict
 
-SCORING_VERSION: Final = 7
+SCORING_VERSION: Final = 8
 """Grows whenever the same photo and model give another finding than before: decoding, inputs, arithmetic, EXIF."""
 
 
@@ -27,7 +27,7 @@ class Finding:
         percentile: likewise.
         holistic: likewise.
         patches: likewise.
-        monochrome: the photo has no colour.
+        monochrome: the photo has no colour, but for a small part.
         not_photograph: why it is no photograph, in words; None of a photograph.
         capture: how it was taken.
         provenance: where its pixels came from.

@@ -36,7 +36,7 @@ class Inputs:
         height: likewise.
         holistic: the whole photo, (224, 224, 3).
         patches: crops, (N, side, side, 3).
-        monochrome: the photo has no colour.
+        monochrome: the photo has no colour, but for a small part.
         not_photograph: why it is no photograph; None of a photograph.
         capture: how it was taken.
         provenance: where its pixels came from.

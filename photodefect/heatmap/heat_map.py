@@ -173,7 +173,7 @@ class HeatMaps:
 
         Args:
             severity: by defect key.
-            monochrome: the photo has no colour; then maps of colour are left out.
+            monochrome: the photo has no colour, but for a small part; then maps of colour are left out.
         """
         without = {key: WITHOUT_COLOUR for key in COLOUR_DEFECTS if monochrome and key in self.maps}
         maps = {key: it.of_photo(severity[key]) for key, it in self.maps.items() if key not in without}

@@ -9,7 +9,7 @@ regions off the curve; smooth regions are therefore held to stricter limits.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,20 @@ _LONG_SIDE: Final = 256
 # Mean chroma above which one colour is a subject (wood, water), no toning.
 _STRONGEST_TONE: Final = 30.0
 
+# Distance from the usual colour of a lightness that no compression of a grey makes, and the largest part of a
+# monochrome photo that may have colours. Compression spreads a colour over neighbours.
+_CLEAR_COLOUR: Final = 6.5
+_LARGEST_PART: Final = 0.2
+_BLEEDING: Final = 2
+
+# How far the colours of a lightness may spread across, everywhere and in smooth places. What is left beside a coloured
+# part must have lost its colours to a program: grey things of colour photos spread by .5 and more.
+_NATURAL: Final = (1.2, 0.85)
+_PURE: Final = (0.4, 0.4)
+
+# Whole steps of a* and of b* that a median is looked for in.
+_LEVELS: Final = 256
+
 # How far beyond the limits every fifth pixel of every fifth row has to be to settle it without the others.
 _STEP: Final = 5
 _CLEARLY: Final = 1.5
@@ -69,19 +83,65 @@ _CLEARLY: Final = 1.5
 def is_monochrome(pixels: NDArray[np.uint8]) -> bool:
     """Whether (H, W, 3) uint8 sRGB pixels are black and white or toned (sepia, cyanotype ...).
 
-    A frame of a single colour, all black or all white included, counts as monochrome: there is no second colour in it.
+    A small part may have colours: the strip of a trail camera, a frame, a spot that was left coloured. A frame of a
+    single colour, all black or all white included, counts as monochrome: there is no second colour in it.
     """
     image = Image.fromarray(pixels)
     image.thumbnail((_LONG_SIDE, _LONG_SIDE), Image.Resampling.BOX)
     small = np.asarray(image)
-    if _has_colours(_lab_values(small[::_STEP, ::_STEP]), _CLEARLY):
+    if _clearly_has_colours(_lab_values(small[::_STEP, ::_STEP])):
         return False
     values = _lab_values(small)
-    if float(np.hypot(values[1], values[2]).mean()) > _STRONGEST_TONE or _has_colours(values, 1.0):
-        return False
     steepness = _extreme(values[0], np.maximum) - _extreme(values[0], np.minimum)
+    if _is_one_tone(values.reshape(3, -1), steepness.flatten(), _NATURAL):
+        return True
+    coloured = _coloured(values)
+    for _ in range(_BLEEDING):
+        coloured = _extreme(coloured, np.maximum)
+    if not 0 < coloured.mean() <= _LARGEST_PART:
+        return False
+    return _is_one_tone(values[:, ~coloured], steepness[~coloured], _PURE)
+
+
+def _clearly_has_colours(values: Plane) -> bool:
+    """Whether a few of a photo's pixels, Lab values (3, H, W), settle that it has colours, and not in a part alone."""
+    everywhere = colour_spread(values.reshape(3, -1))
+    if max(everywhere.along / 2.3, everywhere.across / _NATURAL[0], everywhere.tail / _CLEAR_COLOUR) <= _CLEARLY:
+        return False
+    coloured = _coloured(values)
+    return (
+        coloured.mean() > _CLEARLY * _LARGEST_PART or colour_spread(values[:, ~coloured]).across > _CLEARLY * _PURE[0]
+    )
+
+
+def _is_one_tone(values: Plane, steepness: Plane, across: tuple[float, float]) -> bool:
+    """Whether Lab values (3, N) have one colour for each lightness.
+
+    Args:
+        values: of pixels.
+        steepness: how much lightness differs around each, (N,).
+        across: how far they spread at most at a right angle to where they spread most, everywhere and in smooth places.
+    """
+    if float(np.hypot(values[1], values[2]).mean()) > _STRONGEST_TONE:
+        return False
+    everywhere = colour_spread(values)
+    if everywhere.along > 2.3 or everywhere.across > across[0] or everywhere.tail > _CLEAR_COLOUR:
+        return False
     smooth = colour_spread(values[:, steepness <= np.median(steepness)])
-    return smooth.along < 1.2 and smooth.across < 0.85
+    return smooth.along < 1.2 and smooth.across < across[1]
+
+
+def _coloured(values: Plane) -> NDArray[np.bool_]:
+    """Where Lab values (3, H, W) are clearly off the usual colour of their lightness, their median, (H, W)."""
+    bins = np.clip((values[0] * (_BINS / 100.0)).astype(np.intp), 0, _BINS - 1)
+    away = np.zeros(bins.shape, np.float32)
+    for plane in values[1:]:
+        levels = np.clip(np.rint(plane) + _LEVELS // 2, 0, _LEVELS - 1).astype(np.intp)
+        counts = np.bincount((bins * _LEVELS + levels).ravel(), minlength=_BINS * _LEVELS).reshape(_BINS, _LEVELS)
+        below = counts.cumsum(1)
+        usual = (below * 2 >= below[:, -1:]).argmax(1) - _LEVELS // 2
+        away += np.square(plane - usual[bins])
+    return away > _CLEAR_COLOUR**2
 
 
 _LIGHT: Final = 0.4
@@ -96,14 +156,9 @@ def _lab_values(pixels: NDArray[np.uint8]) -> Plane:
     return lab(linear * np.float32(min(max(_LIGHT / max(light, 1e-6), 1.0), _MOST_GAIN)))
 
 
-def _has_colours(values: Plane, margin: float) -> bool:
-    everywhere = colour_spread(values.reshape(3, -1))
-    return everywhere.along > 2.3 * margin or everywhere.across > 1.2 * margin or everywhere.tail > 6.5 * margin
-
-
-def _extreme(plane: Plane, most: np.ufunc) -> Plane:
+def _extreme(plane: NDArray[Any], most: np.ufunc) -> NDArray[Any]:
     """The most of each pixel and its eight neighbours; SciPy, which has this too, takes long to import."""
     padded = np.pad(plane, 1, mode="edge")
     down = most(most(padded[:-2], padded[1:-1]), padded[2:])
-    result: Plane = most(most(down[:, :-2], down[:, 1:-1]), down[:, 2:])
+    result: NDArray[Any] = most(most(down[:, :-2], down[:, 1:-1]), down[:, 2:])
     return result

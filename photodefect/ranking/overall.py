@@ -54,7 +54,8 @@ def overall_severity(
         severity: by defect key, -1..1.
         weights: by defect key, 0 or more; only their ratios matter.
         mean_share: how much the mean counts beside the largest, 0..1.
-        monochrome: the photo has no colour; then :data:`~photodefect.verdicts.COLOUR_DEFECTS` are left out.
+        monochrome: the photo has no colour, but for a small part; then
+            :data:`~photodefect.verdicts.COLOUR_DEFECTS` are left out.
 
     Raises:
         ValueError: no weight is above 0.
