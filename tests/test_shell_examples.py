@@ -34,6 +34,7 @@ NOT_RUN = {
     "pipx install": "the same",
     "uv tool install": "the same",
     "python -m venv /tmp/rivals": "other programs, from the network",
+    "git worktree add /tmp/before": "two builds measured beside each other, for an hour",
 }
 """Examples that no test runs, by how they begin, and why."""
 

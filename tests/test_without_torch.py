@@ -251,7 +251,7 @@ def test_a_gpu_is_of_no_use_without_torch(monkeypatch: pytest.MonkeyPatch, tmp_p
     def missing(name: str) -> str:
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(devices_module, "version", missing)
+    monkeypatch.setattr("importlib.metadata.version", missing)
     monkeypatch.setattr(devices_module, "_DRIVERS", (str(tmp_path),))
     choice = choose_engine("compact")
     assert (choice.engine, choice.device) == ("onnx", "cpu")
