@@ -62,8 +62,9 @@ def with_maps(thumbnail: bytes, preview: bytes, maps: Mapping[str, HeatMap]) -> 
 
 def small_pictures(photo: Reduced) -> tuple[bytes, bytes]:
     """Thumbnail and preview of a photo, as of :class:`Pictures`."""
-    preview = photo.image(photo.within(PREVIEW_SIDE), Image.Resampling.LANCZOS)
-    thumbnail = preview.resize(photo.within(THUMBNAIL_SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    # Of a photo that becomes smaller, Lanczos shows nothing more and takes 30 ms longer.
+    preview = photo.image(photo.within(PREVIEW_SIDE), Image.Resampling.HAMMING)
+    thumbnail = preview.resize(photo.within(THUMBNAIL_SIDE), Image.Resampling.HAMMING, reducing_gap=2.0)
     return _jpeg(thumbnail, quality=82), _jpeg(preview, quality=85)
 
 
