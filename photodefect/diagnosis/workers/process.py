@@ -69,6 +69,8 @@ FORK: Final = b"f"
 BURY: Final = b"b"
 """Tell the exit code of a worker that has ended, and forget it."""
 
+NO_FORKS: Final = "workers are forked on Linux alone"
+
 
 def main() -> None:
     """Serve until there are no more tasks."""
@@ -80,6 +82,8 @@ def main() -> None:
 
 def serve_forks() -> None:
     """Load what workers need, and fork them, until the parent closes the socket that is standard input here."""
+    if sys.platform != "linux":
+        raise OSError(NO_FORKS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(2, 1)
     setup: Setup = pickle.load(sys.stdin.buffer)
@@ -115,6 +119,8 @@ def serve_forks() -> None:
 
 def _fork(setup: Setup, engine: Engine | None, control: socket.socket, pipes: list[int]) -> int:
     """Fork a worker; returns its number, in the server."""
+    if sys.platform != "linux":
+        raise OSError(NO_FORKS)
     tasks, answers = pipes
     server = os.getpid()
     pid = os.fork()

@@ -15,7 +15,7 @@ import threading
 from typing import IO, Final, Protocol
 
 from photodefect.diagnosis.settings import Settings
-from photodefect.diagnosis.workers.process import BURY, FORK, NUMBER, REQUEST, Setup
+from photodefect.diagnosis.workers.process import BURY, FORK, NO_FORKS, NUMBER, REQUEST, Setup
 from photodefect.diagnosis.workers.tasks import Task
 
 LOADING_LIMIT_S: Final = 600.0
@@ -182,6 +182,8 @@ class ForkServer:
             raise EOFError("what it loaded has started threads")
 
     def _fork(self, control: socket.socket) -> Process:
+        if sys.platform != "linux":
+            raise OSError(NO_FORKS)
         tasks_in, tasks_out = os.pipe()
         answers_in, answers_out = os.pipe()
         stdin, stdout = os.fdopen(tasks_out, "wb"), os.fdopen(answers_in, "rb")
@@ -208,13 +210,15 @@ class _Forked:
 
     def __init__(self, server: ForkServer, pid: int, stdin: IO[bytes], stdout: IO[bytes]) -> None:
         self._server = server
-        self._handle = os.pidfd_open(pid)
+        self._handle = _handle(pid)
         self._code: int | None = None
         self.pid = pid
         self.stdin: IO[bytes] | None = stdin
         self.stdout: IO[bytes] | None = stdout
 
     def kill(self) -> None:
+        if sys.platform != "linux":
+            raise OSError(NO_FORKS)
         if self._code is None:
             with contextlib.suppress(OSError):
                 signal.pidfd_send_signal(self._handle, signal.SIGKILL)
@@ -226,6 +230,13 @@ class _Forked:
             self._code = self._server.exit_code(self.pid)
             os.close(self._handle)
         return self._code
+
+
+def _handle(pid: int) -> int:
+    """What stands for a process, and for none that gets its number later."""
+    if sys.platform != "linux":
+        raise OSError(NO_FORKS)
+    return os.pidfd_open(pid)
 
 
 def _ask(control: socket.socket, what: bytes, pid: int) -> int:
