@@ -64,7 +64,7 @@ def patch_inputs(
             same parts of the frame in every photo, so that the same photo saved again is judged alike; ``grid``: the
             nine of the authors' test script.
         seed: what random places are drawn from, 0 or more; see :func:`content_seed`. Evenly spread ones begin elsewhere
-            by it, unless it is 0. A grid doesn't need it.
+            by it, unless it is 0; the sharpest is looked for in the same places. A grid doesn't need it.
         side: of a patch, in pixels.
 
     Returns:

@@ -67,8 +67,10 @@ _CLEAR_COLOUR: Final = 6.5
 _LARGEST_PART: Final = 0.2
 _BLEEDING: Final = 2
 
-# How far the colours of a lightness may spread across, everywhere and in smooth places. What is left beside a coloured
-# part must have lost its colours to a program: grey things of colour photos spread by .5 and more.
+# How far the colours of a lightness may spread where they differ most, and how far across that, everywhere and in
+# smooth places. What is left beside a coloured part must have lost its colours to a program: grey things of colour
+# photos spread across by .5 and more.
+_ALONG: Final = 2.3
 _NATURAL: Final = (1.2, 0.85)
 _PURE: Final = (0.4, 0.4)
 
@@ -106,7 +108,7 @@ def is_monochrome(pixels: NDArray[np.uint8]) -> bool:
 def _clearly_has_colours(values: Plane) -> bool:
     """Whether a few of a photo's pixels, Lab values (3, H, W), settle that it has colours, and not in a part alone."""
     everywhere = colour_spread(values.reshape(3, -1))
-    if max(everywhere.along / 2.3, everywhere.across / _NATURAL[0], everywhere.tail / _CLEAR_COLOUR) <= _CLEARLY:
+    if max(everywhere.along / _ALONG, everywhere.across / _NATURAL[0], everywhere.tail / _CLEAR_COLOUR) <= _CLEARLY:
         return False
     coloured = _coloured(values)
     return (
@@ -125,7 +127,7 @@ def _is_one_tone(values: Plane, steepness: Plane, across: tuple[float, float]) -
     if float(np.hypot(values[1], values[2]).mean()) > _STRONGEST_TONE:
         return False
     everywhere = colour_spread(values)
-    if everywhere.along > 2.3 or everywhere.across > across[0] or everywhere.tail > _CLEAR_COLOUR:
+    if everywhere.along > _ALONG or everywhere.across > across[0] or everywhere.tail > _CLEAR_COLOUR:
         return False
     smooth = colour_spread(values[:, steepness <= np.median(steepness)])
     return smooth.along < 1.2 and smooth.across < across[1]

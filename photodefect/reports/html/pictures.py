@@ -62,7 +62,7 @@ def with_maps(thumbnail: bytes, preview: bytes, maps: Mapping[str, HeatMap]) -> 
 
 def small_pictures(photo: Reduced) -> tuple[bytes, bytes]:
     """Thumbnail and preview of a photo, as of :class:`Pictures`."""
-    # Of a photo that becomes smaller, Lanczos shows nothing more and takes 30 ms longer.
+    # Lanczos, which differs by a third of a level, takes 30 ms longer for a photo of 24 megapixels.
     preview = photo.image(photo.within(PREVIEW_SIDE), Image.Resampling.HAMMING)
     thumbnail = preview.resize(photo.within(THUMBNAIL_SIDE), Image.Resampling.HAMMING, reducing_gap=2.0)
     return _jpeg(thumbnail, quality=82), _jpeg(preview, quality=85)
