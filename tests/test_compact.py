@@ -6,15 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from photodefect.core.network.compact import (
-    TAPS,
-    TEACHERS,
-    CompactTrunk,
-    View,
-    describe,
-    region_means,
-    view_of,
-)
+from photodefect.core.network.compact import TEACHERS, describe, pool_part, region_means, view_of
+from photodefect.core.network.compact_trunk import TAPS, CompactTrunk, View
 from photodefect.core.network.multicolumn import expected_severity
 from photodefect.core.network.registry import KINDS, build_network
 from photodefect.defects import BY_KEY, DEFECTS, PATCH_DEFECTS
@@ -44,18 +37,20 @@ def test_what_is_cached_of_a_whole_photo_is_what_its_columns_see_and_patches_sha
     networks = {kind: build_network("lite0", kind).eval() for kind in KINDS}
     networks["patches"].trunk.load_state_dict(networks["holistic"].trunk.state_dict(), strict=False)
     pixels = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3), np.uint8)
-    early, late = whole_features(networks, pixels)
+    early, late, carried = whole_features(networks, pixels)
     np.testing.assert_allclose(early, patch_features(networks, pixels), atol=1e-3)
     trunk, column = networks["holistic"].trunk, compact_column(networks["holistic"], "bad_composition")
     assert isinstance(trunk, CompactTrunk)
     with torch.inference_mode():
         features = networks["holistic"].features(torch.from_numpy(pixels).permute(0, 3, 1, 2))
-        seen = describe(column.pool(features), trunk.tapped).flatten(1)
+        seen = column.describe(column.pool(features)).flatten(1)
+        part = trunk.parts[1]
+        tuned = describe(pool_part(trunk.tuned_features(torch.from_numpy(carried).float()), part), part.tapped)
     areas = torch.tensor([4, 6, 4, 6, 9, 6, 4, 6, 4]) / 49
     pooled = (torch.from_numpy(early) * areas[:, None]).sum(1)[:, :, None, None]
     own = describe(pooled, sum(trunk.lite0.channels[tap] for tap in TAPS["patches"])).flatten(1)
     joined = whole_descriptors(trunk, own, torch.from_numpy(late).float())
-    torch.testing.assert_close(joined, seen, atol=5e-3, rtol=5e-3)
+    torch.testing.assert_close(torch.cat([joined, tuned.flatten(1)], 1), seen, atol=5e-3, rtol=5e-3)
 
 
 def test_a_column_mixes_the_probabilities_of_its_experts() -> None:
@@ -73,7 +68,7 @@ def test_a_column_mixes_the_probabilities_of_its_experts() -> None:
 def test_where_synthesis_finds_a_photo_severe_votes_yield_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     defect = BY_KEY["bad_exposure"]
     column = compact_column(build_network("lite0", "holistic").eval(), defect.key)
-    column.shares.copy_(torch.tensor([0.2, 0.8]))
+    column.shares.copy_(torch.tensor([0.2, 0.5, 0.3]))
     severe = torch.full((1, defect.class_count, 1, 1), -50.0)
     for synthesis, votes, mixed in (
         (0.1, 0.9, 0.74),
@@ -82,7 +77,7 @@ def test_where_synthesis_finds_a_photo_severe_votes_yield_to_it(monkeypatch: pyt
         (0.9, 0.1, 0.8085),
         (1.0, 0.1, 1.0),
     ):
-        for expert, told in zip(column.taught(), (synthesis, votes), strict=True):
+        for expert, told in zip(column.taught(), (synthesis, votes, votes), strict=True):
             # All of the probability lies on the class, or the two classes, beside the severity.
             logits = severe.clone()
             low = int(told * 10)
@@ -104,11 +99,11 @@ def test_the_layout_tells_in_which_ninth_of_the_frame_something_is() -> None:
 def test_experts_of_synthesis_see_no_deeper_block_and_saturations_no_statistics(key: str, block: int) -> None:
     trunk = CompactTrunk("holistic").eval()
     with torch.no_grad():
-        for deeper in trunk.lite0.blocks[block + 1 :]:
-            for parameter in deeper.parameters():
-                parameter.fill_(torch.nan)
+        deeper = [trunk.lite0.block(index) for index in range(block + 1, trunk.lite0.stop)]
+        for parameter in (parameter for blocks in (*deeper, trunk.tuned) for parameter in blocks.parameters()):
+            parameter.fill_(torch.nan)
         visible = ~trunk(torch.ones(1, 3, 64, 64), torch.ones(1, 3, 64, 64))[0, :, 0, 0].isnan()
-    visible[2 * trunk.tapped :] = key != "bad_saturation"
+    visible[2 * trunk.tapped : trunk.own.stop] = key != "bad_saturation"
     seen = trunk.seen(view_of("holistic", "synthesis", BY_KEY[key]))
     assert torch.equal(seen, visible.nonzero().flatten())
     assert not visible.all()
@@ -116,10 +111,21 @@ def test_experts_of_synthesis_see_no_deeper_block_and_saturations_no_statistics(
 
 def test_only_a_view_with_layout_sees_regions() -> None:
     trunk = CompactTrunk("holistic")
-    plain, layout = (trunk.seen(View(deepest=15, layout=own)) for own in (False, True))
-    assert int(plain.max()) == trunk.outputs - 1
-    assert len(layout) - len(plain) == 9 * len(trunk.located)
-    assert TEACHERS == ("synthesis", "votes")
+    for tuned in (False, True):
+        plain, layout = (trunk.seen(View(deepest=15, layout=own, tuned=tuned)) for own in (False, True))
+        assert len(layout) - len(plain) == 9 * len(trunk.parts[tuned].located)
+
+
+def test_only_experts_that_learnt_by_tuning_see_the_tuned_blocks_and_those_see_them_instead_of_the_trunks_own() -> None:
+    trunk = CompactTrunk("holistic")
+    blocks = torch.cat([torch.full((trunk.lite0.channels[tap],), tap) for tap in trunk.lite0.taps])
+    replaced = (blocks >= trunk.tuned.first).nonzero().flatten()
+    for teacher in TEACHERS["holistic"]:
+        for defect in DEFECTS:
+            seen = trunk.seen(view_of("holistic", teacher, defect))
+            assert bool((seen >= trunk.own.described).any()) == (teacher == "tuning")
+            if teacher == "tuning":
+                assert not torch.isin(seen, torch.cat([replaced, replaced + trunk.tapped])).any()
 
 
 def test_descriptors_are_means_deviations_and_statistics_as_they_are() -> None:

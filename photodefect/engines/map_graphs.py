@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from photodefect.core.network import compact
+from photodefect.core.network import compact, compact_trunk
 from photodefect.core.network.multicolumn import MultiColumnNetwork
 from photodefect.core.network.stages import TrunkStage
 from photodefect.core.network.statistics import CELL
@@ -47,15 +47,15 @@ def map_graphs(name: str, network: MultiColumnNetwork) -> MadeMapGraphs:
         TypeError: no rule makes graphs of its maps.
     """
     trunk = network.trunk
-    if not isinstance(trunk, compact.CompactTrunk):
+    if not isinstance(trunk, compact_trunk.CompactTrunk):
         raise TypeError(f"no rule makes graphs of the maps of {type(trunk).__name__}")
     models: dict[str, onnx.ModelProto] = {}
     stages: list[MapStage] = []
     channels = 3
-    for index, (stage, (start, stop, _)) in enumerate(zip(trunk.stages(), compact.STAGES, strict=False)):
+    for index, (stage, (start, stop, _)) in enumerate(zip(trunk.stages(), compact_trunk.STAGES, strict=False)):
         file = f"{name}-maps-{index + 1}.onnx"
         graph = Graph(network)
-        blocks = range(start, min(stop, len(trunk.lite0.blocks)))
+        blocks = range(start, min(stop, trunk.lite0.stop))
         models[file], parts = _stage(graph, trunk, stage, blocks, channels)
         field = stage.receptive_field
         stages.append(
@@ -84,7 +84,7 @@ def map_graphs(name: str, network: MultiColumnNetwork) -> MadeMapGraphs:
 
 
 def _stage(
-    graph: Graph, trunk: compact.CompactTrunk, stage: TrunkStage, blocks: range, channels: int
+    graph: Graph, trunk: compact_trunk.CompactTrunk, stage: TrunkStage, blocks: range, channels: int
 ) -> tuple[onnx.ModelProto, tuple[tuple[int, int], ...]]:
     """The graph of a stage of some blocks that takes so many channels; and its parts of the trunk's output."""
     lite0 = trunk.lite0
@@ -99,7 +99,7 @@ def _stage(
     squares: list[Value] = []
     first: list[tuple[int, int]] = []
     for index in blocks:
-        x = lite0_block(graph, lite0.blocks[index], x)
+        x = lite0_block(graph, lite0.block(index), x)
         if index in lite0.taps:
             side = CELL // lite0.strides[index]
             for cells, values in ((means, x), (squares, graph("Mul", x, x))):
@@ -125,13 +125,13 @@ def _stage(
     return graph.model(inputs, *results), tuple(parts)
 
 
-def _first(trunk: compact.CompactTrunk, tap: int) -> int:
+def _first(trunk: compact_trunk.CompactTrunk, tap: int) -> int:
     """The first of a tap's means among the trunk's output."""
     return sum(trunk.lite0.channels[before] for before in trunk.lite0.taps if before < tap)
 
 
 def _columns(
-    graph: Graph, network: MultiColumnNetwork, trunk: compact.CompactTrunk, keys: list[str]
+    graph: Graph, network: MultiColumnNetwork, trunk: compact_trunk.CompactTrunk, keys: list[str]
 ) -> onnx.ModelProto:
     """The graph of some columns: window averages of the trunk's output, (1, C, 1, N), to severities, (N, D)."""
     sizes = graph.constant([trunk.tapped, trunk.tapped, trunk.statistics.count], np.int64)

@@ -10,10 +10,10 @@ import torch
 from onnx import TensorProto, helper
 from torch import nn
 
-from photodefect.core.network import compact, googlenet
+from photodefect.core.network import compact, compact_trunk, googlenet
 from photodefect.core.network.cells import INPUT_SIDE, WINDOW
 from photodefect.core.network.direction_planes import GRID_POINTS, SPREAD
-from photodefect.core.network.lite0 import Block
+from photodefect.core.network.lite0 import Block, Lite0
 from photodefect.core.network.multicolumn import Column, MultiColumnNetwork
 from photodefect.defects import Defect
 from photodefect.engines.graph import Graph, Value, chain, conv_norm, convolution, layer_of
@@ -49,7 +49,7 @@ def network_graph(network: MultiColumnNetwork, side: int = INPUT_SIDE) -> Networ
     rgb = graph("Transpose", graph("Cast", INPUT, to=TensorProto.FLOAT), perm=[0, 3, 1, 2])
     normalized = normalize(graph, rgb)
     trunk = network.trunk
-    if isinstance(trunk, compact.CompactTrunk):
+    if isinstance(trunk, compact_trunk.CompactTrunk):
         features = _compact_descriptors(graph, trunk, normalized, rgb)
     elif isinstance(trunk, googlenet.GoogLeNetTrunk):
         features = _inception_chain(graph, trunk.blocks, chain(graph, trunk.stem, normalized))
@@ -109,26 +109,44 @@ def _inception_chain(graph: Graph, blocks: nn.Sequential, x: Value) -> Value:
 # The compact network
 
 
-def _compact_descriptors(graph: Graph, trunk: compact.CompactTrunk, normalized: Value, rgb: Value) -> Value:
-    """Descriptors of the whole input, (N, 2T + S, 1, 1): see :func:`photodefect.core.network.compact.describe`.
+def _compact_descriptors(graph: Graph, trunk: compact_trunk.CompactTrunk, normalized: Value, rgb: Value) -> Value:
+    """Descriptors of the whole input: see :meth:`photodefect.core.network.compact.CompactColumn.describe`.
 
-    Behind them come the means by region, (N, 9 L, 1, 1), of a network that sees all of a window of 7 x 7 cells.
+    Those of regions are of a network that sees all of a window of 7 x 7 cells.
     """
-    lite0 = trunk.lite0
-    x = conv_norm(graph, lite0.stem, normalized)
-    means, squares, located = [], [], []
-    for index, block in enumerate(lite0.blocks):
-        x = lite0_block(graph, block, x)
-        if index in lite0.taps:
-            means.append(graph("GlobalAveragePool", x))
-            squares.append(graph("GlobalAveragePool", graph("Mul", x, x)))
-            if index in compact.LAYOUT_TAPS:
-                located.append(x)
-    mean, square = graph("Concat", *means, axis=1), graph("Concat", *squares, axis=1)
-    descriptors = [mean, deviation(graph, mean, square), statistics(graph, INPUT, rgb)]
-    if located:
-        descriptors.append(_region_means(graph, graph("Concat", *located, axis=1), len(trunk.located)))
+    own, taken = trunk.own, trunk.lite0.stop if trunk.tuned is None else trunk.tuned.first
+    x = conv_norm(graph, trunk.lite0.stem, normalized)
+    carried, early = _blocks(graph, trunk.lite0, x, 0, taken)
+    _, late = _blocks(graph, trunk.lite0, carried, taken, trunk.lite0.stop)
+    told = statistics(graph, INPUT, rgb)
+    descriptors = _described(graph, own, trunk.lite0, early | late, told)
+    if trunk.tuned is not None:
+        _, tuned = _blocks(graph, trunk.tuned, carried, taken, trunk.tuned.stop)
+        descriptors += _described(graph, trunk.parts[1], trunk.tuned, tuned)
     return graph("Concat", *descriptors, axis=1)
+
+
+def _blocks(graph: Graph, lite0: Lite0, x: Value, start: int, stop: int) -> tuple[Value, dict[int, Value]]:
+    """See :meth:`photodefect.core.network.lite0.Lite0.part`, without the stem."""
+    maps = {}
+    for index in range(start, stop):
+        x = lite0_block(graph, lite0.block(index), x)
+        if index in lite0.taps:
+            maps[index] = x
+    return x, maps
+
+
+def _described(
+    graph: Graph, part: compact_trunk.Part, lite0: Lite0, maps: dict[int, Value], *others: Value
+) -> list[Value]:
+    """Descriptors of one part of the trunk's features: means, deviations, others, means by region."""
+    mean = graph("Concat", *(graph("GlobalAveragePool", x) for x in maps.values()), axis=1)
+    square = graph("Concat", *(graph("GlobalAveragePool", graph("Mul", x, x)) for x in maps.values()), axis=1)
+    descriptors = [mean, deviation(graph, mean, square), *others]
+    if len(part.located):
+        located = [maps[tap] for tap in lite0.taps if tap in compact_trunk.LAYOUT_TAPS]
+        descriptors.append(_region_means(graph, graph("Concat", *located, axis=1), len(part.located)))
+    return descriptors
 
 
 def deviation(graph: Graph, mean: Value, square: Value) -> Value:
@@ -151,7 +169,7 @@ def _region_means(graph: Graph, cells: Value, channels: int) -> Value:
     flat = graph("Reshape", cells, graph.constant([0, channels, -1], np.int64))
     by_channel = graph("MatMul", flat, graph.constant(shares.T.numpy()))
     by_region = graph("Transpose", by_channel, perm=[0, 2, 1])
-    return graph("Reshape", by_region, graph.constant([0, compact.REGIONS * channels, 1, 1], np.int64))
+    return graph("Reshape", by_region, graph.constant([0, compact_trunk.REGIONS * channels, 1, 1], np.int64))
 
 
 def compact_logits(graph: Graph, column: compact.CompactColumn, descriptors: Value, *, in_a_row: bool = False) -> Value:
@@ -163,19 +181,20 @@ def compact_logits(graph: Graph, column: compact.CompactColumn, descriptors: Val
         descriptors: (N, D, 1, 1).
         in_a_row: the descriptors are (1, D, 1, N), from which many are computed much faster.
     """
-    synthesis, votes = (
+    synthesis, *others = (
         graph("Softmax", graph("Flatten", _expert_logits(graph, expert, descriptors, in_a_row)), axis=1)
         for expert in column.taught()
     )
-    of_votes = graph.many("Split", [graph.weight(column.shares)], len(compact.TEACHERS), axis=0)[
-        compact.TEACHERS.index("votes")
-    ]
+    _, *shares = graph.many("Split", [graph.weight(column.shares)], len(column.teachers), axis=0)
     if column.yields is not None:
         found = _expectation(graph, column.expert("synthesis").defect, synthesis)
         left = graph("Div", graph("Sub", graph.constant(1.0), found), graph.constant(1 - column.yields))
-        of_votes = graph("Mul", of_votes, graph("Min", left, graph.constant(1.0)))
-    of_synthesis = graph("Sub", graph.constant(1.0), of_votes)
-    mixed = graph("Add", graph("Mul", of_synthesis, synthesis), graph("Mul", of_votes, votes))
+        left = graph("Min", left, graph.constant(1.0))
+        shares = [graph("Mul", share, left) for share in shares]
+    of_others = graph("Sum", *shares) if len(shares) > 1 else shares[0]
+    mixed = graph("Mul", graph("Sub", graph.constant(1.0), of_others), synthesis)
+    for share, other in zip(shares, others, strict=True):
+        mixed = graph("Add", mixed, graph("Mul", share, other))
     return graph("Log", graph("Max", mixed, graph.constant(compact.LEAST_SHARE)))
 
 

@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from photodefect.core.network.compact import CompactTrunk, describe
+from photodefect.core.network.compact import describe
+from photodefect.core.network.compact_trunk import CompactTrunk
 from photodefect.defects import IN_PLANE, KEYS
 from photodefect.errors import DataError
 from photodefect.training.degraded_features import GROUPS

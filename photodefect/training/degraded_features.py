@@ -167,7 +167,8 @@ class _PictureFeatures:
 def _picture_features(degraded: Degraded, crops: int, rng: np.random.Generator, trunks: Trunks) -> _PictureFeatures:
     whole = holistic_input(degraded.pixels)
     seed = int(rng.integers(2**31))
-    means, late = (one[0] for one in whole_features(trunks, whole[None]))
+    seen = whole_features(trunks, whole[None])
+    means, late = seen.early[0], seen.late[0]
     parts = np.empty((0, *means.shape), np.float32)
     if crops:
         parts = patch_features(trunks, patch_inputs(degraded.pixels, count=crops, seed=seed))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from photodefect.core.network.lite0 import Lite0
+from photodefect.core.network.compact_trunk import CompactTrunk
 from photodefect.errors import ModelError
 from photodefect.extras import require_installed
 
@@ -28,8 +28,8 @@ def imagenet_weights_file() -> Path:
     return found[0]
 
 
-def load_imagenet_trunk(trunk: Lite0) -> None:
-    """Fill a trunk with ImageNet weights, in place.
+def load_imagenet_trunk(trunk: CompactTrunk) -> None:
+    """Fill a trunk with ImageNet weights, in place; the tuned blocks begin with them.
 
     The file lists stem and blocks in the order of the network, then the classifier, which is left out.
 
@@ -38,10 +38,11 @@ def load_imagenet_trunk(trunk: Lite0) -> None:
     """
     stored = torch.load(imagenet_weights_file(), map_location="cpu", weights_only=True)
     tensors = [tensor for name, tensor in stored.items() if not name.endswith("num_batches_tracked")]
-    state = trunk.state_dict()
+    state = trunk.lite0.state_dict()
     names = [name for name in state if not name.endswith("num_batches_tracked")]
     for name, tensor in zip(names, tensors, strict=False):
         if state[name].shape != tensor.shape:
             raise ModelError(f"{imagenet_weights_file().name} holds another network: {name} differs in shape")
         state[name] = tensor
-    trunk.load_state_dict(state)
+    trunk.lite0.load_state_dict(state)
+    trunk.begin_tuning()

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from photodefect.core.batches import Batch
 from photodefect.core.network import googlenet
-from photodefect.core.network.compact import CompactColumn, CompactTrunk, describe
+from photodefect.core.network.compact import CompactColumn
+from photodefect.core.network.compact_trunk import CompactTrunk
 from photodefect.core.network.folders import find_model, read_manifest
 from photodefect.core.network.googlenet import GoogLeNetTrunk
 from photodefect.core.network.model import load_model
@@ -51,7 +52,7 @@ def initial_network(name: str, kind: Kind, init: str, seed: int) -> MultiColumnN
                 f"no ImageNet weights are known for the trunk of {name}; begin from random weights (--init random) or "
                 "from a model (--init DIR, see photodefect import-caffe)"
             )
-        load_imagenet_trunk(network.trunk.lite0)
+        load_imagenet_trunk(network.trunk)
     return network
 
 
@@ -82,11 +83,11 @@ def standardize(network: MultiColumnNetwork, batches: Iterable[Batch]) -> None:
         batches: a few hundred samples are enough.
     """
     compact = [column for column in _columns(network) if isinstance(column, CompactColumn)]
-    most = max(compact, key=lambda column: len(column.located))
+    column = compact[0]
     descriptors: list[Tensor] = []
     for batch in batches:
-        pooled = most.pool(network.features(batch.inputs.to(most.shares.device)))
-        descriptors.append(describe(pooled, most.tapped).flatten(1).cpu())
+        pooled = column.pool(network.features(batch.inputs.to(column.shares.device)))
+        descriptors.append(column.describe(pooled).flatten(1).cpu())
     told = torch.cat(descriptors)
     mean, deviation = told.mean(0), told.std(0, unbiased=False)
     deviation[deviation < CONSTANT] = 1.0

@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from photodefect.core.inputs import holistic_input, patch_inputs
+from photodefect.core.network.cells import INPUT_SIDE
 from photodefect.core.network.registry import NETWORKS
 from photodefect.core.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
 from photodefect.diagnosis.scoring import make_inputs
 from photodefect.synthesis.degrade import degrade
 from photodefect.training.feature_cache import CachingJob, shard_file
 from photodefect.training.torchvision_transforms import transforms
-from photodefect.training.trunk_features import Trunks, patch_features, whole_features
+from photodefect.training.trunk_features import Trunks, WholeFeatures, patch_features, whole_features
 
 CROPPED: Final = 0.88
 """What is left of each side of a view at least: framing and what is seen at its edges are rated, too."""
@@ -48,9 +49,9 @@ class ViewSettings:
         seed: of all of them.
     """
 
-    views: int = 4
+    views: int = 6
     patches: int = 1
-    exposed: int = 1
+    exposed: int = 2
     seed: int = 0
 
 
@@ -59,8 +60,9 @@ class RatedJob(CachingJob):
     """Stores the features of a rated photo and its views.
 
     A shard has ``holistic`` (V, 9, D), ``late`` (V, L) and ``patches`` (V, P, 9, D), as of degraded photos,
-    ``diagnosed`` (Q, D), means over the patches that a diagnosis looks at, and of the views under another light
-    ``exposed_holistic`` (E, 9, D), ``exposed_late`` (E, L) and ``exposed_by`` (E,), how severely that is wrong.
+    ``carried`` (V, C, 14, 14), what tuned blocks take, ``diagnosed`` (Q, D), means over the patches that a diagnosis
+    looks at, and of the views under another light ``exposed_holistic`` (E, 9, D), ``exposed_late`` (E, L),
+    ``exposed_carried`` (E, C, 14, 14) and ``exposed_by`` (E,), how severely that is wrong.
 
     Attributes:
         settings: what it holds.
@@ -72,22 +74,19 @@ class RatedJob(CachingJob):
         """What the shard holds, by name."""
         settings = self.settings
         rng = np.random.default_rng([settings.seed, zlib.crc32(self.source.name.encode())])
-        wholes, lates, patches = [], [], []
+        wholes, patches = [], []
         inputs = make_inputs(
             pixels, patches=DEFAULT_PATCHES, placement=DEFAULT_PLACEMENT, side=NETWORKS["lite0"].patch_side
         )
         for view in range(settings.views):
             seen = view_of_rated(pixels, view, rng)
-            whole, late = whole_features(trunks, holistic_input(seen)[None])
-            wholes.append(whole[0])
-            lates.append(late[0])
+            wholes.append(holistic_input(seen))
             crops = patch_inputs(seen, count=settings.patches, seed=int(rng.integers(2**31)))
             patches.append(patch_features(trunks, crops))
         with torch.inference_mode():
             cells = trunks["patches"].features(torch.from_numpy(inputs.patches).permute(0, 3, 1, 2))
         return {
-            "holistic": np.array(wholes, np.float32),
-            "late": np.array(lates, np.float16),
+            **_stored("", whole_features(trunks, np.stack(wholes))),
             "patches": np.array(patches, np.float32),
             "diagnosed": cells.mean((2, 3)).numpy(),
             **self._exposed(pixels, trunks),
@@ -95,18 +94,17 @@ class RatedJob(CachingJob):
 
     def _exposed(self, pixels: NDArray[np.uint8], trunks: Trunks) -> dict[str, NDArray[np.generic]]:
         rng = np.random.default_rng([self.settings.seed, 1, zlib.crc32(self.source.name.encode())])
-        wholes, lates, by = [], [], []
+        wholes, by = [], []
         for _ in range(self.settings.exposed):
             degraded = degrade(pixels, {"bad_exposure": float(rng.uniform(LEAST_EXPOSED, 1))}, rng)
-            whole, late = whole_features(trunks, holistic_input(degraded.pixels)[None])
-            wholes.append(whole[0])
-            lates.append(late[0])
+            wholes.append(holistic_input(degraded.pixels))
             by.append(degraded.severities["bad_exposure"])
-        return {
-            "exposed_holistic": np.array(wholes, np.float32),
-            "exposed_late": np.array(lates, np.float16),
-            "exposed_by": np.array(by, np.float32),
-        }
+        seen = whole_features(trunks, np.array(wholes, np.uint8).reshape(-1, INPUT_SIDE, INPUT_SIDE, 3))
+        return {**_stored("exposed_", seen), "exposed_by": np.array(by, np.float32)}
+
+
+def _stored(prefix: str, seen: WholeFeatures) -> dict[str, NDArray[np.generic]]:
+    return {f"{prefix}holistic": seen.early, f"{prefix}late": seen.late, f"{prefix}carried": seen.carried}
 
 
 def view_of_rated(pixels: NDArray[np.uint8], view: int, rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from photodefect.core.infogain import classes_of, vote_distributions, vote_matrix
-from photodefect.core.network.compact import CompactTrunk, describe
+from photodefect.core.network.compact import describe
+from photodefect.core.network.compact_trunk import CompactTrunk
 from photodefect.defects import DEFECTS, KEYS
 from photodefect.errors import DataError
 from photodefect.labels.table import LabelledPhoto
@@ -30,9 +31,11 @@ class RatedSamples:
 
     Attributes:
         photos: as labelled, R of them.
-        whole: (R, V, F), descriptors of each view of the whole photo, float16.
+        whole: (R, V, F), the trunk's own descriptors of each view of the whole photo, float16.
+        carried: (R, V, C, 14, 14), what the tuned blocks take of it, float16.
         pieces: (R, P, D), what the patch network learns from of each photo.
-        exposed: (R, E, F), descriptors of views of the whole photo under another light.
+        exposed: (R, E, F), as ``whole``, of views of the whole photo under another light.
+        exposed_carried: (R, E, C, 14, 14), as ``carried``.
         exposed_by: (R, E), how severely that is wrong.
         diagnosed: (R, Q, D), descriptors of the patches that a diagnosis looks at.
         severities: (R, 7), mean votes, NaN where unknown.
@@ -40,8 +43,10 @@ class RatedSamples:
 
     photos: tuple[LabelledPhoto, ...]
     whole: Tensor
+    carried: Tensor
     pieces: Tensor
     exposed: Tensor
+    exposed_carried: Tensor
     exposed_by: NDArray[np.float32]
     diagnosed: Tensor
     severities: NDArray[np.float32]
@@ -91,13 +96,16 @@ def load_rated(photos: Mapping[Path, LabelledPhoto], shards: Mapping[Path, Path]
         )
     rng = np.random.default_rng(seed)
     trunk, tapped = CompactTrunk("holistic"), CompactTrunk("patches").tapped
-    whole, pieces, diagnosed, exposed, exposed_by = [], [], [], [], []
+    whole, carried, pieces, diagnosed = [], [], [], []
+    exposed, exposed_carried, exposed_by = [], [], []
     for shard in shards.values():
         with np.load(shard) as stored:
             early = window_descriptors(stored["holistic"], WINDOWS_WHOLE, tapped)
             whole.append(whole_descriptors(trunk, early, torch.from_numpy(stored["late"])))
+            carried.append(torch.from_numpy(stored["carried"]))
             early = window_descriptors(stored["exposed_holistic"], WINDOWS_WHOLE, tapped)
             exposed.append(whole_descriptors(trunk, early, torch.from_numpy(stored["exposed_late"])))
+            exposed_carried.append(torch.from_numpy(stored["exposed_carried"]))
             exposed_by.append(stored["exposed_by"])
             crops = stored["patches"]
             pieces.append(windows(crops.reshape(-1, *crops.shape[2:]), 1, rng, tapped))
@@ -106,8 +114,10 @@ def load_rated(photos: Mapping[Path, LabelledPhoto], shards: Mapping[Path, Path]
     return RatedSamples(
         labelled,
         torch.stack(whole),
+        torch.stack(carried),
         torch.stack(pieces),
         torch.stack(exposed),
+        torch.stack(exposed_carried),
         np.array(exposed_by, np.float32),
         torch.stack(diagnosed),
         np.array([[photo.severities[key] for key in KEYS] for photo in labelled], np.float32),

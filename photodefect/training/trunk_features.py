@@ -8,21 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from photodefect.core.network.compact import (
-    REGION_EDGES,
-    REGIONS,
-    TAPS,
-    CompactTrunk,
-    describe,
-    region_means,
-)
+from photodefect.core.network.compact import describe, region_means
+from photodefect.core.network.compact_trunk import REGION_EDGES, REGIONS, TAPS, CompactTrunk
 from photodefect.core.network.layers import fold_batch_norms
 from photodefect.core.network.multicolumn import MultiColumnNetwork
 from photodefect.core.network.registry import KINDS, Kind, build_network
@@ -42,7 +36,7 @@ def frozen_trunks() -> Trunks:
     trunks: dict[Kind, MultiColumnNetwork] = {}
     for kind in KINDS:
         network = build_network("lite0", kind)
-        load_imagenet_trunk(network.trunk.lite0)  # type: ignore[arg-type]
+        load_imagenet_trunk(compact_trunk(network))
         network.eval()
         fold_batch_norms(network)
         trunks[kind] = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -60,20 +54,34 @@ def compact_trunk(network: MultiColumnNetwork) -> CompactTrunk:
     return network.trunk
 
 
-def whole_features(trunks: Trunks, inputs: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float16]]:
-    """Whole photos (N, 224, 224, 3) -> region means (N, 9, D), and descriptors of the last blocks (N, L).
+class WholeFeatures(NamedTuple):
+    """What the frozen trunk sees of N whole photos.
 
-    The region means are of the channels that patches have as well; the others are in the order of
-    :func:`late_positions`.
+    Attributes:
+        early: (N, 9, D), means by region of the channels that patches have as well.
+        late: (N, L), descriptors of the last blocks, in the order of :func:`late_positions`.
+        carried: (N, C, 14, 14), what the block before those that are tuned gives.
     """
-    trunk = compact_trunk(trunks["holistic"])
+
+    early: NDArray[np.float32]
+    late: NDArray[np.float16]
+    carried: NDArray[np.float16]
+
+
+def whole_features(trunks: Trunks, inputs: NDArray[np.uint8]) -> WholeFeatures:
+    """What is seen of whole photos (N, 224, 224, 3)."""
+    network = trunks["holistic"]
+    trunk = compact_trunk(network)
     early, late = _early_channels(trunk), _late_means(trunk)
     with torch.inference_mode():
-        features = trunks["holistic"].features(torch.from_numpy(inputs).permute(0, 3, 1, 2))
+        rgb = torch.from_numpy(inputs).permute(0, 3, 1, 2).float()
+        features, carried = trunk.own_features(network.normalization(rgb), rgb)
         whole = describe(features.mean((2, 3), keepdim=True), trunk.tapped).flatten(1)
-        layout = region_means(features[:, trunk.located]).flatten(1)
+        layout = region_means(features[:, trunk.own.located]).flatten(1)
         last = torch.cat([whole[:, late], whole[:, trunk.tapped + late], layout], 1)
-        return region_means(features[:, early]).numpy(), last.half().numpy()
+        return WholeFeatures(
+            region_means(features[:, early]).numpy(), last.half().numpy(), carried.contiguous().half().numpy()
+        )
 
 
 def patch_features(trunks: Trunks, inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -84,7 +92,7 @@ def patch_features(trunks: Trunks, inputs: NDArray[np.uint8]) -> NDArray[np.floa
 
 
 def whole_descriptors(trunk: CompactTrunk, early: Tensor, late: Tensor) -> Tensor:
-    """Descriptors that patches have (N, D) and those of the last blocks (N, L) in the trunk's order, (N, F)."""
+    """Descriptors that patches have (N, D) and those of the last blocks (N, L), in the trunk's order: (N, F)."""
     joined = early.new_empty(len(early), early.shape[1] + late.shape[1])
     joined[:, _early_channels(trunk)] = early
     joined[:, late_positions(trunk)] = late
@@ -92,15 +100,16 @@ def whole_descriptors(trunk: CompactTrunk, early: Tensor, late: Tensor) -> Tenso
 
 
 def late_positions(trunk: CompactTrunk) -> Tensor:
-    """Which of a trunk's descriptors are of the last blocks, (L,): their means, deviations, and means by region."""
+    """Which of a trunk's own descriptors are of the last blocks, (L,): their means, deviations, and means by region."""
     means = _late_means(trunk)
-    return torch.cat([means, trunk.tapped + means, trunk.outputs + torch.arange(REGIONS * len(trunk.located))])
+    regions = trunk.own.stop + torch.arange(REGIONS * len(trunk.own.located))
+    return torch.cat([means, trunk.tapped + means, regions])
 
 
 def _early_channels(trunk: CompactTrunk) -> Tensor:
     """Channels that patches have as well, (D,): means and squares of the first taps, and statistics."""
     means = torch.arange(trunk.tapped - len(_late_means(trunk)))
-    return torch.cat([means, trunk.tapped + means, torch.arange(2 * trunk.tapped, trunk.outputs)])
+    return torch.cat([means, trunk.tapped + means, torch.arange(2 * trunk.tapped, trunk.own.stop)])
 
 
 def _late_means(trunk: CompactTrunk) -> Tensor:

@@ -89,21 +89,28 @@ class Lite0(nn.Module):
 
     Args:
         taps: indices of blocks, 0..15, ascending. Blocks after the last one are left out.
+        first: so are the blocks before this one, and the stem with them.
+
+    Attributes:
+        channels: of what each of the 16 blocks up to the last tap gives.
+        strides: pixels between two positions of that.
     """
 
-    def __init__(self, taps: tuple[int, ...]) -> None:
+    def __init__(self, taps: tuple[int, ...], first: int = 0) -> None:
         super().__init__()
         self.taps = taps
-        self.stem = ConvNorm(
-            3,
-            STEM_CHANNELS,
-            3,
-            stride=2,
-            padding=same_padding(3, 2),
-            activation=nn.ReLU6(inplace=True),
-            eps=EPS,
-        )
-        blocks: list[Block] = []
+        self.first = first
+        if first == 0:
+            self.stem = ConvNorm(
+                3,
+                STEM_CHANNELS,
+                3,
+                stride=2,
+                padding=same_padding(3, 2),
+                activation=nn.ReLU6(inplace=True),
+                eps=EPS,
+            )
+        blocks: dict[str, Block] = {}
         self.channels: list[int] = []
         self.strides: list[int] = []
         inputs, total_stride = STEM_CHANNELS, 2
@@ -111,16 +118,22 @@ class Lite0(nn.Module):
             for repeat in range(stage.repeats):
                 stride = stage.stride if repeat == 0 else 1
                 total_stride *= stride
-                if len(blocks) <= taps[-1]:
-                    blocks.append(Block(inputs, stage, stride))
+                index = len(self.channels)
+                if index <= taps[-1]:
+                    if index >= first:
+                        blocks[str(index)] = Block(inputs, stage, stride)
                     self.channels.append(stage.channels)
                     self.strides.append(total_stride)
                 inputs = stage.channels
-        self.blocks = nn.ModuleList(blocks)
+        # Named by their numbers, which is what a list would name all of them.
+        self.blocks = nn.ModuleDict(blocks)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """(N, 3, H, W), H and W multiples of 32 -> one map a tap, (N, channels, H/stride, W/stride)."""
-        return list(self.part(x, 0, len(self.blocks))[1].values())
+        """What the first block, or the stem, takes -> one map a tap, (N, channels, H/stride, W/stride).
+
+        H and W, multiples of 32, are the sides of the input (N, 3, H, W).
+        """
+        return list(self.part(x, self.first, self.stop)[1].values())
 
     def part(self, x: Tensor, start: int, stop: int) -> tuple[Tensor, dict[int, Tensor]]:
         """Some of the blocks, ``start`` up to but not including ``stop``; before block 0 comes the stem.
@@ -137,10 +150,21 @@ class Lite0(nn.Module):
             x = self.stem(x)
         maps = {}
         for index in range(start, stop):
-            x = self.blocks[index](x)
+            x = self.block(index)(x)
             if index in self.taps:
                 maps[index] = x
         return x, maps
+
+    @property
+    def stop(self) -> int:
+        """The number after that of the last block."""
+        return len(self.channels)
+
+    def block(self, index: int) -> Block:
+        """A block by its number."""
+        block = self.blocks[str(index)]
+        assert isinstance(block, Block)
+        return block
 
     def receptive_field(self, start: int, stop: int) -> ReceptiveField:
         """What a position behind :meth:`part` sees, from the pixels of the positions that the part takes."""
@@ -149,7 +173,6 @@ class Lite0(nn.Module):
             if start == 0
             else ReceptiveField(self.strides[start - 1]).from_here()
         )
-        for block in self.blocks[start:stop]:
-            if isinstance(block, Block):
-                receptive_field = block.receptive_field(receptive_field)
+        for index in range(start, min(stop, self.stop)):
+            receptive_field = self.block(index).receptive_field(receptive_field)
         return receptive_field
