@@ -32,14 +32,16 @@ from photodefect.training.rated_features import ViewSettings, rated_jobs
 from photodefect.training.rated_samples import load_rated
 from photodefect.training.samples import LeftOut
 from photodefect.training.trunk_features import AREAS
+from photodefect.training.tuning import TuningRecipe
 from photodefect.training.variants import ORDINARY, seen_exposure, zoomed
 
 SMALL = CompactSettings(
     cache=CacheSettings(variants=3, frames=1, patches=1, zooms=2),
-    views=ViewSettings(views=3, patches=1),
+    views=ViewSettings(views=3, patches=1, exposed=1),
     holistic=ExpertRecipe(epochs=2, batch=8),
     patches=ExpertRecipe(epochs=2, batch=8),
     votes=ExpertRecipe(epochs=2, batch=8),
+    tuning=TuningRecipe(epochs=1, batch=4),
     folds=2,
     validation=2,
     workers=1,

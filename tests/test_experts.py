@@ -76,7 +76,7 @@ def test_experts_learn_what_a_descriptor_tells() -> None:
     descriptors = torch.zeros(600, WIDTH)
     descriptors[:, : len(KEYS)] = torch.from_numpy(severities)
     recipe = ExpertRecipe(epochs=15, batch=50, learning_rate=3e-3)
-    fit_experts(taught, Lessons(descriptors[:500], severities[:500]), recipe)
+    fit_experts(taught, descriptors[:500], Lessons(severities[:500]), recipe)
     for defect, expert in taught.items():
         found = predicted(expert, descriptors[500:])
         assert np.corrcoef(found, severities[500:, KEYS.index(defect.key)])[0, 1] > 0.9
@@ -94,7 +94,7 @@ def test_points_of_a_plane_teach_an_expert_in_which_direction_a_photo_is_wrong(k
     descriptors[:, :20] = torch.from_numpy(own).repeat(1, 10)
     recipe = ExpertRecipe(epochs=15, batch=50, learning_rate=3e-3)
     wanted = {defect: expert for defect, expert in taught.items() if defect.key == key}
-    fit_experts(wanted, Lessons(descriptors[:500], severities[:500], points[:500]), recipe)
+    fit_experts(wanted, descriptors[:500], Lessons(severities[:500], points[:500]), recipe)
     (expert,) = wanted.values()
     with torch.inference_mode():
         found = mean_points(expert.outputs(descriptors[500:, expert.seen, None, None]).flatten(1)).numpy()
@@ -114,8 +114,8 @@ def test_votes_count_by_their_share_of_the_loss(key: str) -> None:
     recipe = ExpertRecipe(epochs=15, batch=50, learning_rate=3e-3)
     for share, sign in ((0.05, 1), (0.95, -1)):
         taught = {defect: expert for defect, expert in experts().items() if defect.key == key}
-        lessons = Lessons(descriptors, severities, points, origins=np.arange(600) // 500, rated_share=share)
-        fit_experts(taught, lessons, recipe)
+        lessons = Lessons(severities, points, origins=np.arange(600) // 500, rated_share=share)
+        fit_experts(taught, descriptors, lessons, recipe)
         (expert,) = taught.values()
         assert sign * np.corrcoef(predicted(expert, descriptors), told)[0, 1] > 0.9
 
@@ -130,8 +130,8 @@ def test_photos_that_were_made_worse_count_by_their_share_where_they_tell_of_a_d
     origins = np.repeat([Origin.DEGRADED, Origin.RATED, Origin.WORSENED], 200)
     recipe = ExpertRecipe(epochs=15, batch=50, learning_rate=3e-3)
     taught = {defect: expert for defect, expert in experts().items() if defect.key in ("noise", "haze")}
-    lessons = Lessons(descriptors, severities, origins=origins, rated_share=0.9, worsened_share=0.9)
-    fit_experts(taught, lessons, recipe)
+    lessons = Lessons(severities, origins=origins, rated_share=0.9, worsened_share=0.9)
+    fit_experts(taught, descriptors, lessons, recipe)
     for defect, expert in taught.items():
         sign = -1 if defect.key == "noise" else 1
         assert sign * np.corrcoef(predicted(expert, descriptors), told)[0, 1] > 0.9
@@ -155,7 +155,7 @@ def test_an_expert_learns_nothing_from_samples_that_do_not_count() -> None:
     descriptors[:, :5] = torch.from_numpy(told)[:, None]
     count = np.repeat(np.float32([1, 0]), 300)
     recipe = ExpertRecipe(epochs=15, batch=50, learning_rate=3e-3)
-    fit_experts(taught, Lessons(descriptors, severities, emphasis={"noise": count, "haze": 1 - count}), recipe)
+    fit_experts(taught, descriptors, Lessons(severities, emphasis={"noise": count, "haze": 1 - count}), recipe)
     for key, sign in (("noise", 1), ("haze", -1)):
         assert sign * np.corrcoef(predicted(taught[BY_KEY[key]], descriptors), told)[0, 1] > 0.9
 

@@ -16,13 +16,12 @@ from typing import Protocol
 
 import numpy as np
 
-from photodefect.core.network.compact import TEACHERS
 from photodefect.core.network.model import save_model
 from photodefect.core.network.multicolumn import MultiColumnNetwork
 from photodefect.core.network.registry import KINDS, Kind, build_network
 from photodefect.labels.table import LabelledPhoto
 from photodefect.training.compact_samples import is_held_out, load_samples
-from photodefect.training.compact_settings import VOTES_SHARE, CompactSettings
+from photodefect.training.compact_settings import TUNING_SHARE, VOTES_SHARE, CompactSettings
 from photodefect.training.cross_validation import calibrated_manifest, judge_by_folds, write_cross_validation
 from photodefect.training.degraded_features import degraded_jobs, unfit_source
 from photodefect.training.experts import compact_column
@@ -120,9 +119,11 @@ def _cached(
 def imagenet_network(kind: Kind) -> MultiColumnNetwork:
     """The compact network with its ImageNet trunk; experts have the shares that the recipe gives them."""
     network = build_network("lite0", kind)
-    load_imagenet_trunk(compact_trunk(network).lite0)
+    load_imagenet_trunk(compact_trunk(network))
     for defect in network.defects:
-        of_teacher = {"votes": VOTES_SHARE[defect.key], "synthesis": 1 - VOTES_SHARE[defect.key]}
         column = compact_column(network, defect.key)
-        column.shares.copy_(column.shares.new_tensor([of_teacher[teacher] for teacher in TEACHERS]))
+        tuning = TUNING_SHARE[defect.key] if "tuning" in column.teachers else 0.0
+        votes = VOTES_SHARE[defect.key] * (1 - tuning)
+        of_teacher = {"synthesis": 1 - tuning - votes, "votes": votes, "tuning": tuning}
+        column.shares.copy_(column.shares.new_tensor([of_teacher[teacher] for teacher in column.teachers]))
     return network.eval()

@@ -10,6 +10,7 @@ from typing import Final
 from photodefect.training.degraded_features import CacheSettings
 from photodefect.training.experts import ExpertRecipe
 from photodefect.training.rated_features import ViewSettings
+from photodefect.training.tuning import TuningRecipe
 
 HOLISTIC_SHARE: Final[Mapping[str, float]] = MappingProxyType(
     {
@@ -39,8 +40,21 @@ VOTES_SHARE: Final[Mapping[str, float]] = MappingProxyType(
         "bad_composition": 0.85,
     }
 )
-"""Share of the expert that learnt from votes: it agrees with people, the other one knows what is rare among their
-photos and keeps the steps of one scene in order. Chosen by both."""
+"""Share of the expert that learnt from votes beside that of synthesis: it agrees with people, the other one knows what
+is rare among their photos and keeps the steps of one scene in order. Chosen by both."""
+
+TUNING_SHARE: Final[Mapping[str, float]] = MappingProxyType(
+    {
+        "bad_exposure": 0.5,
+        "bad_white_balance": 0.5,
+        "bad_saturation": 0.5,
+        "noise": 0.5,
+        "haze": 0.5,
+        "undesired_blur": 0.5,
+        "bad_composition": 0.5,
+    }
+)
+"""Share of the expert that learnt by tuning; the rest is parted between the others as :data:`VOTES_SHARE` says."""
 
 RATED_SHARE: Final = 0.9
 """Share of votes in the loss of the experts that learn from them."""
@@ -63,6 +77,7 @@ class CompactSettings:
             defects after that makes them worse on real ones. How much colour a photo had is learnt for longer.
         patches: how those of patches do.
         votes: how experts learn from votes, and from some synthesis with them.
+        tuning: how the last blocks are tuned to votes.
         synthetic: degraded pictures that experts see beside the rated ones.
         folds: parts of the rated photos that are left out in turn; what is then said of them calibrates the model.
         validation: one of so many clean photos is left out, for benchmarks.
@@ -74,6 +89,7 @@ class CompactSettings:
     holistic: ExpertRecipe = field(default_factory=lambda: ExpertRecipe(epochs=3, batch=256, other_epochs=LONGER))
     patches: ExpertRecipe = field(default_factory=lambda: ExpertRecipe(epochs=3, batch=512))
     votes: ExpertRecipe = field(default_factory=lambda: ExpertRecipe(epochs=3, batch=256))
+    tuning: TuningRecipe = field(default_factory=TuningRecipe)
     synthetic: int = 12_000
     folds: int = 5
     validation: int = 10

@@ -23,6 +23,7 @@ from photodefect.training.experts import compact_column
 from photodefect.training.human_scale import human_scale
 from photodefect.training.rated_samples import RatedSamples, folds_of
 from photodefect.training.teaching import learn_from_votes
+from photodefect.training.tuning import with_tuned
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def _scores(
 ) -> dict[str, NDArray[np.float32]]:
     """Score of each chosen photo as a diagnosis sees it, by defect key, (M,)."""
     if kind == "holistic":
-        return expert_scores(network, people.whole[chosen, 0])
+        return expert_scores(network, with_tuned(network, people.whole[chosen, 0], people.carried[chosen, 0]))
     count = people.diagnosed.shape[1]
     found = {}
     for key, scores in expert_scores(network, people.diagnosed[chosen].flatten(0, 1)).items():

@@ -97,11 +97,9 @@ class Origin(IntEnum):
 
 @dataclass(frozen=True)
 class Lessons:
-    """What experts learn from: descriptors of pictures, and what is wrong with them.
+    """What experts learn of pictures: what is wrong with them, and how much each picture counts.
 
     Attributes:
-        descriptors: (M, F), all those of the trunk (:func:`photodefect.core.network.compact.describe`, and the means by
-            region behind them where the trunk has any); float16 is enough.
         severities: (M, 7) in the order of ``KEYS``, NaN where unknown.
         points: (M, 2, 2), of each picture in the direction plane of each of ``IN_PLANE``, NaN where unknown: then its
             severity teaches. None where no picture has any.
@@ -112,7 +110,6 @@ class Lessons:
         emphasis: by defect key, how much each degraded one, in order, counts beside its class.
     """
 
-    descriptors: Tensor
     severities: NDArray[np.float32]
     points: NDArray[np.float32] | None = None
     origins: NDArray[np.int64] | None = None
@@ -124,6 +121,7 @@ class Lessons:
 
 def fit_experts(
     experts: Mapping[Defect, Expert],
+    descriptors: Tensor,
     lessons: Lessons,
     recipe: ExpertRecipe,
     on_epoch: Callable[[int, dict[str, float]], None] | None = None,
@@ -132,12 +130,15 @@ def fit_experts(
 
     Args:
         experts: by what they predict.
-        lessons: to learn from.
+        descriptors: (M, F), those of the trunk (:meth:`photodefect.core.network.compact.CompactColumn.describe`) up to
+            the last ones that the experts see; float16 is enough.
+        lessons: of these pictures.
         recipe: see there.
         on_epoch: called with the number of the epoch and the mean loss by defect.
     """
     torch.manual_seed(recipe.seed)
-    aims = _aims(experts, lessons, recipe.largest_weight)
+    standardize(experts, descriptors)
+    aims = aims_of(experts, lessons, recipe.largest_weight)
     passes = {defect: recipe.other_epochs.get(defect.key, recipe.epochs) for defect in experts}
     for expert in experts.values():
         expert.train()
@@ -145,15 +146,15 @@ def fit_experts(
         together = {defect: expert for defect, expert in experts.items() if passes[defect] == epochs}
 
         def losses(rows: Tensor, together: Mapping[Defect, Expert] = together) -> dict[str, Tensor]:
-            return _losses(together, aims, lessons.descriptors[rows].float(), rows)
+            return losses_of(together, aims, descriptors[rows].float(), rows)
 
         parameters = [p for expert in together.values() for p in expert.parameters()]
-        _descend(parameters, losses, len(lessons.descriptors), replace(recipe, epochs=epochs), on_epoch)
+        _descend(parameters, losses, len(descriptors), replace(recipe, epochs=epochs), on_epoch)
     for expert in experts.values():
         expert.eval()
 
 
-class _Aim(NamedTuple):
+class Aim(NamedTuple):
     """What an expert is trained towards.
 
     Attributes:
@@ -167,15 +168,20 @@ class _Aim(NamedTuple):
     weights: Tensor
 
 
-def _aims(experts: Mapping[Defect, Expert], lessons: Lessons, largest_weight: float) -> dict[Defect, _Aim]:
-    """Make experts ready for training, in place, and say what they are to learn."""
-    centre, deviation = standardization(lessons.descriptors)
-    origins = np.zeros(len(lessons.descriptors), np.int64) if lessons.origins is None else lessons.origins
+def standardize(experts: Mapping[Defect, Expert], descriptors: Tensor) -> None:
+    """Set centre and deviation of experts, in place, to those of the descriptors (M, F) that they see."""
+    centre, deviation = standardization(descriptors)
+    for expert in experts.values():
+        expert.centre.copy_(centre[:, expert.seen])
+        expert.deviation.copy_(deviation[:, expert.seen])
+
+
+def aims_of(experts: Mapping[Defect, Expert], lessons: Lessons, largest_weight: float) -> dict[Defect, Aim]:
+    """What experts are to learn; a severity class counts at most ``largest_weight`` times the most frequent one."""
+    origins = np.zeros(len(lessons.severities), np.int64) if lessons.origins is None else lessons.origins
     rated = torch.from_numpy(origins == Origin.RATED)[:, None]
     aims = {}
     for defect, expert in experts.items():
-        expert.centre.copy_(centre[:, expert.seen])
-        expert.deviation.copy_(deviation[:, expert.seen])
         own = lessons.severities[:, KEYS.index(defect.key)]
         severities = torch.from_numpy(own)
         modelled = soft_targets(defect, severities)
@@ -185,7 +191,7 @@ def _aims(experts: Mapping[Defect, Expert], lessons: Lessons, largest_weight: fl
         if lessons.points is not None and expert.in_plane:
             points = grid_targets(torch.from_numpy(lessons.points[:, IN_PLANE.index(defect.key)]))
             classes[points.sum(1) > 0] = 0.0
-        aims[defect] = _Aim(classes, points, torch.from_numpy(_weights(defect, own, origins, lessons, largest_weight)))
+        aims[defect] = Aim(classes, points, torch.from_numpy(_weights(defect, own, origins, lessons, largest_weight)))
     return aims
 
 
@@ -211,8 +217,8 @@ def _weights(
     return weights
 
 
-def _losses(
-    experts: Mapping[Defect, Expert], aims: Mapping[Defect, _Aim], descriptors: Tensor, rows: Tensor
+def losses_of(
+    experts: Mapping[Defect, Expert], aims: Mapping[Defect, Aim], descriptors: Tensor, rows: Tensor
 ) -> dict[str, Tensor]:
     """Mean weighted cross-entropy by defect key.
 

@@ -31,25 +31,32 @@ class RatedSamples:
 
     Attributes:
         photos: as labelled, R of them.
-        whole: (R, V, F), the trunk's own descriptors of each view of the whole photo, float16.
-        carried: (R, V, C, 14, 14), what the tuned blocks take of it, float16.
+        views: (R, V + E, F), the trunk's own descriptors of V views of the whole photo, and of E under another light,
+            float16.
+        carried: (R, V + E, C, 14, 14), what the tuned blocks take of these, float16.
         pieces: (R, P, D), what the patch network learns from of each photo.
-        exposed: (R, E, F), as ``whole``, of views of the whole photo under another light.
-        exposed_carried: (R, E, C, 14, 14), as ``carried``.
         exposed_by: (R, E), how severely that is wrong.
         diagnosed: (R, Q, D), descriptors of the patches that a diagnosis looks at.
         severities: (R, 7), mean votes, NaN where unknown.
     """
 
     photos: tuple[LabelledPhoto, ...]
-    whole: Tensor
+    views: Tensor
     carried: Tensor
     pieces: Tensor
-    exposed: Tensor
-    exposed_carried: Tensor
     exposed_by: NDArray[np.float32]
     diagnosed: Tensor
     severities: NDArray[np.float32]
+
+    @property
+    def whole(self) -> Tensor:
+        """(R, V, F), of the views that people would rate as they did the photo."""
+        return self.views[:, : self.views.shape[1] - self.exposed_by.shape[1]]
+
+    @property
+    def exposed(self) -> Tensor:
+        """(R, E, F), of the views under another light."""
+        return self.views[:, self.whole.shape[1] :]
 
     def exposed_severities(self) -> NDArray[np.float32]:
         """Severities (R, E, 7) of the views under another light: of exposure; all others are unknown, NaN.
@@ -96,16 +103,15 @@ def load_rated(photos: Mapping[Path, LabelledPhoto], shards: Mapping[Path, Path]
         )
     rng = np.random.default_rng(seed)
     trunk, tapped = CompactTrunk("holistic"), CompactTrunk("patches").tapped
-    whole, carried, pieces, diagnosed = [], [], [], []
-    exposed, exposed_carried, exposed_by = [], [], []
+    views, carried, pieces, diagnosed, exposed_by = [], [], [], [], []
     for shard in shards.values():
         with np.load(shard) as stored:
-            early = window_descriptors(stored["holistic"], WINDOWS_WHOLE, tapped)
-            whole.append(whole_descriptors(trunk, early, torch.from_numpy(stored["late"])))
-            carried.append(torch.from_numpy(stored["carried"]))
-            early = window_descriptors(stored["exposed_holistic"], WINDOWS_WHOLE, tapped)
-            exposed.append(whole_descriptors(trunk, early, torch.from_numpy(stored["exposed_late"])))
-            exposed_carried.append(torch.from_numpy(stored["exposed_carried"]))
+            early, late, taken = (
+                np.concatenate([stored[name], stored[f"exposed_{name}"]]) for name in ("holistic", "late", "carried")
+            )
+            own = window_descriptors(early, WINDOWS_WHOLE, tapped)
+            views.append(whole_descriptors(trunk, own, torch.from_numpy(late)))
+            carried.append(torch.from_numpy(taken))
             exposed_by.append(stored["exposed_by"])
             crops = stored["patches"]
             pieces.append(windows(crops.reshape(-1, *crops.shape[2:]), 1, rng, tapped))
@@ -113,11 +119,9 @@ def load_rated(photos: Mapping[Path, LabelledPhoto], shards: Mapping[Path, Path]
             diagnosed.append(describe(pooled, tapped).flatten(1).half())
     return RatedSamples(
         labelled,
-        torch.stack(whole),
+        torch.stack(views),
         torch.stack(carried),
         torch.stack(pieces),
-        torch.stack(exposed),
-        torch.stack(exposed_carried),
         np.array(exposed_by, np.float32),
         torch.stack(diagnosed),
         np.array([[photo.severities[key] for key in KEYS] for photo in labelled], np.float32),

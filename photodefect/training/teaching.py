@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from photodefect.core.network.compact import MEMBERS, Expert, Teacher, view_of
 from photodefect.core.network.multicolumn import MultiColumnNetwork
@@ -20,6 +21,7 @@ from photodefect.training.experts import ExpertRecipe, Lessons, Origin, compact_
 from photodefect.training.independence import independence_weights
 from photodefect.training.rated_samples import RatedSamples
 from photodefect.training.trunk_features import compact_trunk
+from photodefect.training.tuning import tune_to_votes
 
 INDEPENDENT: Final = frozenset({"noise", "undesired_blur", "bad_composition"})
 """Defects that are learnt from synthesis apart from the others, with which people's photos have them more often than
@@ -37,8 +39,8 @@ def learn_from_synthesis(
         descriptors, severities = samples.pieces, samples.piece_severities
         points, recipe = samples.piece_points, settings.patches
     keys = [defect.key for defect in network.defects]
-    lessons = Lessons(descriptors, severities, points, emphasis=_emphasis(keys, severities))
-    _teach(network, (kind, "synthesis"), lessons, recipe, say)
+    lessons = Lessons(severities, points, emphasis=_emphasis(keys, severities))
+    _teach(network, (kind, "synthesis"), descriptors, lessons, recipe=recipe, say=say)
 
 
 def learn_from_votes(
@@ -51,7 +53,7 @@ def learn_from_votes(
     chosen: NDArray[np.int64],
     say: Callable[[str], None],
 ) -> None:
-    """Train the experts of a network that learn from votes, in place.
+    """Train the experts of a network that learn from votes, in place, and of whole photos tune the last blocks to them.
 
     Patches of a photo get the photo's votes, as the paper's do (section 4.3).
 
@@ -79,8 +81,8 @@ def learn_from_votes(
     voted = np.repeat(people.severities[chosen], each, axis=0)
     worse = people.exposed_severities()[chosen].reshape(-1, len(KEYS))[: len(exposed)]
     told = (severities[drawn], voted, worse)
+    descriptors = torch.cat([degraded[torch.from_numpy(drawn)], rated.flatten(0, 1), exposed])
     lessons = Lessons(
-        torch.cat([degraded[torch.from_numpy(drawn)], rated.flatten(0, 1), exposed]),
         np.concatenate(told),
         np.concatenate([points[drawn], np.full((len(voted) + len(worse), *points.shape[1:]), np.nan, np.float32)]),
         origins=np.repeat([*Origin], [len(severities) for severities in told]),
@@ -88,13 +90,17 @@ def learn_from_votes(
         worsened_share=WORSENED_SHARE,
         matrices=people.matrices(chosen),
     )
-    _teach(network, (kind, "votes"), lessons, settings.votes, say)
+    _teach(network, (kind, "votes"), descriptors, lessons, recipe=settings.votes, say=say)
+    if kind == "holistic":
+        tune_to_votes(network, people, chosen, settings.tuning, say)
 
 
 def _teach(
     network: MultiColumnNetwork,
     taught: tuple[Kind, Teacher],
+    descriptors: Tensor,
     lessons: Lessons,
+    *,
     recipe: ExpertRecipe,
     say: Callable[[str], None],
 ) -> None:
@@ -110,7 +116,7 @@ def _teach(
             told = "  ".join(f"{key} {loss:.3f}" for key, loss in losses.items())
             say(f"{kind}, from {teacher}, {member + 1} of {MEMBERS[kind, teacher]}, epoch {epoch + 1}: {told}")
 
-        fit_experts(experts, lessons, own, on_epoch)
+        fit_experts(experts, descriptors, lessons, own, on_epoch)
         members.append({defect.key: expert for defect, expert in experts.items()})
     for defect in network.defects:
         column = compact_column(network, defect.key)

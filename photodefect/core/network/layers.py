@@ -68,6 +68,20 @@ class ConvNorm(nn.Module):
         self.conv.bias = nn.Parameter(norm.bias - norm.running_mean * factor)
         self.norm = nn.Identity()
 
+    @torch.no_grad()
+    def unfold(self, folded: ConvNorm) -> None:
+        """Give what a folded one of the same layers gives, by a normalisation that changes nothing but the bias."""
+        norm = self.norm
+        assert isinstance(norm, nn.BatchNorm2d)
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        assert folded.conv.bias is not None
+        self.conv.weight.copy_(folded.conv.weight)
+        norm.running_mean.zero_()
+        norm.running_var.fill_(1 - norm.eps)
+        norm.weight.fill_(1.0)
+        norm.bias.copy_(folded.conv.bias)
+
 
 def fold_batch_norms(network: nn.Module) -> None:
     """Fold every :class:`ConvNorm` inside ``network``, in place. The network can't be trained afterwards."""
