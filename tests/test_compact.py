@@ -98,6 +98,7 @@ def test_the_layout_tells_in_which_ninth_of_the_frame_something_is() -> None:
 @pytest.mark.parametrize(("key", "block"), [("bad_exposure", 4), ("haze", 4), ("bad_saturation", 10), ("noise", 10)])
 def test_experts_of_synthesis_see_no_deeper_block_and_saturations_no_statistics(key: str, block: int) -> None:
     trunk = CompactTrunk("holistic").eval()
+    assert trunk.tuned is not None
     with torch.no_grad():
         deeper = [trunk.lite0.block(index) for index in range(block + 1, trunk.lite0.stop)]
         for parameter in (parameter for blocks in (*deeper, trunk.tuned) for parameter in blocks.parameters()):
@@ -111,15 +112,14 @@ def test_experts_of_synthesis_see_no_deeper_block_and_saturations_no_statistics(
 
 def test_only_a_view_with_layout_sees_regions() -> None:
     trunk = CompactTrunk("holistic")
-    for tuned in (False, True):
-        plain, layout = (trunk.seen(View(deepest=15, layout=own, tuned=tuned)) for own in (False, True))
-        assert len(layout) - len(plain) == 9 * len(trunk.parts[tuned].located)
+    plain, layout = (trunk.seen(View(deepest=15, tuned=True, layout=own)) for own in (False, True))
+    assert len(layout) - len(plain) == 9 * (192 + 320)
 
 
 def test_only_experts_that_learnt_by_tuning_see_the_tuned_blocks_and_those_see_them_instead_of_the_trunks_own() -> None:
     trunk = CompactTrunk("holistic")
     blocks = torch.cat([torch.full((trunk.lite0.channels[tap],), tap) for tap in trunk.lite0.taps])
-    replaced = (blocks >= trunk.tuned.first).nonzero().flatten()
+    replaced = (blocks >= 11).nonzero().flatten()
     for teacher in TEACHERS["holistic"]:
         for defect in DEFECTS:
             seen = trunk.seen(view_of("holistic", teacher, defect))

@@ -16,6 +16,7 @@ from photodefect.defects import DEFECTS, KEYS
 from photodefect.labels.table import LabelledPhoto
 from photodefect.training.cross_validation import expert_scores
 from photodefect.training.experts import compact_column
+from photodefect.training.imagenet import load_imagenet_trunk
 from photodefect.training.rated_samples import RatedSamples
 from photodefect.training.trunk_features import compact_trunk
 from photodefect.training.tuning import TuningRecipe, tune_to_votes, with_tuned
@@ -26,7 +27,9 @@ PHOTOS = 60
 @pytest.fixture
 def network() -> MultiColumnNetwork:
     torch.manual_seed(0)
-    return build_network("lite0", "holistic").eval()
+    network = build_network("lite0", "holistic")
+    load_imagenet_trunk(compact_trunk(network))
+    return network.eval()
 
 
 @pytest.fixture
@@ -40,7 +43,7 @@ def people(network: MultiColumnNetwork) -> RatedSamples:
         told = dict(zip(KEYS, own, strict=True))
         votes = {key: (value,) * 3 for key, value in told.items()}
         photos.append(LabelledPhoto(Path(f"{number}.jpg"), told, votes, ("a", "b", "c"), f"{number}.jpg"))
-    carried = rng.normal(size=(PHOTOS, 3, trunk.lite0.channels[trunk.tuned.first - 1], 14, 14))
+    carried = rng.normal(size=(PHOTOS, 3, trunk.lite0.channels[10], 14, 14))
     carried[:, :, ::2] += 2 * severities[:, KEYS.index("haze"), None, None, None, None]
     return RatedSamples(
         tuple(photos),
@@ -57,13 +60,14 @@ def test_what_is_learnt_from_some_photos_tells_of_others_by_the_tuned_blocks_and
     network: MultiColumnNetwork, people: RatedSamples
 ) -> None:
     trunk = compact_trunk(network)
-    own = {name: tensor.clone() for name, tensor in trunk.lite0.state_dict().items()}
+    assert trunk.tuned is not None
+    own, initial = ({name: t.clone() for name, t in b.state_dict().items()} for b in (trunk.lite0, trunk.tuned))
     lines: list[str] = []
     chosen, left = np.arange(40), np.arange(40, PHOTOS)
     tune_to_votes(network, people, chosen, TuningRecipe(epochs=6, batch=8), lines.append)
     assert all(torch.equal(tensor, own[name]) for name, tensor in trunk.lite0.state_dict().items())
     moved = [
-        not torch.equal(p, own[name]) for name, p in trunk.tuned.named_parameters() if name.endswith("conv.weight")
+        not torch.equal(p, initial[name]) for name, p in trunk.tuned.named_parameters() if name.endswith("conv.weight")
     ]
     assert moved
     assert all(moved)

@@ -73,7 +73,7 @@ class DegradedJob(CachingJob):
     """Degrades a photo in several ways and stores the features of each.
 
     A shard has ``holistic`` (V, 9, D) and ``patches`` (V, P, 9, D) in float32, ``late`` (V, L) in float16,
-    descriptors of the whole by its last blocks, ``severities`` (V, 7) with NaN where a severity is unknown,
+    descriptors of the whole by the last block, ``severities`` (V, 7) with NaN where a severity is unknown,
     ``places`` (V, 2, 2), the points in the direction plane of each of ``IN_PLANE``, of which the same holds; likewise
     of the other :data:`GROUPS`, with their names before. All are empty for a photo that isn't clean, and ``unfit`` says
     why.
@@ -154,7 +154,7 @@ class _Group:
 class _PictureFeatures:
     """Region means of the whole (9, D) and of crops (P, 9, D) of a picture, and the labels as people see them.
 
-    Also descriptors of the whole by its last blocks, (L,).
+    Also descriptors of the whole by the last block, (L,).
     """
 
     whole: NDArray[np.float32]

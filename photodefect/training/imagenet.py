@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from photodefect.core.network.compact_trunk import CompactTrunk
+from photodefect.core.network.lite0 import LAST_BLOCK, Lite0
 from photodefect.errors import ModelError
 from photodefect.extras import require_installed
 
@@ -29,7 +30,7 @@ def imagenet_weights_file() -> Path:
 
 
 def load_imagenet_trunk(trunk: CompactTrunk) -> None:
-    """Fill a trunk with ImageNet weights, in place; the tuned blocks begin with them.
+    """Fill a trunk with ImageNet weights, in place, and its tuned blocks with those that they are tuned from.
 
     The file lists stem and blocks in the order of the network, then the classifier, which is left out.
 
@@ -38,11 +39,13 @@ def load_imagenet_trunk(trunk: CompactTrunk) -> None:
     """
     stored = torch.load(imagenet_weights_file(), map_location="cpu", weights_only=True)
     tensors = [tensor for name, tensor in stored.items() if not name.endswith("num_batches_tracked")]
-    state = trunk.lite0.state_dict()
+    whole = Lite0((LAST_BLOCK,))
+    state = whole.state_dict()
     names = [name for name in state if not name.endswith("num_batches_tracked")]
     for name, tensor in zip(names, tensors, strict=False):
         if state[name].shape != tensor.shape:
             raise ModelError(f"{imagenet_weights_file().name} holds another network: {name} differs in shape")
         state[name] = tensor
-    trunk.lite0.load_state_dict(state)
-    trunk.begin_tuning()
+    for blocks in (trunk.lite0, trunk.tuned):
+        if blocks is not None:
+            blocks.load_state_dict({name: state[name] for name in blocks.state_dict()})

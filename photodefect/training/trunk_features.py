@@ -1,7 +1,8 @@
 """What the frozen trunks see of pictures: cells averaged over nine regions of the window, and descriptors of the whole.
 
 Any window made of whole regions, the full one included, follows from the averages. Only patches and parts of pictures
-are seen through others, so that of the last blocks, which see whole photos alone, descriptors are enough.
+are seen through others, so that of the last block, which sees whole photos alone, descriptors are enough. What the
+tuned blocks take is kept as it is.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from photodefect.core.network.compact import describe, region_means
-from photodefect.core.network.compact_trunk import REGION_EDGES, REGIONS, TAPS, CompactTrunk
+from photodefect.core.network.compact_trunk import REGION_EDGES, TAPS, CompactTrunk
 from photodefect.core.network.layers import fold_batch_norms
 from photodefect.core.network.multicolumn import MultiColumnNetwork
 from photodefect.core.network.registry import KINDS, Kind, build_network
@@ -59,7 +60,7 @@ class WholeFeatures(NamedTuple):
 
     Attributes:
         early: (N, 9, D), means by region of the channels that patches have as well.
-        late: (N, L), descriptors of the last blocks, in the order of :func:`late_positions`.
+        late: (N, L), descriptors of the last block, which patches don't have: means, then deviations.
         carried: (N, C, 14, 14), what the block before those that are tuned gives.
     """
 
@@ -77,8 +78,7 @@ def whole_features(trunks: Trunks, inputs: NDArray[np.uint8]) -> WholeFeatures:
         rgb = torch.from_numpy(inputs).permute(0, 3, 1, 2).float()
         features, carried = trunk.own_features(network.normalization(rgb), rgb)
         whole = describe(features.mean((2, 3), keepdim=True), trunk.tapped).flatten(1)
-        layout = region_means(features[:, trunk.own.located]).flatten(1)
-        last = torch.cat([whole[:, late], whole[:, trunk.tapped + late], layout], 1)
+        last = torch.cat([whole[:, late], whole[:, trunk.tapped + late]], 1)
         return WholeFeatures(
             region_means(features[:, early]).numpy(), last.half().numpy(), carried.contiguous().half().numpy()
         )
@@ -92,18 +92,12 @@ def patch_features(trunks: Trunks, inputs: NDArray[np.uint8]) -> NDArray[np.floa
 
 
 def whole_descriptors(trunk: CompactTrunk, early: Tensor, late: Tensor) -> Tensor:
-    """Descriptors that patches have (N, D) and those of the last blocks (N, L), in the trunk's order: (N, F)."""
+    """Descriptors that patches have (N, D) and those of the last block (N, L), in the trunk's order: (N, F)."""
     joined = early.new_empty(len(early), early.shape[1] + late.shape[1])
     joined[:, _early_channels(trunk)] = early
-    joined[:, late_positions(trunk)] = late
-    return joined
-
-
-def late_positions(trunk: CompactTrunk) -> Tensor:
-    """Which of a trunk's own descriptors are of the last blocks, (L,): their means, deviations, and means by region."""
     means = _late_means(trunk)
-    regions = trunk.own.stop + torch.arange(REGIONS * len(trunk.own.located))
-    return torch.cat([means, trunk.tapped + means, regions])
+    joined[:, torch.cat([means, trunk.tapped + means])] = late
+    return joined
 
 
 def _early_channels(trunk: CompactTrunk) -> Tensor:

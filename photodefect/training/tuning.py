@@ -24,6 +24,7 @@ from photodefect.core.network.layers import ConvNorm, fold_batch_norms
 from photodefect.core.network.multicolumn import MultiColumnNetwork
 from photodefect.defects import KEYS, Defect
 from photodefect.training.experts import Aim, Lessons, Origin, aims_of, compact_column, losses_of, standardize
+from photodefect.training.imagenet import load_imagenet_trunk
 from photodefect.training.rated_samples import RatedSamples
 from photodefect.training.trunk_features import compact_trunk
 
@@ -72,10 +73,13 @@ def tune_to_votes(
         chosen: which of them to learn from, (M,).
         recipe: see there.
         say: told how it goes.
+
+    Raises:
+        ModelError: the ImageNet weights, from which the blocks are tuned, are missing.
     """
     torch.manual_seed(recipe.seed)
     trunk = compact_trunk(network)
-    trunk.begin_tuning()
+    load_imagenet_trunk(trunk)
     experts = {defect: Expert(defect, trunk, view_of("holistic", "tuning", defect)) for defect in network.defects}
     standardize(experts, with_tuned(network, people.whole[chosen, 0], people.carried[chosen, 0]))
     aims = aims_of(experts, _lessons(people, chosen, recipe), recipe.largest_weight)

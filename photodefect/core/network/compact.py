@@ -5,7 +5,7 @@ is a mixture of experts (Jacobs et al. 1991): one that learnt from synthetic def
 what people mind in ordinary photos, and of the whole photo one that learnt the same with the trunk's tuned blocks.
 Their shares are fixed, but where what is severe is rare among people's photos the others yield to what the first one
 finds (:data:`YIELDS`). Each averages what it sees of the trunk's features (:data:`VIEWS`) over its window, turns mean
-squares into deviations, and classifies; composition is also told by where in the frame the last blocks find something.
+squares into deviations, and classifies; composition is also told by where in the frame tuned blocks find something.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ VIEWS: Final[Mapping[tuple[Kind, Teacher], Mapping[str, View]]] = MappingProxyTy
             "noise": View(deepest=10),
             "undesired_blur": View(deepest=10),
         },
-        ("holistic", "votes"): {"bad_composition": View(deepest=15, layout=True)},
+        ("holistic", "votes"): {},
         ("holistic", "tuning"): {
             **{defect.key: View(tuned=True) for defect in DEFECTS},
-            "bad_composition": View(deepest=15, layout=True, tuned=True),
+            "bad_composition": View(deepest=15, tuned=True, layout=True),
         },
         ("patches", "synthesis"): {},
         ("patches", "votes"): {},

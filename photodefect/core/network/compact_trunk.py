@@ -1,8 +1,8 @@
 """The trunk of the compact network: EfficientNet-Lite0 seen at several depths, with low-level statistics.
 
 Noise, blur and exposure live in early and middle layers, so the trunk gives every tap's mean and mean square in each
-cell of 32 pixels, and the statistics of :mod:`photodefect.core.network.statistics`. The network of the whole photo has
-all blocks, and the last ones twice: as ImageNet made them, and tuned to what people mind in photos.
+cell of 32 pixels, and the statistics of :mod:`photodefect.core.network.statistics`. In the network of the whole photo
+blocks follow that are tuned to what people mind in photos: a second block 11, and all behind it.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from photodefect.core.network.stages import StageOutput, TrunkStage
 from photodefect.core.network.statistics import CELL, Statistics
 
 TAPS: Final[Mapping[Kind, tuple[int, ...]]] = MappingProxyType(
-    {"holistic": (0, 2, 4, 7, 10, 11, 13, 15), "patches": (0, 2, 4, 7, 10)}
+    {"holistic": (0, 2, 4, 7, 10, 11), "patches": (0, 2, 4, 7, 10)}
 )
 """Blocks whose output the columns see, from fine to coarse. Those of patches are the first of the others."""
 
 TUNED_TAPS: Final[Mapping[Kind, tuple[int, ...]]] = MappingProxyType({"holistic": (11, 13, 15), "patches": ()})
-"""Blocks tuned to votes whose output columns see; they begin at the first of these."""
+"""Blocks tuned to votes whose output the columns see; they begin at the first of these."""
 
 LAYOUT_TAPS: Final = (13, 15)
-"""Taps whose means over each of nine regions of the frame tell where things are."""
+"""Tuned blocks whose means over each of nine regions of the frame tell where things are."""
 
 REGION_EDGES: Final = (0, 2, 5, WINDOW)
 """Cells at which the window is cut into three rows, and into three columns."""
@@ -48,14 +48,14 @@ class View:
     Attributes:
         deepest: the last tap.
         statistics: those of tones and colours as well.
+        tuned: the tuned blocks, in place of block 11 as ImageNet made it.
         layout: the means of :data:`LAYOUT_TAPS` in each region as well.
-        tuned: the tuned blocks instead of those that ImageNet made, where there are both.
     """
 
     deepest: int = 11
     statistics: bool = True
-    layout: bool = False
     tuned: bool = False
+    layout: bool = False
 
 
 STAGES: Final = ((0, 5, 416), (5, 11, 1184), (11, 16, 2048))
@@ -123,23 +123,15 @@ class CompactTrunk(nn.Module):
         """What its own blocks and the statistics give."""
         return self.parts[0]
 
-    def begin_tuning(self) -> None:
-        """Set the tuned blocks, in place, to what they are tuned from: the trunk's own."""
-        if self.tuned is not None:
-            own = self.lite0.state_dict()
-            self.tuned.load_state_dict({name: own[name] for name in self.tuned.state_dict()})
-
     def seen(self, view: View) -> Tensor:
         """Which of the descriptors (see :meth:`CompactColumn.describe`) a column of this view sees, (D,), ascending."""
         first = self.lite0.stop if self.tuned is None else self.tuned.first
-        own = _seen(self.lite0, self.own, min(view.deepest, first - 1) if view.tuned else view.deepest)
-        own += [torch.full((self.own.others,), view.statistics)]
-        own += [torch.full((REGIONS * len(self.own.located),), view.layout and not view.tuned)]
+        seen = [_by_tap(self.lite0) <= (min(view.deepest, first - 1) if view.tuned else view.deepest)] * 2
+        seen.append(torch.full((self.own.others,), view.statistics))
         if self.tuned is not None:
-            located = REGIONS * len(self.parts[1].located)
-            own += _seen(self.tuned, self.parts[1], view.deepest if view.tuned else -1)
-            own += [torch.full((located,), view.layout and view.tuned)]
-        return torch.cat(own).nonzero().flatten()
+            seen += [_by_tap(self.tuned) <= (view.deepest if view.tuned else -1)] * 2
+            seen.append(torch.full((REGIONS * len(self.parts[1].located),), view.layout))
+        return torch.cat(seen).nonzero().flatten()
 
     def forward(self, normalized: Tensor, rgb: Tensor) -> Tensor:
         """(N, 3, H, W) normalized and as RGB in 0..255 -> (N, 2T + S + 2U, H/32, W/32)."""
@@ -173,7 +165,8 @@ class CompactTrunk(nn.Module):
             run = partial(self._stage, start, stop)
             carries = self.lite0.channels[stop - 1] if stop < blocks else 0
             source_stride = self.lite0.strides[start - 1] if start else 1
-            stages.append(TrunkStage(run, carries, source_stride, self.lite0.receptive_field(start, stop), side))
+            last = self.tuned if self.tuned is not None and start == self.tuned.first else self.lite0
+            stages.append(TrunkStage(run, carries, source_stride, last.receptive_field(start, stop), side))
         return tuple(stages)
 
     def _stage(self, start: int, stop: int, x: Tensor, rgb: Tensor | None = None) -> StageOutput:
@@ -202,12 +195,6 @@ def _by_tap(blocks: Lite0) -> Tensor:
 
 def _located(blocks: Lite0) -> Tensor:
     return torch.isin(_by_tap(blocks), torch.tensor(LAYOUT_TAPS)).nonzero().flatten()
-
-
-def _seen(blocks: Lite0, part: Part, deepest: int) -> list[Tensor]:
-    """Of the means and of the deviations, whether each is seen."""
-    assert part.tapped == _tapped(blocks)
-    return [_by_tap(blocks) <= deepest] * 2
 
 
 def _features(blocks: Lite0, maps: Mapping[int, Tensor]) -> list[Tensor]:

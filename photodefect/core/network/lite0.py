@@ -37,6 +37,9 @@ STAGES: Final = (
     Stage(1, 3, 1, 6, 320),
 )
 
+LAST_BLOCK: Final = sum(stage.repeats for stage in STAGES) - 1
+"""Its number; the first one's is 0."""
+
 
 def same_padding(kernel: int, stride: int) -> int | tuple[int, int, int, int]:
     """TensorFlow's "same" padding for inputs whose sides are multiples of the stride."""
