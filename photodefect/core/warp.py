@@ -201,8 +201,8 @@ def _down(weights: NDArray[Any], pixels: NDArray[np.uint8] | NDArray[np.int8], t
     """(m, k) by (k, n) -> (m, n), by ``total``, rounded; signed pixels are those less 128."""
     if weights.dtype != np.uint8:
         return _exactly(weights, pixels, total)
-    signed = pixels if pixels.dtype == np.int8 else np.bitwise_xor(pixels, 128).view(np.int8)
-    return _product(DOWN, weights, signed, total)
+    signed = pixels if pixels.dtype == np.int8 else np.bitwise_xor(pixels, 128)
+    return _product(DOWN, weights, signed.view(np.int8), total)
 
 
 def _across(pixels: NDArray[np.uint8], weights: NDArray[Any], total: int) -> NDArray[np.uint8]:

@@ -92,7 +92,8 @@ def measure_softness(pixels: NDArray[np.uint8]) -> Softness:
 def _halved(window: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Means of two by two pixels of green, (2 h, 2 w, 3) -> (h, w)."""
     if abs(window.strides[0]) < abs(window.strides[1]):  # turned: its rows are columns of the file
-        return _halved(window.transpose(1, 0, 2)).T
+        upright: NDArray[np.float32] = _halved(window.transpose(1, 0, 2)).T
+        return upright
     height, width, _ = window.shape
     # Whole rows, with all their colours, are read and added much faster than every third byte is.
     lines = np.ascontiguousarray(window).reshape(height, width * 3)
