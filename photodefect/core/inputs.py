@@ -114,11 +114,10 @@ def _sharpest(pixels: NDArray[np.uint8], corners: NDArray[np.int64], scale: floa
         scale: pixels here for one there, 1 or less.
         side: of a patch there.
     """
-    green = pixels[..., 1]
     side = max(2, round(side * scale))
-    lowest, rightmost = (max(0, length - side) for length in green.shape)
+    lowest, rightmost = (max(0, length - side) for length in pixels.shape[:2])
     places = [(min(int(top * scale), lowest), min(int(left * scale), rightmost)) for top, left in corners.tolist()]
-    windows = [green[top : top + side, left : left + side] for top, left in places]
+    windows = [pixels[top : top + side, left : left + side] for top, left in places]
     finalists = np.argsort(-_sharpness(windows, 8), kind="stable")[:FINALISTS]
     sharpest = finalists[np.argmax(_sharpness([windows[index] for index in finalists], 2))]
     chosen: NDArray[np.int64] = corners[sharpest]
@@ -127,16 +126,26 @@ def _sharpest(pixels: NDArray[np.uint8], corners: NDArray[np.int64], scale: floa
 
 def _sharpness(windows: list[NDArray[np.uint8]], step: int) -> NDArray[np.float64]:
     """Mean square of differences between neighbours, (N,); one of so many rows is looked at, and the one after it."""
-    rows, following = (_stacked([window[first::step] for window in windows]) for first in (0, 1))
+    rows, following = _pairs(windows, step)
     return _energy(rows[:, :, 1:] - rows[:, :, :-1]) + _energy(following - rows[:, : following.shape[1]])
 
 
-def _stacked(parts: list[NDArray[np.uint8]]) -> NDArray[np.int16]:
-    """Arrays of one shape in a row, each of them widened while it is in the processor's cache."""
-    stacked = np.empty((len(parts), *parts[0].shape), np.int16)
-    for place, part in zip(stacked, parts, strict=True):
-        place[...] = part
-    return stacked
+def _pairs(windows: list[NDArray[np.uint8]], step: int) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+    """Green in one of so many rows of windows (h, w, 3), (N, rows, w), and in the rows after them.
+
+    Memory is slow to come where a photo lies, and comes fastest as whole stretches of it, with all their colours. Of
+    a photo that lies on its side in memory, all stretches of a window have a part in each of its rows.
+    """
+    height, width, _ = windows[0].shape
+    first, second = (np.empty((len(windows), len(range(at, height, step)), width), np.int16) for at in (0, 1))
+    for index, window in enumerate(windows):
+        if abs(window.strides[0]) < abs(window.strides[1]):
+            near = np.ascontiguousarray(window.transpose(1, 0, 2)).transpose(1, 0, 2)
+            parts = near[::step], near[1::step]
+        else:
+            parts = np.ascontiguousarray(window[::step]), np.ascontiguousarray(window[1::step])
+        first[index], second[index] = parts[0][..., 1], parts[1][..., 1]
+    return first, second
 
 
 def _energy(differences: NDArray[np.int16]) -> NDArray[np.float64]:

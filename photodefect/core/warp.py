@@ -123,8 +123,9 @@ def _warp(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     box = _box(height, side) if min(height, width) >= _COARSE * side else 1
     down, across = _rows(height, side, box), _columns(width, side)
     low = np.empty((side, width * 3), np.uint8)
+    means = _Means(pixels, box)
     for block in down.blocks:
-        inputs = _lines(pixels[block.inputs]) if box == 1 else _means(pixels, box, block.inputs)
+        inputs = _lines(pixels[block.inputs]) if box == 1 else means.of(block.inputs)
         low[block.outputs] = _down(block.weights, inputs, down.total)
     warped = np.empty((side, side * 3), np.uint8)
     for block in across.blocks:
@@ -140,15 +141,40 @@ def _box(height: int, side: int) -> int:
     return most - 1 + most % 2 if most >= _FEW else 2
 
 
-def _means(pixels: NDArray[np.uint8], box: int, which: slice) -> NDArray[np.uint8]:
-    """Means of two rows of each of some boxes, (height, width, 3) -> (boxes, width * 3); the last may have fewer rows.
+class _Means:
+    """Means of two rows of each box, of one block after the other: neighbouring blocks share a few.
 
-    The two are about half a box apart, around its middle. Halves are rounded down in one box and up in the next.
+    The two rows are about half a box apart, around its middle. Halves are rounded down in one box and up in the next.
+
+    Args:
+        pixels: (height, width, 3).
+        box: rows in each; the last may have fewer.
     """
-    height, width, _ = pixels.shape
+
+    def __init__(self, pixels: NDArray[np.uint8], box: int) -> None:
+        self._pixels = pixels
+        self._box = box
+        self._last = slice(0, 0)
+        self._means = np.empty((0, pixels.shape[1] * 3), np.int8)
+
+    def of(self, which: slice) -> NDArray[np.int8]:
+        """Of some boxes, (boxes, width * 3), less 128; none before those asked for last."""
+        means = np.empty((which.stop - which.start, self._means.shape[1]), np.int8)
+        known = max(0, self._last.stop - which.start)
+        means[:known] = self._means[len(self._means) - known :]
+        if known < len(means):
+            new = means[known:].view(np.uint8)
+            _put_means(self._pixels, self._box, slice(which.start + known, which.stop), new)
+            np.bitwise_xor(new, 128, out=new)
+        self._last, self._means = which, means
+        return means
+
+
+def _put_means(pixels: NDArray[np.uint8], box: int, which: slice, means: NDArray[np.uint8]) -> None:
+    """Fill in what :class:`_Means` gives, but as they are."""
+    height = len(pixels)
     first, whole = which.start, min(which.stop, height // box)
     apart = max(1, 2 * round(box / 4))
-    means = np.empty((which.stop - first, width * 3), np.uint8)
     for start in (0, 1):
         odd = (first + start) % 2
         place = (first + start) * box + (box - 1 - apart) // 2
@@ -162,7 +188,6 @@ def _means(pixels: NDArray[np.uint8], box: int, which: slice) -> NDArray[np.uint
             np.add(np.bitwise_and(one, other, out=mean), half, out=mean)
     if which.stop > whole:
         means[-1] = np.rint(_lines(pixels[whole * box :]).mean(0))
-    return means
 
 
 def _lines(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -172,12 +197,12 @@ def _lines(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return whole.reshape(height, width * 3)
 
 
-def _down(weights: NDArray[Any], pixels: NDArray[np.uint8], total: int) -> NDArray[np.uint8]:
-    """(m, k) by (k, n) -> (m, n), by ``total``, rounded."""
+def _down(weights: NDArray[Any], pixels: NDArray[np.uint8] | NDArray[np.int8], total: int) -> NDArray[np.uint8]:
+    """(m, k) by (k, n) -> (m, n), by ``total``, rounded; signed pixels are those less 128."""
     if weights.dtype != np.uint8:
         return _exactly(weights, pixels, total)
-    signed = np.bitwise_xor(pixels, 128).view(np.int8)
-    return _product(DOWN, weights, signed, total)
+    signed = pixels if pixels.dtype == np.int8 else np.bitwise_xor(pixels, 128)
+    return _product(DOWN, weights, signed.view(np.int8), total)
 
 
 def _across(pixels: NDArray[np.uint8], weights: NDArray[Any], total: int) -> NDArray[np.uint8]:

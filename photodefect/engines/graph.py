@@ -97,8 +97,7 @@ class Graph:
     @property
     def weights(self) -> dict[str, tuple[int, ...]]:
         """Shapes of the network's tensors that the graph names."""
-        wanted = set(self._names.values())
-        return {name: tuple(tensor.dims) for name, tensor in self._weights.items() if name in wanted}
+        return {name: tuple(self._weights[name].dims) for name in self._names.values() if name in self._weights}
 
 
 def chain(graph: Graph, layers: nn.Module, x: Value) -> Value:
@@ -121,12 +120,18 @@ def layer_of(graph: Graph, layer: nn.Module, x: Value) -> Value:
 
 
 def convolution(
-    graph: Graph, conv: nn.Conv2d, x: Value, extra_padding: tuple[int, int, int, int] | None = None
+    graph: Graph,
+    conv: nn.Conv2d,
+    x: Value,
+    extra_padding: tuple[int, int, int, int] | None = None,
+    weight: Value | None = None,
 ) -> Value:
-    """A convolution; ``extra_padding`` is (left, right, top, bottom)."""
+    """A convolution; ``extra_padding`` is (left, right, top, bottom), ``weight`` stands for its own."""
     down, across = (int(side) for side in conv.padding)
     left, right, top, bottom = extra_padding or (0, 0, 0, 0)
-    weights = [graph.weight(tensor) for tensor in (conv.weight, conv.bias) if tensor is not None]
+    weights = [graph.weight(conv.weight) if weight is None else weight]
+    if conv.bias is not None:
+        weights.append(graph.weight(conv.bias))
     return graph(
         "Conv",
         x,
@@ -138,9 +143,12 @@ def convolution(
     )
 
 
-def conv_norm(graph: Graph, layer: ConvNorm, x: Value) -> Value:
-    """Convolution, batch normalisation (which ONNX Runtime merges into it when it loads the graph), activation."""
-    x = convolution(graph, layer.conv, x, layer.extra_padding)
+def conv_norm(graph: Graph, layer: ConvNorm, x: Value, weight: Value | None = None) -> Value:
+    """Convolution, batch normalisation (which ONNX Runtime merges into it when it loads the graph), activation.
+
+    ``weight`` stands for that of the convolution.
+    """
+    x = convolution(graph, layer.conv, x, layer.extra_padding, weight)
     norm = layer.norm
     if isinstance(norm, nn.BatchNorm2d):
         assert norm.running_mean is not None

@@ -8,13 +8,13 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from photodefect.core.network import compact, compact_trunk
+from photodefect.core.network import compact_trunk
 from photodefect.core.network.multicolumn import MultiColumnNetwork
 from photodefect.core.network.stages import TrunkStage
 from photodefect.core.network.statistics import CELL
-from photodefect.engines.graph import Graph, Value, conv_norm
+from photodefect.engines.graph import Graph, Value
 from photodefect.engines.graph_files import CARRIED, DESCRIPTORS, FEATURES, INPUT, MapColumns, MapGraphs, MapStage
-from photodefect.engines.network_graphs import compact_logits, deviation, lite0_block, normalize, severity
+from photodefect.engines.network_graphs import compact_severities, deviation, lite0_block, lite0_stem
 from photodefect.engines.statistics_graph import statistics
 
 GROUPS = ("coarse", "fine")
@@ -94,7 +94,7 @@ def _stage(
     else:
         inputs = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", "h", "w", 3])
         rgb = graph("Transpose", graph("Cast", INPUT, to=TensorProto.FLOAT), perm=[0, 3, 1, 2])
-        x = conv_norm(graph, lite0.stem, normalize(graph, rgb))
+        x = lite0_stem(graph, lite0, rgb)
     means: list[Value] = []
     squares: list[Value] = []
     first: list[tuple[int, int]] = []
@@ -108,7 +108,7 @@ def _stage(
     parts = [*first, *((trunk.tapped + place, count) for place, count in first)]
     features = [*means, *squares]
     if rgb is not None:
-        features.append(statistics(graph, INPUT, rgb, by_cell=True))
+        features.append(statistics(graph, rgb, by_cell=True))
         parts.append((2 * trunk.tapped, trunk.statistics.count))
     total = sum(count for _, count in parts)
     results = [
@@ -137,17 +137,10 @@ def _columns(
     sizes = graph.constant([trunk.tapped, trunk.tapped, trunk.statistics.count], np.int64)
     mean, square, others = graph.many("Split", [DESCRIPTORS, sizes], 3, axis=1)
     descriptors = graph("Concat", mean, deviation(graph, mean, square), others, axis=1)
-    severities = []
-    for key in keys:
-        column = network.column(key)
-        if not isinstance(column, compact.CompactColumn):
-            raise TypeError(f"no rule makes graphs of the maps of {type(column).__name__}")
-        defect = next(defect for defect in network.defects if defect.key == key)
-        severities.append(severity(graph, defect, compact_logits(graph, column, descriptors, in_a_row=True)))
     return graph.model(
         helper.make_tensor_value_info(DESCRIPTORS, TensorProto.FLOAT, [1, trunk.outputs, 1, "N"]),
         (
-            graph("Concat", *severities, axis=1) if len(severities) > 1 else severities[0],
-            helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, ["N", len(severities)]),
+            compact_severities(graph, network, keys, descriptors, in_a_row=True),
+            helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, ["N", len(keys)]),
         ),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -47,55 +48,41 @@ def network_graph(network: MultiColumnNetwork, side: int = INPUT_SIDE) -> Networ
     """
     graph = Graph(network)
     rgb = graph("Transpose", graph("Cast", INPUT, to=TensorProto.FLOAT), perm=[0, 3, 1, 2])
-    normalized = normalize(graph, rgb)
     trunk = network.trunk
     if isinstance(trunk, compact_trunk.CompactTrunk):
-        features = _compact_descriptors(graph, trunk, normalized, rgb)
+        descriptors = _compact_descriptors(graph, trunk, rgb)
+        severities = compact_severities(graph, network, [defect.key for defect in network.defects], descriptors)
     elif isinstance(trunk, googlenet.GoogLeNetTrunk):
-        features = _inception_chain(graph, trunk.blocks, chain(graph, trunk.stem, normalized))
+        features = _inception_chain(graph, trunk.blocks, chain(graph, trunk.stem, _normalized(graph, rgb)))
+        each = [_severity(graph, defect, network.column(defect.key), features) for defect in network.defects]
+        severities = graph("Concat", *each, axis=1)
     else:
         raise TypeError(f"no rule makes a graph of {type(trunk).__name__}")
-    severities = [
-        severity(graph, defect, _column_logits(graph, network.column(defect.key), features))
-        for defect in network.defects
-    ]
     model = graph.model(
         helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["N", side, side, 3]),
-        (
-            graph("Concat", *severities, axis=1),
-            helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["N", len(severities)]),
-        ),
+        (severities, helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["N", len(network.defects)])),
     )
     return NetworkGraph(model, graph.weights)
 
 
-def normalize(graph: Graph, rgb: Value) -> Value:
-    """RGB (N, 3, h, w) in 0..255 -> what the trunk wants."""
+def _normalized(graph: Graph, rgb: Value) -> Value:
+    """RGB (N, 3, h, w) in 0..255 -> what a trunk wants."""
     ordered = graph("Gather", rgb, graph.given(ORDER, (3,), TensorProto.INT64), axis=1)
     centred = graph("Sub", ordered, graph.given(MEAN, (1, 3, 1, 1)))
     return graph("Mul", centred, graph.given(SCALE, (1, 1, 1, 1)))
 
 
-def severity(graph: Graph, defect: Defect, logits: Value) -> Value:
-    """Class logits (N, K, 1, 1) -> expectation over the classes (N, 1)."""
-    return _expectation(graph, defect, graph("Softmax", graph("Flatten", logits), axis=1))
-
-
-def _expectation(graph: Graph, defect: Defect, probabilities: Value) -> Value:
-    """Probabilities of the classes (N, K) -> severity (N, 1)."""
-    return graph("MatMul", probabilities, graph.constant(np.array(defect.class_centres)[:, np.newaxis]))
-
-
-def _column_logits(graph: Graph, column: Column, features: Value) -> Value:
-    if isinstance(column, compact.CompactColumn):
-        return compact_logits(graph, column, features)
-    if isinstance(column, googlenet.GoogLeNetColumn):
-        pooled = graph("GlobalAveragePool", _inception_chain(graph, column.blocks, features))
-        return convolution(graph, column.classes, graph("Relu", convolution(graph, column.hidden, pooled)))
-    raise TypeError(f"no rule makes a graph of {type(column).__name__}")
-
-
 # The paper's network
+
+
+def _severity(graph: Graph, defect: Defect, column: Column, features: Value) -> Value:
+    """Features of the trunk -> expectation over the classes of a defect (N, 1)."""
+    if not isinstance(column, googlenet.GoogLeNetColumn):
+        raise TypeError(f"no rule makes a graph of {type(column).__name__}")
+    pooled = graph("GlobalAveragePool", _inception_chain(graph, column.blocks, features))
+    logits = convolution(graph, column.classes, graph("Relu", convolution(graph, column.hidden, pooled)))
+    probabilities = graph("Softmax", graph("Flatten", logits), axis=1)
+    return graph("MatMul", probabilities, graph.constant(np.array(defect.class_centres)[:, np.newaxis]))
 
 
 def _inception_chain(graph: Graph, blocks: nn.Sequential, x: Value) -> Value:
@@ -109,16 +96,16 @@ def _inception_chain(graph: Graph, blocks: nn.Sequential, x: Value) -> Value:
 # The compact network
 
 
-def _compact_descriptors(graph: Graph, trunk: compact_trunk.CompactTrunk, normalized: Value, rgb: Value) -> Value:
+def _compact_descriptors(graph: Graph, trunk: compact_trunk.CompactTrunk, rgb: Value) -> Value:
     """Descriptors of the whole input: see :meth:`photodefect.core.network.compact.CompactColumn.describe`.
 
     Those of regions are of a network that sees all of a window of 7 x 7 cells.
     """
     own, taken = trunk.own, trunk.lite0.stop if trunk.tuned is None else trunk.tuned.first
-    x = conv_norm(graph, trunk.lite0.stem, normalized)
+    x = lite0_stem(graph, trunk.lite0, rgb)
     carried, early = _blocks(graph, trunk.lite0, x, 0, taken)
     _, late = _blocks(graph, trunk.lite0, carried, taken, trunk.lite0.stop)
-    told = statistics(graph, INPUT, rgb)
+    told = statistics(graph, rgb)
     descriptors = _described(graph, own, trunk.lite0, early | late, told)
     if trunk.tuned is not None:
         _, tuned = _blocks(graph, trunk.tuned, carried, taken, trunk.tuned.stop)
@@ -155,6 +142,19 @@ def deviation(graph: Graph, mean: Value, square: Value) -> Value:
     return graph("Sqrt", graph("Add", variance, graph.constant(1e-6)))
 
 
+def lite0_stem(graph: Graph, lite0: Lite0, rgb: Value) -> Value:
+    """The first layer of Lite0, of RGB (N, 3, h, w) in 0..255, and what that wants first.
+
+    Order and scale of the channels are made part of its weights, when a graph is opened, and only the mean is left to
+    be taken off each pixel. An order is that of RGB or its reverse, which takes itself back.
+    """
+    order = graph.given(ORDER, (3,), TensorProto.INT64)
+    mean = graph("Gather", graph.given(MEAN, (1, 3, 1, 1)), order, axis=1)
+    scale = graph.given(SCALE, (1, 1, 1, 1))
+    weight = graph("Mul", graph("Gather", graph.weight(lite0.stem.conv.weight), order, axis=1), scale)
+    return conv_norm(graph, lite0.stem, graph("Sub", rgb, mean), weight)
+
+
 def lite0_block(graph: Graph, block: nn.Module, x: Value) -> Value:
     """A block of Lite0."""
     if not isinstance(block, Block):
@@ -172,46 +172,117 @@ def _region_means(graph: Graph, cells: Value, channels: int) -> Value:
     return graph("Reshape", by_region, graph.constant([0, compact_trunk.REGIONS * channels, 1, 1], np.int64))
 
 
-def compact_logits(graph: Graph, column: compact.CompactColumn, descriptors: Value, *, in_a_row: bool = False) -> Value:
-    """Class logits (N, K): see :meth:`photodefect.core.network.compact.CompactColumn.classify_descriptors`.
+def compact_severities(
+    graph: Graph, network: MultiColumnNetwork, keys: Sequence[str], descriptors: Value, *, in_a_row: bool = False
+) -> Value:
+    """Severities (N, D): see :meth:`photodefect.core.network.compact.CompactColumn.classify_descriptors`.
+
+    Probabilities are mixed by shares, so their expectations are mixed by the same shares. What all experts do is done
+    for all of them at once: a node takes microseconds beside what it computes, and when a graph is opened.
 
     Args:
         graph: that the nodes are added to.
-        column: whose experts.
-        descriptors: (N, D, 1, 1).
-        in_a_row: the descriptors are (1, D, 1, N), from which many are computed much faster.
+        network: whose columns.
+        keys: of their defects.
+        descriptors: (N, F, 1, 1).
+        in_a_row: the descriptors are (1, F, 1, N), from which many are computed much faster.
+
+    Raises:
+        TypeError: no rule makes a graph of the columns.
     """
-    synthesis, *others = (
-        graph("Softmax", graph("Flatten", _expert_logits(graph, expert, descriptors, in_a_row)), axis=1)
-        for expert in column.taught()
-    )
-    _, *shares = graph.many("Split", [graph.weight(column.shares)], len(column.teachers), axis=0)
-    if column.yields is not None:
-        found = _expectation(graph, column.expert("synthesis").defect, synthesis)
-        left = graph("Div", graph("Sub", graph.constant(1.0), found), graph.constant(1 - column.yields))
-        left = graph("Min", left, graph.constant(1.0))
-        shares = [graph("Mul", share, left) for share in shares]
-    of_others = graph("Sum", *shares) if len(shares) > 1 else shares[0]
-    mixed = graph("Mul", graph("Sub", graph.constant(1.0), of_others), synthesis)
-    for share, other in zip(shares, others, strict=True):
-        mixed = graph("Add", mixed, graph("Mul", share, other))
-    return graph("Log", graph("Max", mixed, graph.constant(compact.LEAST_SHARE)))
+    columns = []
+    for key in keys:
+        column = network.column(key)
+        if not isinstance(column, compact.CompactColumn):
+            raise TypeError(f"no rule makes a graph of {type(column).__name__}")
+        columns.append(column)
+    teachers = columns[0].teachers
+    experts = [column.expert(teacher) for teacher in teachers for column in columns]
+    outputs = [
+        convolution(graph, expert.classes, graph("Relu", convolution(graph, expert.hidden, seen)))
+        for expert, seen in zip(experts, _standardized(graph, experts, descriptors, apart=in_a_row), strict=True)
+    ]
+    found = _expectations(graph, experts, outputs, in_a_row=in_a_row)
+    synthesis, *others = graph.many("Split", [found], len(teachers), axis=1)
+    shares = graph("Concat", *(graph.weight(column.shares) for column in columns), axis=0)
+    by_column = graph("Reshape", shares, graph.constant([len(columns), len(teachers)], np.int64))
+    part = None
+    if any(column.yields is not None for column in columns):
+        left = graph("Sub", graph.constant(1.0), synthesis)
+        # Where nothing yields it is as if nothing had been found.
+        steps = [0.0 if column.yields is None else 1 / (1 - column.yields) for column in columns]
+        from_one = [1.0 if column.yields is None else 0.0 for column in columns]
+        part = graph("Add", graph("Mul", left, graph.constant(steps)), graph.constant(from_one))
+        part = graph("Min", part, graph.constant(1.0))
+    mixed = synthesis
+    for index, other in enumerate(others, 1):
+        share = graph("Gather", by_column, graph.constant(index, np.int64), axis=1)
+        if part is not None:
+            share = graph("Mul", share, part)
+        mixed = graph("Add", mixed, graph("Mul", share, graph("Sub", other, synthesis)))
+    return mixed
 
 
-def _expert_logits(graph: Graph, expert: compact.Expert, descriptors: Value, in_a_row: bool) -> Value:
-    seen = graph("Gather", descriptors, graph.constant(expert.seen.numpy(), np.int64), axis=1)
-    centred = graph("Sub", seen, graph.weight(expert.centre))
-    standardized = graph("Div", centred, graph.weight(expert.deviation))
+def _standardized(
+    graph: Graph, experts: Sequence[compact.Expert], descriptors: Value, *, apart: bool
+) -> Sequence[Value]:
+    """What each expert sees, standardized: (N, D, 1, 1) each.
+
+    Args:
+        graph: that the nodes are added to.
+        experts: all of them.
+        descriptors: of the trunk.
+        apart: for one expert after the other, which takes less memory where there are many inputs.
+    """
+    if apart and len(experts) > 1:
+        return [_standardized(graph, [expert], descriptors, apart=True)[0] for expert in experts]
+    views: dict[bytes, Value] = {}
+    seen = []
+    for expert in experts:
+        which = expert.seen.numpy()
+        if which.tobytes() not in views:
+            views[which.tobytes()] = graph("Gather", descriptors, graph.constant(which, np.int64), axis=1)
+        seen.append(views[which.tobytes()])
+    centre = _side_by_side(graph, [graph.weight(expert.centre) for expert in experts])
+    deviation = _side_by_side(graph, [graph.weight(expert.deviation) for expert in experts])
+    standardized = graph("Div", graph("Sub", _side_by_side(graph, seen), centre), deviation)
     clipped = graph("Clip", standardized, graph.constant(-compact.EXTREME), graph.constant(compact.EXTREME))
-    outputs = convolution(graph, expert.classes, graph("Relu", convolution(graph, expert.hidden, clipped)))
-    if in_a_row:
-        outputs = graph("Transpose", outputs, perm=[3, 1, 0, 2])
-    return _plane_class_logits(graph, expert.defect, outputs) if expert.in_plane else outputs
+    if len(experts) == 1:
+        return [clipped]
+    sizes = graph.constant([len(expert.seen) for expert in experts], np.int64)
+    return graph.many("Split", [clipped, sizes], len(experts), axis=1)
 
 
-def _plane_class_logits(graph: Graph, defect: Defect, logits: Value) -> Value:
-    """See :func:`photodefect.core.network.direction_planes.class_logits`: (N, P, 1, 1) -> (N, K)."""
-    means = graph("MatMul", graph("Softmax", graph("Flatten", logits), axis=1), graph.constant(GRID_POINTS))
-    distances = graph("ReduceL2", means, axes=[1], keepdims=1)
-    away = graph("Sub", distances, graph.constant([defect.class_centres]))
-    return graph("Mul", graph("Mul", away, away), graph.constant(-1 / (2 * SPREAD**2)))
+def _expectations(
+    graph: Graph, experts: Sequence[compact.Expert], outputs: Sequence[Value], *, in_a_row: bool
+) -> Value:
+    """Outputs of each expert, (N, K or P, 1, 1) or in a row -> expectations over their classes (N, experts).
+
+    For those of a plane see :func:`photodefect.core.network.direction_planes.class_logits`.
+    """
+    alike: dict[tuple[bool, int], list[int]] = {}
+    for index, expert in enumerate(experts):
+        alike.setdefault((expert.in_plane, expert.defect.class_count), []).append(index)
+    found = []
+    for (in_plane, classes), members in alike.items():
+        logits = _side_by_side(graph, [outputs[index] for index in members])
+        if in_a_row:
+            logits = graph("Transpose", logits, perm=[3, 1, 0, 2])
+        width = len(GRID_POINTS) if in_plane else classes
+        shape = graph.constant([0, len(members), width], np.int64)
+        shares = graph("Softmax", graph("Reshape", logits, shape), axis=2)
+        centres = graph.constant([experts[index].defect.class_centres for index in members])
+        if in_plane:
+            means = graph("MatMul", shares, graph.constant(GRID_POINTS))
+            away = graph("Sub", graph("ReduceL2", means, axes=[2], keepdims=1), centres)
+            near = graph("Mul", graph("Mul", away, away), graph.constant(-1 / (2 * SPREAD**2)))
+            shares = graph("Softmax", near, axis=2)
+        products = graph("Mul", shares, centres)
+        found.append(graph("ReduceSum", products, graph.constant([2], np.int64), keepdims=0))
+    order = np.argsort([index for members in alike.values() for index in members])
+    return graph("Gather", _side_by_side(graph, found), graph.constant(order, np.int64), axis=1)
+
+
+def _side_by_side(graph: Graph, values: Sequence[Value]) -> Value:
+    """Channels of several values, one after the other."""
+    return graph("Concat", *values, axis=1) if len(values) > 1 else values[0]

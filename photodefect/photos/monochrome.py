@@ -88,9 +88,11 @@ def is_monochrome(pixels: NDArray[np.uint8]) -> bool:
     A small part may have colours: the strip of a trail camera, a frame, a spot that was left coloured. A frame of a
     single colour, all black or all white included, counts as monochrome: there is no second colour in it.
     """
-    image = Image.fromarray(pixels)
-    image.thumbnail((_LONG_SIDE, _LONG_SIDE), Image.Resampling.BOX)
-    small = np.asarray(image)
+    small = pixels
+    if max(pixels.shape) > _LONG_SIDE:
+        image = Image.fromarray(pixels)
+        image.thumbnail((_LONG_SIDE, _LONG_SIDE), Image.Resampling.BOX)
+        small = np.asarray(image)
     if _clearly_has_colours(_lab_values(small[::_STEP, ::_STEP])):
         return False
     values = _lab_values(small)
