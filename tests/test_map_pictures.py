@@ -90,10 +90,12 @@ def test_blur_is_told_where_something_has_an_edge_and_noise_where_nothing_is_cli
     assert not noise[:, 12:].any()
     assert tells("haze", pixels, 1) is None
     patches = np.stack([pixels[:128, left : left + 128] for left in (0, 200, 384)])
-    for key, wanted in (("undesired_blur", [True, False, False]), ("noise", [True, True, False])):
-        told = patches_tell(key, patches)
-        assert told is not None
-        assert told.tolist() == wanted
+    told = patches_tell(["undesired_blur", "noise", "haze"], patches)
+    assert {key: which.tolist() for key, which in told.items()} == {
+        "undesired_blur": [True, False, False],
+        "noise": [True, True, False],
+    }
+    assert patches_tell(["haze"], patches) == {}
 
 
 def test_noise_in_a_sky_is_no_detail() -> None:
