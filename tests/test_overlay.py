@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from photodefect.core.reduced import Reduced
 from photodefect.heatmap import HeatMap, HeatMaps
 from photodefect.heatmap.overlay import OPACITY, OVER, UNDER, colour_of, opacity, overlay
 from photodefect.heatmap.panel import panel
-from photodefect.photos.reduced import Reduced
 from photodefect.records import ModelIdentity
 
 

@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from photodefect.core.network.cells import STRIDE
 from photodefect.core.network.manifest import Manifest
 from photodefect.core.network.registry import NETWORKS
+from photodefect.core.reduced import Reduced
 from photodefect.defects import BY_KEY, PATCH_DEFECTS
 from photodefect.heatmap.detail import patches_tell, tells
 from photodefect.heatmap.heat_map import HeatMap, HeatMaps
 from photodefect.heatmap.mapper import Mapper
 from photodefect.heatmap.workers import Workers
-from photodefect.photos.reduced import Reduced
 
-WORKING_SIDE: Final = 896
+WORKING_SIDE: Final = 768
 """Long side, in pixels, to which a photo is reduced for the maps of the other defects."""
 
 DENSE_PIXELS: Final = 3_000_000

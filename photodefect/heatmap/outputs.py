@@ -14,12 +14,12 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from photodefect.core.reduced import Reduced
 from photodefect.errors import DataError
 from photodefect.heatmap.heat_map import HeatMap, HeatMaps
 from photodefect.heatmap.overlay import lay_over
 from photodefect.heatmap.panel import panel
 from photodefect.photos.places import HEAT_MAP_MARK
-from photodefect.photos.reduced import Reduced
 from photodefect.printable import UNPRINTABLE
 
 ImageFormat: TypeAlias = Literal["jpeg", "png"]

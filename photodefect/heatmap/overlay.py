@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -85,10 +86,11 @@ def opacity(severity: float) -> float:
     return OPACITY * severity**2 * (3 - 2 * severity)
 
 
-def opacity_table(signed: bool) -> list[int]:
+@cache
+def opacity_table(signed: bool) -> tuple[int, ...]:
     """Opacity 0..255 of the colour :data:`OVER` for the 256 levels of a map's range."""
     severity = np.linspace(-1 if signed else 0, 1, 256)
-    return [round(255 * opacity(value)) for value in severity.clip(0).tolist()]
+    return tuple(round(255 * opacity(value)) for value in severity.clip(0).tolist())
 
 
 def colour_of(severity: float) -> Colour:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from photodefect.core.reduced import Reduced
 from photodefect.diagnosis.workers.limits import MAPPING_S
 from photodefect.diagnosis.workers.tasks import PictureJob, PixelJob
-from photodefect.photos.reduced import Reduced
 from photodefect.records import Diagnosis
 from photodefect.reports.html.drawn import Drawn
 from photodefect.reports.html.pictures import Pictures, small_pictures
@@ -52,7 +52,7 @@ def illustrate(
         yield diagnosis, None if drawn is None else drawn.of_photo(diagnosis)
 
 
-_VERSION: Final = 2
+_VERSION: Final = 3
 """Grows whenever the pictures or the heat maps of the same photo and model would be others than before."""
 
 
@@ -75,6 +75,13 @@ class Draw:
 
     def __call__(self, pixels: NDArray[np.uint8]) -> Drawn:
         """Make them, of (height, width, 3) sRGB."""
+        return self._draw(pixels)
+
+    def see(self, view: NDArray[np.uint8], holistic: NDArray[np.uint8]) -> Drawn:  # noqa: ARG002  of a protocol
+        """See :class:`~photodefect.diagnosis.workers.tasks.SeesInputs`: no pixel has to be moved."""
+        return self._draw(view)
+
+    def _draw(self, pixels: NDArray[np.uint8]) -> Drawn:
         reduced = Reduced(pixels)
         if self.maps_by is None:
             return Drawn(*small_pictures(reduced))
