@@ -154,10 +154,9 @@ def test_the_legend_says_what_sets_the_scale_and_what_the_veil_is() -> None:
 def test_a_review_shades_a_photo_taken_upright_as_the_report_does(samples: Path) -> None:
     diagnoser = Diagnoser(device="cpu")
     view = upright(decode(samples / "city.jpg").pixels, 6)
-    inputs = view, holistic_input(view)
 
-    report = Draw(diagnoser.maps_by).see(*inputs).of_photo(diagnoser.diagnose_pixels(view))
-    review = DrawMaps(diagnoser.settings).see(*inputs)
+    report = Draw(diagnoser.maps_by)(view).of_photo(diagnoser.diagnose_pixels(view))
+    review = DrawMaps(diagnoser.settings).see(view, holistic_input(view))
 
     assert report.maps
     assert {key: it.picture for key, it in review.items()} == report.maps

@@ -60,6 +60,7 @@ class Reduced:
         resampling: Image.Resampling = Image.Resampling.BILINEAR,
         *,
         finer: float = 1.0,
+        mode: str = "RGB",
     ) -> Image.Image:
         """The photo at another size; antialiased.
 
@@ -67,15 +68,19 @@ class Reduced:
             size: width and height.
             resampling: how Pillow makes it from means of boxes.
             finer: how many times more of these there are than pixels wanted, along each side, at least.
+            mode: ``RGB``, or ``L`` for a grey one, which takes less time.
         """
         if size == self.size:
-            return Image.fromarray(contiguous(self._pixels))
+            whole = Image.fromarray(contiguous(self._pixels))
+            return whole if mode == whole.mode else whole.convert(mode)
         wanted = size[::-1] if self._on_its_side else size
         height, width, _ = self._by_box[1].shape
         box = 1
         while width >= 2 * box * finer * wanted[0] and height >= 2 * box * finer * wanted[1]:
             box *= 2
         image = Image.fromarray(self._boxes(box))
+        if mode != image.mode:
+            image = image.convert(mode)
         if image.size != wanted:
             image = image.resize(wanted, resampling, (0.0, 0.0, width / box, height / box))
         turns = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,7 @@ class ReducedJpeg:
 
     side: int
     quality: int
+    takes_views: ClassVar[bool] = True
 
     def __call__(self, pixels: NDArray[np.uint8]) -> bytes:
         """Make it, of (height, width, 3) sRGB."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +65,7 @@ class Draw:
     """
 
     maps_by: EngineChoice | Mapper | None
+    takes_views: ClassVar[bool] = True
 
     def prepare(self) -> None:
         """Load the model."""
@@ -75,13 +76,6 @@ class Draw:
 
     def __call__(self, pixels: NDArray[np.uint8]) -> Drawn:
         """Make them, of (height, width, 3) sRGB."""
-        return self._draw(pixels)
-
-    def see(self, view: NDArray[np.uint8], holistic: NDArray[np.uint8]) -> Drawn:  # noqa: ARG002  of a protocol
-        """See :class:`~photodefect.diagnosis.workers.tasks.SeesInputs`: no pixel has to be moved."""
-        return self._draw(view)
-
-    def _draw(self, pixels: NDArray[np.uint8]) -> Drawn:
         reduced = Reduced(pixels)
         if self.maps_by is None:
             return Drawn(*small_pictures(reduced))
