@@ -63,9 +63,10 @@ def test_every_cell_has_torchs_value(
 
 
 def test_every_patch_has_torchs_score(mapper: OnnxMapper, reference: TorchMapper, pixels: NDArray[np.uint8]) -> None:
-    patches = np.stack([pixels[:128, left : left + 128] for left in (0, 90, 300)])
+    patches = np.stack([pixels[:128, left : left + 128] for left in (0, 40, 90, 200, 300, 400)])
 
-    wanted, found = reference.scores(patches, MAPPED), mapper.scores(patches, MAPPED)
+    with mapper.workers(2) as workers:
+        wanted, found = (it.scores(patches, MAPPED, workers) for it in (reference, mapper))
 
     for key, values in found.items():
         np.testing.assert_allclose(values, wanted[key], rtol=0, atol=1e-3, err_msg=key)

@@ -10,15 +10,21 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from photodefect.core.inputs import holistic_input
+from photodefect.core.reduced import Reduced
+from photodefect.diagnosis.diagnoser import Diagnoser
 from photodefect.heatmap import HeatMap, HeatMaps
 from photodefect.heatmap.detail import patches_tell, tells
 from photodefect.heatmap.legend import SCALE, UNCLEAR, legend
 from photodefect.heatmap.outputs import Wanted, write_files
 from photodefect.heatmap.overlay import UNCLEAR as VEIL
 from photodefect.heatmap.overlay import overlay
-from photodefect.photos.reduced import Reduced
+from photodefect.photos.decode import decode
+from photodefect.photos.photo import upright
 from photodefect.records import ModelIdentity
+from photodefect.reports.html.illustrate import Draw
 from photodefect.reports.html.pictures import overlay as small_overlay
+from photodefect.review.drawing import DrawMaps
 
 
 def heat_map(
@@ -90,10 +96,12 @@ def test_blur_is_told_where_something_has_an_edge_and_noise_where_nothing_is_cli
     assert not noise[:, 12:].any()
     assert tells("haze", pixels, 1) is None
     patches = np.stack([pixels[:128, left : left + 128] for left in (0, 200, 384)])
-    for key, wanted in (("undesired_blur", [True, False, False]), ("noise", [True, True, False])):
-        told = patches_tell(key, patches)
-        assert told is not None
-        assert told.tolist() == wanted
+    told = patches_tell(["undesired_blur", "noise", "haze"], patches)
+    assert {key: which.tolist() for key, which in told.items()} == {
+        "undesired_blur": [True, False, False],
+        "noise": [True, True, False],
+    }
+    assert patches_tell(["haze"], patches) == {}
 
 
 def test_noise_in_a_sky_is_no_detail() -> None:
@@ -143,23 +151,13 @@ def test_the_legend_says_what_sets_the_scale_and_what_the_veil_is() -> None:
     assert legend(heat_map(RISING, "bad_saturation")).startswith("red: too much, blue: too little")
 
 
-@pytest.mark.parametrize("size", [(640, 427), (300, 200), (1200, 800), (150, 37)])
-def test_a_reduced_photo_is_pillows_neither_shifted_nor_darker(samples: Path, size: tuple[int, int]) -> None:
-    with Image.open(samples / "haze.jpg") as image:
-        large = image.convert("RGB").resize((1201, 803))
+def test_a_review_shades_a_photo_taken_upright_as_the_report_does(samples: Path) -> None:
+    diagnoser = Diagnoser(device="cpu")
+    view = upright(decode(samples / "city.jpg").pixels, 6)
 
-    small = np.asarray(Reduced(np.asarray(large)).image(size)).astype(int)
+    report = Draw(diagnoser.maps_by)(view).of_photo(diagnoser.diagnose_pixels(view))
+    review = DrawMaps(diagnoser.settings).see(view, holistic_input(view))
 
-    wanted = np.asarray(large.resize(size, Image.Resampling.BILINEAR)).astype(int)
-    assert np.abs(small - wanted).mean() < 1
-    assert abs((small - wanted).mean()) < 0.4
-
-
-def test_every_row_of_a_photo_counts_however_small_it_becomes() -> None:
-    ramp = np.repeat(np.linspace(0, 250, 1003)[:, None, None], 40, axis=1).repeat(3, axis=2).astype(np.uint8)
-
-    for height in (3, 50, 333):
-        small = np.asarray(Reduced(ramp).image((40, height))).astype(float)
-        middles = (np.arange(height) + 0.5) / height * 250
-        assert small[1:-1, 20, 0] == pytest.approx(middles[1:-1], abs=2)
-    assert Reduced(ramp).image((1, 1)).size == (1, 1)
+    assert report.maps
+    assert {key: it.picture for key, it in review.items()} == report.maps
+    assert {key: it.note for key, it in review.items()} == report.notes

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from photodefect.core.reduced import Reduced
 from photodefect.heatmap import HeatMap, HeatMaps
 from photodefect.heatmap.overlay import OPACITY, OVER, UNDER, colour_of, opacity, overlay
 from photodefect.heatmap.panel import panel
-from photodefect.photos.reduced import Reduced
 from photodefect.records import ModelIdentity
 
 
@@ -57,7 +57,8 @@ def test_the_severer_the_defect_the_more_opaque_the_colour(
     shown = overlay(pixels, constant(key, value))
 
     expected = luma(pixels)[..., None] * (1 - share) + np.array(colour) * share
-    assert shown.astype(float) == pytest.approx(expected, abs=2.5)
+    # Luma and chroma are each rounded, and a level of chroma is nearly two of blue.
+    assert shown.astype(float) == pytest.approx(expected, abs=3.5)
 
 
 def test_red_is_over_and_blue_is_under() -> None:
@@ -77,7 +78,7 @@ def test_an_overlay_lies_over_the_photo_as_the_enlarged_map_does(height: int) ->
 
     red = overlay(black, heatmap)[..., 0].astype(float)
 
-    assert red == pytest.approx(np.vectorize(opacity)(heatmap.enlarged(width, height)) * OVER[0], abs=3)
+    assert red == pytest.approx(np.vectorize(opacity)(heatmap.enlarged(width, height)) * OVER[0], abs=4)
 
 
 def test_an_overlay_leaves_the_photo_as_it_is() -> None:

@@ -202,17 +202,18 @@ def _down(weights: NDArray[Any], pixels: NDArray[np.uint8] | NDArray[np.int8], t
     if weights.dtype != np.uint8:
         return _exactly(weights, pixels, total)
     signed = pixels if pixels.dtype == np.int8 else np.bitwise_xor(pixels, 128)
-    return _product(DOWN, weights, signed.view(np.int8), total)
+    return product(DOWN, weights, signed.view(np.int8), total)
 
 
 def _across(pixels: NDArray[np.uint8], weights: NDArray[Any], total: int) -> NDArray[np.uint8]:
     """(m, k) by (k, n) -> (m, n), by ``total``, rounded."""
     if weights.dtype != np.uint8:
         return _exactly(pixels, weights, total)
-    return _product(ACROSS, pixels, weights.view(np.int8), total)
+    return product(ACROSS, pixels, weights.view(np.int8), total)
 
 
-def _product(graph: bytes, a: NDArray[np.uint8], b: NDArray[np.int8], total: int) -> NDArray[np.uint8]:
+def product(graph: bytes, a: NDArray[np.uint8], b: NDArray[np.int8], total: int) -> NDArray[np.uint8]:
+    """(m, k) by (k, n) -> (m, n), by ``total``, rounded; the graph is :data:`DOWN` or :data:`ACROSS`."""
     (product,) = _session(graph).run(None, {"a": a, "scale": np.array(1 / total, np.float32), "b": b})
     result: NDArray[np.uint8] = product
     return result

@@ -292,9 +292,8 @@ class Diagnoser:
         from photodefect.photos.decode import decode  # noqa: PLC0415
 
         photo = decode(Path(path), max_pixels=self._settings.max_pixels)
-        pixels = photo.pixels
         mapper, threads = mapper_of(self.maps_by), available_cores()
-        made = heatmaps(mapper, pixels, defects, scale=scale, full=full, window=window, threads=threads)
+        made = heatmaps(mapper, photo.view, defects, scale=scale, full=full, window=window, threads=threads)
         whole = self.diagnose_pixels(photo.view)
         return made.of_photo(whole.severity or {}, monochrome=bool(whole.monochrome))
 

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from photodefect.core.reduced import Reduced
 from photodefect.diagnosis.settings import Settings
 from photodefect.errors import DataError
-from photodefect.photos.photo import contiguous
-from photodefect.photos.reduced import Reduced
 from photodefect.records import PhotoFailure
 
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ class Draw:
 
     def see(self, view: NDArray[np.uint8], holistic: NDArray[np.uint8]) -> Drawn | PhotoFailure | OSError:
         """See :class:`~photodefect.diagnosis.workers.tasks.SeesInputs`: severities are those of ``diagnose``."""
-        return self._draw(contiguous(view), holistic)
+        return self._draw(view, holistic)
 
     def _draw(self, pixels: NDArray[np.uint8], holistic: NDArray[np.uint8] | None) -> Drawn | PhotoFailure | OSError:
         from photodefect.heatmap.outputs import write_files  # noqa: PLC0415  fonts and encoders

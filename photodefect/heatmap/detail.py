@@ -6,6 +6,7 @@ means of 4 x 4 pixels of green, in which a camera's noise hardly shows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -53,14 +54,16 @@ def tells(key: str, pixels: NDArray[np.uint8], window: int) -> NDArray[np.bool_]
     return _MEASURES[key](window_means(np.stack(moments), window))
 
 
-def patches_tell(key: str, patches: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
-    """As :func:`tells`, of patches (N, side, side, 3): (N,)."""
-    if key not in _MEASURES:
-        return None
+def patches_tell(keys: Sequence[str], patches: NDArray[np.uint8]) -> dict[str, NDArray[np.bool_]]:
+    """As :func:`tells`, of patches (N, side, side, 3): (N,) by the key of each defect that can't be told everywhere."""
+    measures = {key: _MEASURES[key] for key in keys if key in _MEASURES}
+    if not measures:
+        return {}
     side = patches.shape[1] // BLOCK * BLOCK
     blocks = _blocks(patches[:, :side, :side, 1])
     unclipped = ((blocks > DARKEST) & (blocks < LIGHTEST)).mean((1, 2), dtype=np.float32)
-    return _MEASURES[key](np.stack([blocks.mean((1, 2)), np.square(blocks).mean((1, 2)), unclipped]))
+    moments = np.stack([blocks.mean((1, 2)), np.square(blocks).mean((1, 2)), unclipped])
+    return {key: measure(moments) for key, measure in measures.items()}
 
 
 def _blocks(green: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -57,12 +57,15 @@ class Mapper(Protocol):
         """
         ...
 
-    def scores(self, patches: NDArray[np.uint8], keys: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+    def scores(
+        self, patches: NDArray[np.uint8], keys: Sequence[str], workers: Workers
+    ) -> dict[str, NDArray[np.float32]]:
         """Severity of defects in patches, before the model's calibration.
 
         Args:
             patches: (N, side, side, 3), the side a multiple of 32.
             keys: the defects.
+            workers: from :meth:`workers`.
 
         Returns:
             (N,) by defect key, within the defect's range.

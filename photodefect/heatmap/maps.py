@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from photodefect.core.network.cells import STRIDE
 from photodefect.core.network.manifest import Manifest
 from photodefect.core.network.registry import NETWORKS
+from photodefect.core.reduced import Reduced
 from photodefect.defects import BY_KEY, PATCH_DEFECTS
 from photodefect.heatmap.detail import patches_tell, tells
 from photodefect.heatmap.heat_map import HeatMap, HeatMaps
 from photodefect.heatmap.mapper import Mapper
 from photodefect.heatmap.workers import Workers
-from photodefect.photos.reduced import Reduced
 
-WORKING_SIDE: Final = 896
+WORKING_SIDE: Final = 768
 """Long side, in pixels, to which a photo is reduced for the maps of the other defects."""
 
 DENSE_PIXELS: Final = 3_000_000
@@ -37,9 +37,6 @@ SAMPLES: Final = 40
 SAMPLE_SIDES: Final = {"lite0": 128}
 """Side in pixels, by network, of what is measured at each place; of other networks as large as their patches. More
 small places agree better with a map of everywhere than fewer large ones of the same area."""
-
-BATCH: Final = 4
-"""Places that go through the network together."""
 
 
 def heatmaps(
@@ -189,18 +186,9 @@ def _sampled(mapper: Mapper, pixels: NDArray[np.uint8], keys: Sequence[str], wor
     tops, lefts = sample_grid(height, width, SAMPLES, side)
     corners = [(top, left) for top in tops for left in lefts]
     shape = (len(tops), len(lefts))
-    scores = {key: np.empty(len(corners), np.float32) for key in keys}
-    clear = {key: np.ones(len(corners), np.bool_) for key in keys}
-
-    def score(first: int) -> None:
-        chosen = slice(first, first + BATCH)
-        patches = np.stack([pixels[top : top + side, left : left + side] for top, left in corners[chosen]])
-        for key, found in mapper.scores(patches, keys).items():
-            scores[key][chosen] = found
-            told = patches_tell(key, patches)
-            clear[key][chosen] = True if told is None else told
-
-    workers.each(score, range(0, len(corners), BATCH))
+    patches = np.stack([pixels[top : top + side, left : left + side] for top, left in corners])
+    scores = mapper.scores(patches, keys, workers)
+    clear = patches_tell(keys, patches)
     return {
         key: HeatMap(
             key,
@@ -212,7 +200,7 @@ def _sampled(mapper: Mapper, pixels: NDArray[np.uint8], keys: Sequence[str], wor
             float(side),
             1.0,
             sampled=True,
-            clear=clear[key].reshape(shape),
+            clear=clear[key].reshape(shape) if key in clear else None,
         )
         for key in keys
     }

@@ -14,12 +14,12 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from photodefect.core.reduced import Reduced
 from photodefect.errors import DataError
 from photodefect.heatmap.heat_map import HeatMap, HeatMaps
 from photodefect.heatmap.overlay import lay_over
 from photodefect.heatmap.panel import panel
 from photodefect.photos.places import HEAT_MAP_MARK
-from photodefect.photos.reduced import Reduced
 from photodefect.printable import UNPRINTABLE
 
 ImageFormat: TypeAlias = Literal["jpeg", "png"]
@@ -163,7 +163,7 @@ def write_files(
         written.append("panel")
     if wanted.overlays and made.maps:
         side = reduced.size if wanted.full_size else reduced.within(OVERLAY_SIDE)
-        grey = reduced.image(side).convert("L")
+        grey = reduced.image(side, mode="L")
         for key, heatmap in made.maps.items():
             write_picture(files[key], lay_over(grey, heatmap), wanted.image_format)
             written.append(key)
@@ -179,7 +179,7 @@ def write_picture(path: Path, picture: Image.Image, image_format: ImageFormat) -
 
     Args:
         path: of the file, which is not there.
-        picture: RGB.
+        picture: RGB or YCbCr.
         image_format: of the file.
 
     Raises:
@@ -195,7 +195,7 @@ def write_picture(path: Path, picture: Image.Image, image_format: ImageFormat) -
             # Beyond level 1 it takes twice the time to save a tenth.
             mark = PngInfo()
             mark.add_text("Comment", HEAT_MAP_MARK)
-            picture.save(stream, "PNG", compress_level=1, pnginfo=mark)
+            picture.convert("RGB").save(stream, "PNG", compress_level=1, pnginfo=mark)
 
 
 def write_raw(files: Mapping[str, Path], heatmap: HeatMap, made: HeatMaps, photo: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -45,7 +46,7 @@ def overlay(pixels: NDArray[np.uint8], heatmap: HeatMap) -> NDArray[np.uint8]:
     for top in range(0, height, STRIP):
         bottom = min(height, top + STRIP)
         strip = Image.fromarray(pixels[top:bottom]).convert("L")
-        result[top:bottom] = np.asarray(lay_over(strip, heatmap, (width, height), (top, bottom)))
+        result[top:bottom] = np.asarray(lay_over(strip, heatmap, (width, height), (top, bottom)).convert("RGB"))
     return result
 
 
@@ -61,19 +62,25 @@ def lay_over(
         rows: which rows ``grey`` has: the first one, and the one after the last; None for all.
 
     Returns:
-        Of mode ``RGB``, as large as ``grey``.
+        Of mode ``YCbCr``, as JPEGs have it, as large as ``grey``.
     """
-    signed = heatmap.defect.signed
+    signed, shown = heatmap.defect.signed, heatmap.shown
     arguments = heatmap.resize_arguments(*(size or grey.size), rows)
-    levels = _levels(heatmap).resize(*arguments)
-    result = grey.convert("RGB")
-    result.paste(OVER, mask=levels.point(opacity_table(signed)))
-    if signed:
-        result.paste(UNDER, mask=levels.point(opacity_table(signed)[::-1]))
+    levels = _levels(heatmap, shown).resize(*arguments)
+    layers: list[tuple[Colour, Image.Image]] = []
+    if shown.max() > 0:
+        layers.append((OVER, levels.point(opacity_table(signed))))
+    if shown.min() < 0:
+        layers.append((UNDER, levels.point(opacity_table(signed)[::-1])))
     if heatmap.unclear is not None:
         veil = Image.fromarray((heatmap.unclear * round(255 * UNCLEAR_OPACITY)).astype(np.uint8))
-        result.paste(UNCLEAR, mask=veil.resize(*arguments))
-    return result
+        layers.append((UNCLEAR, veil.resize(*arguments)))
+    # Plane by plane, as Pillow takes as long for one pixel of RGB as for two of the three planes.
+    planes = [grey.copy(), *(Image.new("L", grey.size, 128) for _ in range(2))]
+    for colour, mask in layers:
+        for plane, value in zip(planes, _luma_and_chroma(colour), strict=True):
+            plane.paste(value, mask=mask)
+    return Image.merge("YCbCr", planes)
 
 
 def opacity(severity: float) -> float:
@@ -85,10 +92,11 @@ def opacity(severity: float) -> float:
     return OPACITY * severity**2 * (3 - 2 * severity)
 
 
-def opacity_table(signed: bool) -> list[int]:
+@cache
+def opacity_table(signed: bool) -> tuple[int, ...]:
     """Opacity 0..255 of the colour :data:`OVER` for the 256 levels of a map's range."""
     severity = np.linspace(-1 if signed else 0, 1, 256)
-    return [round(255 * opacity(value)) for value in severity.clip(0).tolist()]
+    return tuple(round(255 * opacity(value)) for value in severity.clip(0).tolist())
 
 
 def colour_of(severity: float) -> Colour:
@@ -96,8 +104,14 @@ def colour_of(severity: float) -> Colour:
     return UNDER if severity < 0 else OVER
 
 
-def _levels(heatmap: HeatMap) -> Image.Image:
-    """The map in 256 levels over the defect's range."""
+@cache
+def _luma_and_chroma(colour: Colour) -> tuple[int, ...]:
+    """A colour as ``YCbCr``."""
+    return tuple(Image.new("RGB", (1, 1), colour).convert("YCbCr").tobytes())
+
+
+def _levels(heatmap: HeatMap, shown: NDArray[np.float32]) -> Image.Image:
+    """The values shown of a map in 256 levels over the defect's range."""
     lowest = heatmap.defect.lowest
-    levels = (heatmap.shown - lowest) / (1 - lowest) * 255
+    levels = (shown - lowest) / (1 - lowest) * 255
     return Image.fromarray(np.rint(levels.clip(0, 255)).astype(np.uint8))

@@ -8,6 +8,7 @@ from typing import Final
 
 from PIL import Image, ImageDraw, ImageFont
 
+from photodefect.core.reduced import Reduced
 from photodefect.defects import BY_KEY, DEFECTS
 from photodefect.heatmap import legend
 from photodefect.heatmap.heat_map import HeatMap, HeatMaps
@@ -21,7 +22,6 @@ from photodefect.heatmap.overlay import (
     lay_over,
     opacity,
 )
-from photodefect.photos.reduced import Reduced
 from photodefect.printable import printable
 
 BACKGROUND: Final[Colour] = (23, 25, 29)

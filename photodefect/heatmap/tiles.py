@@ -52,7 +52,7 @@ def spans(length: int, side: int, lead: int, trail: int, unit: int = 1) -> list[
     units, most = length // unit, max(1, side // unit)
     count = -(-units // most)
     bounds = [units * index // count * unit for index in range(count + 1)]
-    lead, trail = (-(-margin // unit) * unit for margin in (lead, trail))
+    lead, trail = _rounded_up(lead, unit), _rounded_up(trail, unit)
     return [Span(start, stop, max(0, start - lead), min(length, stop + trail)) for start, stop in pairwise(bounds)]
 
 
@@ -80,10 +80,35 @@ class Tile(NamedTuple):
 
 
 def tiles(size: tuple[int, int], side: int, lead: int, trail: int, unit: int = 1) -> list[Tile]:
-    """The tiles of a photo or a map of that height and width, cut as by :func:`spans`."""
+    """The tiles of a photo or a map, cut so that the fewest positions are computed more than once.
+
+    Args:
+        size: height and width, multiples of ``unit``.
+        side: no tile has, with what it needs, more positions than a square of this side with what that would need.
+        lead: as of :func:`spans`, like the following.
+        trail: see there.
+        unit: see there.
+    """
     height, width = size
-    columns = spans(width, side, lead, trail, unit)
-    return [Tile(row, column) for row in spans(height, side, lead, trail, unit) for column in columns]
+    side = max(side, unit)
+    around = _rounded_up(lead, unit) + _rounded_up(trail, unit)
+    found: list[tuple[int, list[Span], list[Span]]] = []
+    for count in range(1, 2 * -(-height // side) + 1):
+        rows = spans(height, _rounded_up(-(-height // count), unit), lead, trail, unit)
+        room = (side + around) ** 2 // max(_outer_lengths(rows))
+        if width <= room or room - around >= unit:
+            columns = spans(width, width if width <= room else room - around, lead, trail, unit)
+            found.append((sum(_outer_lengths(rows)) * sum(_outer_lengths(columns)), rows, columns))
+    _, rows, columns = min(found, key=lambda cut: cut[0])
+    return [Tile(row, column) for row in rows for column in columns]
+
+
+def _rounded_up(length: int, unit: int) -> int:
+    return -(-length // unit) * unit
+
+
+def _outer_lengths(cut: list[Span]) -> list[int]:
+    return [span.outer_stop - span.outer_start for span in cut]
 
 
 def padded_size(height: int, width: int) -> tuple[int, int]:

@@ -7,7 +7,7 @@ stages of the trunk (:mod:`photodefect.core.network.stages`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -26,6 +26,9 @@ from photodefect.heatmap.workers import Workers
 
 COLUMN_SIDE: Final = 48
 """Side of the tiles, in cells, in which the columns are computed."""
+
+BATCH: Final = 4
+"""Patches that go through the network together."""
 
 
 class TorchMapper:
@@ -58,15 +61,23 @@ class TorchMapper:
             features = trunk_features(self._network, pixels, workers=workers)
             return severity_cells(self._network, features, keys, window, workers=workers)
 
-    @torch.inference_mode()
-    def scores(self, patches: NDArray[np.uint8], keys: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+    def scores(
+        self, patches: NDArray[np.uint8], keys: Sequence[str], workers: Workers
+    ) -> dict[str, NDArray[np.float32]]:
         """As :meth:`Mapper.scores`."""
-        batch = torch.from_numpy(patches).to(self._device)
+        found = {key: np.empty(len(patches), np.float32) for key in keys}
+        workers.each(partial(self._score, patches, found), range(0, len(patches), BATCH))
+        return found
+
+    @torch.inference_mode()
+    def _score(self, patches: NDArray[np.uint8], found: Mapping[str, NDArray[np.float32]], first: int) -> None:
+        """Put the severities of some patches where they belong, by defect key."""
+        chosen = slice(first, first + BATCH)
+        batch = torch.from_numpy(patches[chosen]).to(self._device)
         features = self._network.features(batch.permute(0, 3, 1, 2))
-        return {
-            key: expected_severity(BY_KEY[key], self._network.column_logits(features, key)).cpu().numpy()
-            for key in keys
-        }
+        for key, severities in found.items():
+            logits = self._network.column_logits(features, key)
+            severities[chosen] = expected_severity(BY_KEY[key], logits).cpu().numpy()
 
 
 def trunk_features(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from photodefect.core.inputs import SIDE
+from photodefect.core.reduced import Reduced
 from photodefect.diagnosis.map_drawing import map_photo, prepare_maps
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _LARGEST: Final = 16384
 
 
 @dataclass(frozen=True)
-class Reduced:
+class ReducedJpeg:
     """Makes a JPEG whose long side has so many pixels at most.
 
     Attributes:
@@ -36,22 +37,20 @@ class Reduced:
 
     side: int
     quality: int
+    takes_views: ClassVar[bool] = True
 
     def __call__(self, pixels: NDArray[np.uint8]) -> bytes:
         """Make it, of (height, width, 3) sRGB."""
-        image = Image.fromarray(pixels)
-        share = self.side / max(image.size)
-        if share < 1:
-            width, height = (max(1, round(length * share)) for length in image.size)
-            image = image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        reduced = Reduced(pixels)
+        image = reduced.image(reduced.within(self.side), Image.Resampling.LANCZOS)
         stream = io.BytesIO()
         image.save(stream, "JPEG", quality=self.quality, subsampling=0 if self.quality > 90 else 2)
         return stream.getvalue()
 
 
-THUMBNAIL: Final = Reduced(THUMBNAIL_SIDE, 82)
-PREVIEW: Final = Reduced(PREVIEW_SIDE, 88)
-WHOLE: Final = Reduced(_LARGEST, 95)
+THUMBNAIL: Final = ReducedJpeg(THUMBNAIL_SIDE, 82)
+PREVIEW: Final = ReducedJpeg(PREVIEW_SIDE, 88)
+WHOLE: Final = ReducedJpeg(_LARGEST, 95)
 
 
 def sharpest_place(pixels: NDArray[np.uint8]) -> bytes:
@@ -116,10 +115,17 @@ class DrawMaps:
 
     def __call__(self, pixels: NDArray[np.uint8]) -> dict[str, MapOf]:
         """Make them, of (height, width, 3) sRGB, by defect key."""
+        return self._draw(pixels, None)
+
+    def see(self, view: NDArray[np.uint8], holistic: NDArray[np.uint8]) -> dict[str, MapOf]:
+        """See :class:`~photodefect.diagnosis.workers.tasks.SeesInputs`: severities are those of ``diagnose``."""
+        return self._draw(view, holistic)
+
+    def _draw(self, pixels: NDArray[np.uint8], holistic: NDArray[np.uint8] | None) -> dict[str, MapOf]:
         from photodefect.heatmap.legend import legend  # noqa: PLC0415
         from photodefect.reports.html.pictures import overlay  # noqa: PLC0415
 
-        found, _ = map_photo(self.settings, pixels)
+        found, _ = map_photo(self.settings, pixels, holistic=holistic)
         made = {key: MapOf(b"", f"no map: {why}") for key, why in found.without.items()}
         for key, heat_map in found.maps.items():
             shown = heat_map.shown

@@ -37,7 +37,7 @@ _KEPT: Final = frozenset(("thumbnail", "preview"))
 MAPPED: Final = tuple(defect.key for defect in PATCH_DEFECTS)
 """Keys of the defects that have a heat map."""
 
-_VERSION: Final = 2
+_VERSION: Final = 3
 """Grows when a picture would be made otherwise than before."""
 
 

@@ -13,7 +13,7 @@ from photodefect.diagnosis.cache_file import CacheReader
 from photodefect.diagnosis.content import Stamp, content_key
 from photodefect.diagnosis.findings import known_finding
 from photodefect.diagnosis.settings import Decoding, Settings
-from photodefect.diagnosis.workers.tasks import NeedsPreparation, Outcome, PixelJob, SeesInputs, Task
+from photodefect.diagnosis.workers.tasks import NeedsPreparation, Outcome, PixelJob, SeesInputs, TakesViews, Task
 from photodefect.errors import ModelError, PhotoError, TooLargeError
 from photodefect.photos.files import read_photo
 from photodefect.records import PhotoFailure
@@ -213,7 +213,7 @@ def _make(function: Callable[[Any], Any], photo: Photo, inputs: Inputs | None) -
         from photodefect.core.inputs import holistic_input  # noqa: PLC0415
 
         return function.see(photo.view, holistic_input(photo.view) if inputs is None else inputs.holistic)
-    return function(photo.pixels)
+    return function(photo.view if isinstance(function, TakesViews) else photo.pixels)
 
 
 def _make_beside(job: PixelJob[Any], photo: Photo, inputs: Inputs | None) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, TypeVar, runtime_checkable
 
 from photodefect.diagnosis.findings import Finding
 from photodefect.records import PhotoFailure
@@ -67,6 +67,20 @@ class NeedsPreparation(Protocol):
 
     def prepare(self) -> None:
         """Load whatever the next calls need; called before each."""
+
+
+@runtime_checkable
+class TakesViews(Protocol):
+    """What a job's function may be that makes do with pixels where they lie.
+
+    Attributes:
+        takes_views: true. What it is called with isn't contiguous if the file holds the photo turned.
+    """
+
+    takes_views: ClassVar[bool]
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> Any:  # noqa: ANN401  what the job makes
+        """Make it, of (height, width, 3), uint8, sRGB, upright."""
 
 
 @runtime_checkable

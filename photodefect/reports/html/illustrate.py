@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from photodefect.core.reduced import Reduced
 from photodefect.diagnosis.workers.limits import MAPPING_S
 from photodefect.diagnosis.workers.tasks import PictureJob, PixelJob
-from photodefect.photos.reduced import Reduced
 from photodefect.records import Diagnosis
 from photodefect.reports.html.drawn import Drawn
 from photodefect.reports.html.pictures import Pictures, small_pictures
@@ -52,7 +52,7 @@ def illustrate(
         yield diagnosis, None if drawn is None else drawn.of_photo(diagnosis)
 
 
-_VERSION: Final = 2
+_VERSION: Final = 3
 """Grows whenever the pictures or the heat maps of the same photo and model would be others than before."""
 
 
@@ -65,6 +65,7 @@ class Draw:
     """
 
     maps_by: EngineChoice | Mapper | None
+    takes_views: ClassVar[bool] = True
 
     def prepare(self) -> None:
         """Load the model."""
