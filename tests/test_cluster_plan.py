@@ -52,6 +52,16 @@ def test_photos_are_divided_into_parts_in_their_order(tmp_path: Path) -> None:
     assert plan.open_parts() == [0, 1]
 
 
+@pytest.mark.parametrize("name", ["my results", "Größe 50%", "100%25", "a::b", "a#b?c", "~", "x*[1]"])
+def test_results_go_to_the_folder_that_is_named_whatever_its_name(name: str, tmp_path: Path) -> None:
+    complete(planned(tmp_path / name), 1)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    plan = read_plan(ResultsFolder(str(tmp_path / name)), ["photos"], JOB)
+    assert plan is not None
+    assert plan.open_parts() == [0]
+    assert [diagnosis.path for diagnosis in read_results(tmp_path / name)] == ["1-0.jpg"]
+
+
 def test_a_run_goes_on_with_the_parts_that_are_not_complete(tmp_path: Path) -> None:
     complete(planned(tmp_path), 1)
     (tmp_path / ".part-000000.parquet.4711.part").write_bytes(b"a part that somebody was writing")

@@ -101,6 +101,59 @@ def test_an_hdr_photo_without_light_beyond_white_looks_as_its_srgb_twin(
     assert np.abs(values * 255 - flowers).mean() > 8
 
 
+def icc_profile(transfer: int, curve: NDArray[Any], *, coded: bool = True) -> bytes:
+    """An ICC profile of BT.2020 with a curve of its own, and what code points it stands for (ICC.1:2022, 9.2.17)."""
+
+    def xyz(*values: float) -> bytes:
+        return struct.pack(">8s3i", b"XYZ ", *(round(value * 65536) for value in values))
+
+    samples = struct.pack(">4sII", b"curv", 0, len(curve)) + np.rint(curve * 65535).astype(">u2").tobytes()
+    columns = ((0.67348, 0.27904, -0.00194), (0.16567, 0.67535, 0.02998), (0.12505, 0.04561, 0.79686))  # under D50
+    tags = {b"wtpt": xyz(0.9642, 1, 0.8249)}
+    for colour, column in zip(b"rgb", columns, strict=True):
+        tags[bytes([colour]) + b"XYZ"] = xyz(*column)
+        tags[bytes([colour]) + b"TRC"] = samples
+    if coded:
+        tags[b"cicp"] = struct.pack(">4sI4B", b"cicp", 0, 9, transfer, 0, 1)
+    start = 132 + 12 * len(tags)
+    table, body = struct.pack(">I", len(tags)), b""
+    for name, data in tags.items():
+        table += struct.pack(">4sII", name, start + len(body), len(data))
+        body += data + bytes(-len(data) % 4)
+    header = struct.pack(">I4xI4s4s4s12x4s", start + len(body), 0x04400000, b"mntr", b"RGB ", b"XYZ ", b"acsp")
+    return header.ljust(68, b"\0") + xyz(0.9642, 1, 0.8249)[8:] + bytes(48) + table + body
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"])
+@pytest.mark.parametrize("transfer", [16, 18])
+def test_an_hdr_photo_whose_profile_alone_says_so_looks_as_its_srgb_twin(
+    transfer: int, form: str, flowers: NDArray[np.uint8]
+) -> None:
+    nits = light(flowers, BT_2020) * WHITE
+    ramp = np.linspace(0, 1, 1024)
+    if transfer == 16:
+        values, curve = pq_from_nits(nits), np.interp(ramp, pq_from_nits(ramp**4 * 10_000), ramp**4)
+    else:
+        values, curve = hlg_from_nits(nits), ramp**2
+    options = {"icc_profile": icc_profile(transfer, curve)}
+    options |= {"JPEG": {"quality": 100, "subsampling": 0}, "AVIF": {"quality": 100, "subsampling": "4:4:4"}}.get(
+        form, {"lossless": True}
+    )
+    data = saved(Image.fromarray(np.rint(values * 255).astype(np.uint8)), form, **options)
+    assert mean_difference(data, flowers) < 4  # of eight bits; without the code points of the profile it is 100
+    assert decode_bytes(data).provenance.icc == "unnamed profile"
+
+
+def test_a_profile_of_other_curves_is_used_whatever_code_points_it_has(flowers: NDArray[np.uint8]) -> None:
+    curve = np.linspace(0, 1, 1024) ** 2.2
+    data = [
+        saved(Image.fromarray(flowers), "PNG", icc_profile=icc_profile(1, curve, coded=coded))
+        for coded in (False, True)
+    ]
+    assert np.array_equal(decode_bytes(data[0]).pixels, decode_bytes(data[1]).pixels)
+    assert mean_difference(data[0], flowers) > 2
+
+
 def test_light_beyond_white_is_rolled_off_and_the_rest_stays() -> None:
     nits = np.geomspace(0.1, 1000, 4000).reshape(40, 100, 1).repeat(3, axis=2)
     colour = by_code_points(9, 16, "test")

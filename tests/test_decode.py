@@ -19,7 +19,7 @@ from colour_maths import ADOBE_RGB, DISPLAY_P3, SRGB, linear_from_srgb, srgb_fro
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import GifImagePlugin, Image
+from PIL import GifImagePlugin, Image, PngImagePlugin
 from tiff_bytes import bayer_dng, rgb16_tiff
 
 from photodefect.errors import PhotoError, TooLargeError, UnreadableError, UnsupportedError
@@ -218,6 +218,35 @@ def test_an_orientation_that_makes_no_sense_leaves_the_photo_as_it_is(
     photo = decoded(tmp_path, encoded(dog, "PNG", exif=with_orientation(nonsense)))
     assert np.array_equal(photo.pixels, dog)
     assert photo.provenance.orientation == 1
+
+
+ON_ITS_SIDE = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>'
+)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF", "HEIF"])
+def test_what_xmp_says_of_orientation_turns_no_photo(form: str, tmp_path: Path, dog: NDArray[np.uint8]) -> None:
+    # Chromium 156, darktable 4.2 and ImageMagick 6.9 show such files as they are stored.
+    image = Image.fromarray(dog)
+    options: dict[str, Any] = {"xmp": ON_ITS_SIDE}
+    if form == "PNG":
+        text = PngImagePlugin.PngInfo()
+        text.add_itxt("XML:com.adobe.xmp", ON_ITS_SIDE.decode())
+        options = {"pnginfo": text}
+    elif form == "TIFF":
+        options = {"tiffinfo": {700: ON_ITS_SIDE}}
+    elif form == "HEIF":
+        pytest.importorskip("pillow_heif").register_heif_opener()
+        options = {"xmp": ON_ITS_SIDE.replace(b'"6"', b'"1"')}  # or it would be turned by its boxes as well
+    for exif in ({}, {"exif": with_orientation(1)}):
+        data = encoded(image, form, **options, **exif)
+        data = data.replace(options["xmp"], ON_ITS_SIDE) if form == "HEIF" else data
+        assert ON_ITS_SIDE in data
+        photo = decoded(tmp_path, data)
+        assert (photo.width, photo.height) == (144, 96)
+        assert photo.provenance.orientation == 1
 
 
 def test_damaged_exif_data_doesnt_cost_the_photo(tmp_path: Path, dog: NDArray[np.uint8]) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from exif_files import (
     EXPOSURE,
+    MAIN,
     apple_note,
     big_exif,
     box,
@@ -38,7 +39,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
-from tiff_bytes import bayer_dng
+from tiff_bytes import Tags, bayer_dng
 
 from photodefect.photos.exif import read_capture
 from photodefect.photos.facts import Capture
@@ -222,6 +223,8 @@ def test_a_panasonic_raw_photo_without_a_jpeg_has_its_iso_in_a_tag_of_its_own() 
         (2, b"Pictures\x992\0", "Pictures™2"),
         (1, b"Caf\xe9\0rest", "Café"),
         (7, b"Program 1\0", "Program 1"),
+        (129, "Öffnung\0".encode(), "Öffnung"),
+        (129, b"F/2\0", "F/2"),
         (2, b"\0", None),
         (3, [65, 66], "AB"),
     ],
@@ -371,6 +374,21 @@ def test_a_big_tiff_says_what_a_tiff_says_whatever_of_it_is_left_out(order: str)
     found = read_capture(big_exif(order, exposure=long))
     assert found == read_capture(exif(order=order))
     assert (found.time, found.iso) == ("2024-05-01T12:30:45.250+02:00", 800)
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_texts_of_the_type_that_exif_3_brought_are_read_and_take_nothing_from_the_others(order: str) -> None:
+    def retyped(tags: Tags) -> Tags:
+        return {tag: (129, list(value)) if kind == 2 else (kind, value) for tag, (kind, value) in tags.items()}
+
+    usual = read_capture(jpeg(exif(order=order)))
+    assert (usual.camera, usual.lens, usual.time) == ("Own Cam 1", "Own 50mm F2.8", "2024-05-01T12:30:45.250+02:00")
+    for main, exposure in ((MAIN, retyped(EXPOSURE)), (retyped(MAIN), EXPOSURE), (retyped(MAIN), retyped(EXPOSURE))):
+        assert read_capture(jpeg(exif(main, exposure, order=order))) == usual
+        assert read_capture(big_exif(order, main, exposure)) == usual
+    whole = exif(retyped(MAIN), retyped(EXPOSURE), order=order)
+    for size in range(8, len(whole), 7):
+        read_capture(jpeg(whole[:size]))  # raises nothing
 
 
 def test_nothing_is_logged_or_printed(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:

@@ -212,6 +212,7 @@ def test_digikams_own_list_gets_our_keywords_if_it_is_there() -> None:
         '<xmp:Rating rdf:value="3"/>',
         '<xmp:Rating rdf:parseType="Resource"><rdf:value>3</rdf:value><xmp:Who>me</xmp:Who></xmp:Rating>',
         "<xmp:Rating><rdf:Description><rdf:value>3</rdf:value></rdf:Description></xmp:Rating>",
+        '<xmp:Rating><rdf:Description rdf:value="3" xmp:Who="me"/></xmp:Rating>',
         "<xmp:Rating>3.0</xmp:Rating>",
     ],
 )
@@ -224,7 +225,7 @@ def test_a_simple_property_is_understood_in_every_form(written: str) -> None:
     assert XmpDocument(overwritten).rating == -1
     assert overwritten.count(b"Rating") - overwritten.count(b"/xmp:Rating") == 1
     if "Who" in written:
-        assert b"<xmp:Who>me</xmp:Who>" in overwritten
+        assert b"<xmp:Who>me</xmp:Who>" in overwritten or b'xmp:Who="me"' in overwritten
 
 
 @pytest.mark.parametrize(
@@ -246,6 +247,30 @@ def test_keywords_are_merged_into_every_form_of_list(children: str, there: list[
     assert XmpDocument(merged(data, GOOD)).keywords == there
     if "CDATA" in children:
         assert b"<![CDATA[R&D]]>" in data
+
+
+QUALIFIED = "".join(
+    (
+        '<rdf:li xml:lang="en">sky</rdf:li>',
+        '<rdf:li rdf:parseType="Resource"><rdf:value>sea</rdf:value><xmp:Sure>yes</xmp:Sure></rdf:li>',
+        "<rdf:li><rdf:Description><rdf:value>sand</rdf:value><xmp:Sure>no</xmp:Sure></rdf:Description></rdf:li>",
+        '<rdf:li rdf:value="noise" xmp:Sure="no"/>',
+    )
+)
+
+
+@needs_exiftool
+def test_a_keywords_qualifiers_are_no_part_of_it_and_stay(tmp_path: Path) -> None:
+    data = description(children=f"<dc:subject><rdf:Bag>{QUALIFIED}</rdf:Bag></dc:subject>")
+    there = ["sky", "sea", "sand", "noise"]
+    assert shown(data, tmp_path)["XMP-dc:Subject"] == there
+    assert XmpDocument(data).keywords == there
+    both = merged(data, SEVERE)
+    assert XmpDocument(both).keywords == [*there, "photodefect", "severe", "mild", "haze"]
+    assert shown(both, tmp_path)["XMP-dc:Subject"] == XmpDocument(both).keywords
+    gone = merged(both, GONE)
+    assert XmpDocument(gone).keywords == there
+    assert gone.count(b"Sure") == data.count(b"Sure")
 
 
 def test_a_keyword_list_as_an_attribute_becomes_a_list() -> None:

@@ -24,6 +24,9 @@ from photodefect.photos.places import Kind, Rules
 # Listings of millions of objects aren't kept; what is written by others meanwhile is seen.
 _OPTIONS: Final = {"use_listings_cache": False}
 
+_CHAINED: Final = re.compile(r"::\w[\w+.-]*://")
+"""A storage behind another one, as fsspec writes it; it takes every :: for that, also one in a name or an address."""
+
 _TRANSIENT_TRIES: Final = 3
 
 _COPY: Final = "photodefect-copy-"
@@ -78,28 +81,61 @@ def _find_url(url: str, rules: Rules, on_passed_over: OnPassedOver) -> Iterator[
             yield url
         return
     try:
-        for folder, folders, files in fs.walk(root, on_error="raise"):
+        for folder, folders, files in fs.walk(root, on_error="raise", detail=True):
             below = posixpath.relpath(folder, root)
             inside = "" if below == "." else f"{below}/"
-            kept = []
-            for name in sorted((name for name in folders if not rules.hides(name)), key=natural_key):
-                kind = rules.of_folder(inside + name)
-                if kind is None:
-                    kept.append(name)
-                else:
-                    on_passed_over(Path(folder, name), kind)
-            folders[:] = kept
+            _enter(folders, folder, inside, rules, on_passed_over)
             photos = (name for name in files if not name.startswith(".") and _has_photo_ending(name))
             for name in sorted(photos, key=natural_key):
                 if rules.excludes(inside + name):
                     on_passed_over(Path(folder, name), Kind.EXCLUDED)
                 else:
                     yield fs.unstrip_protocol(posixpath.join(folder, name))
+            if files.get("", {}).get("type") == "directory":
+                yield from _find_below_no_name(fs, root, folder, rules, on_passed_over)
     except FileNotFoundError as error:
         raise DataError(f"there is nothing at {url}") from error
     # Every storage has errors of its own.
     except Exception as error:
         raise DataError(f"{url} can't be listed: {_explain(error)}") from error
+
+
+def _enter(folders: dict[str, Any], folder: str, inside: str, rules: Rules, on_passed_over: OnPassedOver) -> None:
+    """Leave of the folders in one, by name, those that are walked, in their order."""
+    found = sorted((name for name in folders if not rules.hides(name)), key=natural_key)
+    kept = {}
+    for name in found:
+        kind = rules.of_folder(inside + name)
+        if kind is None:
+            kept[name] = folders[name]
+        else:
+            on_passed_over(Path(folder, name), kind)
+    folders.clear()
+    folders.update(kept)
+
+
+def _find_below_no_name(
+    fs: Any,  # noqa: ANN401
+    root: str,
+    folder: str,
+    rules: Rules,
+    on_passed_over: OnPassedOver,
+) -> Iterator[str]:
+    """The photos in a folder without a name, which keys with two slashes in a row have: no walk enters it."""
+    for path in sorted(fs.find(folder), key=natural_key):
+        if not path.startswith(f"{folder}//") or not _has_photo_ending(path):
+            continue
+        parts = [part for part in path[len(root) :].split("/") if part]
+        if any(map(rules.hides, parts[:-1])) or parts[-1].startswith("."):
+            continue
+        above = (rules.of_folder("/".join(parts[:depth])) for depth in range(1, len(parts)))
+        kind = next(filter(None, above), None)
+        if kind is None and rules.excludes("/".join(parts)):
+            kind = Kind.EXCLUDED
+        if kind is None:
+            yield fs.unstrip_protocol(path)
+        else:
+            on_passed_over(Path(path), kind)
 
 
 def _has_photo_ending(name: str) -> bool:
@@ -113,10 +149,15 @@ def _filesystem(url: str) -> tuple[Any, str]:
         DataError: there is none of that kind, or its package isn't installed.
     """
     try:
-        fs, path = fsspec.core.url_to_fs(url, **_OPTIONS)
+        if "::" not in url or _CHAINED.search(url):
+            fs, path = fsspec.core.url_to_fs(url, **_OPTIONS)
+            return fs, path
+        protocol = url.partition("://")[0]
+        kind = fsspec.get_filesystem_class(protocol)
+        options = kind._get_kwargs_from_urls(url)  # as url_to_fs() does
+        return fsspec.filesystem(protocol, **options, **_OPTIONS), kind._strip_protocol(url)
     except (ImportError, ValueError) as error:
         raise DataError(f"{url} can't be used: {error}") from error
-    return fs, path
 
 
 def clear_copies() -> None:
@@ -196,8 +237,9 @@ class ResultsFolder:
 
     def __init__(self, place: str) -> None:
         self.place = place
-        self._local = not is_url(place)
-        self._fs, self._root = _filesystem(Path(place).absolute().as_uri() if self._local else place)
+        # As a path: fsspec leaves the escapes of a URL of it as they are.
+        path = None if is_url(place) else str(Path(place).absolute())
+        self._fs, self._root = _filesystem(place) if path is None else (fsspec.filesystem("file"), path)
         self._local = isinstance(self._fs, fsspec.get_filesystem_class("file"))
 
     def __str__(self) -> str:

@@ -11,8 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from photodefect.photos.colour_codes import CodedColour, by_code_points, coded_to_srgb
+
 _KEPT = 16
 """Profiles whose transforms are kept; a folder has a handful."""
+
+_MOST_TAGS = 100
+"""Tags of a profile that are looked at; LittleCMS takes no more."""
 
 
 def to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
@@ -47,7 +52,7 @@ def describe(icc: bytes | None) -> str | None:
 def is_srgb(icc: bytes) -> bool:
     """Whether a profile is one of sRGB, or damaged, so that there is nothing to convert."""
     space = _read_profile(icc)[0]
-    return space is None or (space == "RGB" and _transform(icc, "RGB") is None)
+    return space is None or (space == "RGB" and _hdr(icc) is None and _transform(icc, "RGB") is None)
 
 
 @lru_cache(maxsize=1)
@@ -91,11 +96,34 @@ def _apply_profile(image: Image.Image, icc: bytes | None) -> Image.Image:
     transform = None
     if image.mode == "LAB":
         transform = _transform(None, "LAB")
-    elif space == image.mode:  # both call themselves RGB or CMYK
+    elif icc is not None and space == image.mode:  # both call themselves RGB or CMYK
+        hdr = _hdr(icc) if space == "RGB" else None
+        if hdr is not None:
+            return coded_to_srgb(np.asarray(image), hdr)
         transform = _transform(icc, image.mode)
     if transform is not None:
         image = cast(Image.Image, ImageCms.applyTransform(image, transform))
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+@lru_cache(maxsize=_KEPT)
+def _hdr(icc: bytes) -> CodedColour | None:
+    """The code points in a profile of HDR; None of others.
+
+    Its curves count from black to the brightest light that can be coded, so that white would be nearly black.
+    Source: ICC.1:2022, sections 7.3, 9.2.17 and 10.3.
+    """
+    try:
+        (count,) = struct.unpack_from(">I", icc, 128)
+        for at in range(132, 132 + 12 * min(count, _MOST_TAGS), 12):
+            name, start = struct.unpack_from(">4sI", icc, at)
+            if name == b"cicp":
+                kind, primaries, transfer, _, whole = struct.unpack_from(">4s4xBBBB", icc, start)
+                coded = by_code_points(primaries, transfer, "profile", narrow=not whole) if kind == name else None
+                return coded if coded is not None and coded.is_hdr else None
+    except struct.error:
+        pass  # a damaged profile
+    return None
 
 
 @lru_cache(maxsize=_KEPT)

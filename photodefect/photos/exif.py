@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import re
+import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,6 +20,7 @@ from photodefect.photos.formats import sniff
 from photodefect.photos.limits import LIMITS, Limits
 from photodefect.photos.maker_notes import MakerNotes, lens_by_numbers, read_canon_note, read_maker_notes
 from photodefect.photos.rationed import rationed
+from photodefect.photos.tiff_folders import Folders, has_utf8, plain_tiff
 
 _logger = logging.getLogger(__name__)
 
@@ -89,7 +91,10 @@ class _Reading:
         block.file.seek(0)
         # Its reading of maker notes takes most of the time, and what is wanted of them is little.
         tags: Mapping[str, Any] = exifread.process_file(
-            rationed(block.file, ration), details=False, extract_thumbnail=False, truncate_tags=False
+            rationed(_known_types(block.file, ration), ration),
+            details=False,
+            extract_thumbnail=False,
+            truncate_tags=False,
         )
         # Raw photos have tags of the exposure in the first folder, Canon's in a TIFF of their own.
         for folder in ("EXIF ", "Image "):
@@ -215,6 +220,15 @@ class _Reading:
         if self._integer("CustomRendered") == _APPLE_PANORAMA or _PANORAMA.search(self._xmp):
             return "panorama"
         return "burst" if self._notes.burst or b"GCamera:BurstID" in self._xmp else None
+
+
+def _known_types(file: BinaryIO, ration: int) -> BinaryIO:
+    """EXIF data with the types that exifread knows: it passes over the texts of EXIF 3.0."""
+    folders = Folders(rationed(file, ration))
+    try:
+        return io.BytesIO(plain_tiff(folders)) if has_utf8(folders) else file
+    except (EOFError, LookupError, ValueError, struct.error):
+        return file  # damaged: exifread finds what can be found
 
 
 def _decoded(text: bytes) -> str:

@@ -6,7 +6,6 @@ import contextlib
 import io
 import logging
 import re
-import struct
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -40,6 +39,7 @@ from photodefect.photos.formats import Format
 from photodefect.photos.iso_media import Properties, read_properties
 from photodefect.photos.jpeg import check_scans, decode_jpeg, with_height
 from photodefect.photos.limits import LIMITS, Limits
+from photodefect.photos.orientation import EXIF_ERRORS, exif_alone, orientation
 from photodefect.photos.photo import Memory, Photo, check_size
 from photodefect.photos.psd import read_psd
 from photodefect.photos.tiff import PhotoPage, photo_page, read_otherwise
@@ -62,9 +62,6 @@ _OPENERS: dict[Format, Opener] = {
     Format.PNM: PpmImagePlugin.PpmImageFile,
     Format.PSD: PsdImagePlugin.PsdImageFile,
 }
-
-_EXIF_ERRORS = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, struct.error)
-"""What Pillow has been seen to raise on damaged metadata."""
 
 _NO_PROPERTIES = Properties()
 
@@ -119,7 +116,7 @@ def _decode(stored: PhotoPage, kind: Format, max_pixels: int, memory: Memory | N
         if icc is not None and len(icc) > limits.profile_bytes:
             icc = None
         colour, icc = _coded_colour(data, kind, image, properties, icc)
-        oriented = None if kind is Format.PNG else _orientation(image, kind, stored, properties)
+        oriented = None if kind is Format.PNG else orientation(data, image, kind, properties, stored.orientation)
         missing = None
         if kind is Format.JPEG:
             check_scans(data, limits.scans)
@@ -129,9 +126,9 @@ def _decode(stored: PhotoPage, kind: Format, max_pixels: int, memory: Memory | N
         else:
             pixels = np.array(to_srgb(_load(data, image, kind, properties), icc))
         # A TIFF's is gone by now, while a PNG's may have come last.
-        orientation, to_undo = oriented or _orientation(image, kind, stored, properties)
+        said, to_undo = oriented or orientation(data, image, kind, properties, stored.orientation)
         colour_name = None if colour is None else colour.name
-        told = Provenance(kind.value, "file", mode, orientation, describe(icc), frames, colour_name, missing)
+        told = Provenance(kind.value, "file", mode, said, describe(icc), frames, colour_name, missing)
         return Photo(pixels, told, to_undo)
 
 
@@ -264,21 +261,6 @@ def _opener(kind: Format) -> Opener:
     return _OPENERS[kind]
 
 
-def _orientation(image: Image.Image, kind: Format, stored: PhotoPage, properties: Properties) -> tuple[int, int]:
-    """The stored orientation, and the one that is still to be undone after loading."""
-    if kind is Format.HEIF and properties.orientation is not None:  # libheif has turned it, whatever EXIF says as well
-        return properties.orientation, 1
-    original = image.info.get("original_orientation")  # kept by the HEIF decoder, which takes it out of the EXIF data
-    try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1) if original is None else original
-    except _EXIF_ERRORS:
-        orientation = 1
-    if kind is Format.TIFF and not stored.orientation:  # Pillow turns it upright while loading
-        return (orientation if orientation in range(1, 9) else 1), 1
-    orientation = stored.orientation or orientation
-    return (orientation, orientation) if orientation in range(1, 9) else (1, 1)
-
-
 def _other_profile(data: bytes, image: Image.Image, kind: Format) -> bytes | None:
     """A profile that Pillow doesn't find, or that isn't embedded.
 
@@ -291,11 +273,11 @@ def _other_profile(data: bytes, image: Image.Image, kind: Format) -> bytes | Non
     if kind is not Format.JPEG or image.mode != "RGB":
         return None
     try:
-        exif = image.getexif()
+        exif = exif_alone(image)
         uncalibrated = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.ColorSpace) == 0xFFFF
         if uncalibrated and exif.get_ifd(ExifTags.IFD.Interop).get(ExifTags.Interop.InteropIndex) == "R03":
             return adobe_rgb_profile()
-    except _EXIF_ERRORS:
+    except EXIF_ERRORS:
         pass  # damaged metadata means nothing
     return None
 
@@ -313,7 +295,7 @@ def _count_frames(image: ImageFile.ImageFile, kind: Format, most: int) -> int:
         return 1
     try:
         return _count_folders(image, most) if kind is Format.TIFF else int(getattr(image, "n_frames", 1))
-    except _EXIF_ERRORS:
+    except EXIF_ERRORS:
         return 1  # a damaged later frame doesn't matter
 
 

@@ -19,7 +19,12 @@ SUB_FOLDERS, EXTRA_SAMPLES, JPEG_OFFSET, JPEG_SIZE, PROFILE, DNG_VERSION = 330, 
 CROP_ORIGIN, CROP_SIZE, BASELINE_EXPOSURE, USER_CROP = 50719, 50720, 50730, 51125
 EXIF_FOLDER: Final = 34665
 
-_SIZES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+_TEXT, _UTF8 = 2, 129
+_SIZES: Final = (
+    {_TEXT: 1, _UTF8: 1}
+    | {1: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+    | {16: 8, 17: 8, 18: 8}
+)
 _NUMBERS: Final = {1: "B", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
 _FRACTIONS: Final = {5: "I", 10: "i"}
 """Types whose values are two whole numbers each, one above the other."""
@@ -267,9 +272,25 @@ def starting_at(data: bytes, folder: Folder) -> bytes:
 _LONGEST_VALUE: Final = 1000
 """Bytes of a tag that go into a plain TIFF: texts and numbers, no pixels, profiles or maker's notes."""
 
+_BIG_KINDS: Final = (16, 17, 18)
+
+
+def has_utf8(folders: Folders) -> bool:
+    """Whether the first folder or its EXIF data has text of the type that EXIF 3.0 brought (section 4.6.2).
+
+    Raises:
+        struct.error: a folder ends too early.
+        ValueError: one is none.
+    """
+    first = folders.first()
+    parts = [first, folders.sub_folder(first[EXIF_FOLDER])] if EXIF_FOLDER in first else [first]
+    return any(entry.kind == _UTF8 for part in parts for entry in part.values())
+
 
 def plain_tiff(big: Folders) -> bytes:
     """The first folder of a BigTIFF and its EXIF data as a TIFF, which readers of EXIF data know; without pixels.
+
+    Text has the type that they know, in whatever encoding it is.
 
     Raises:
         struct.error: a folder ends too early.
@@ -287,7 +308,8 @@ def plain_tiff(big: Folders) -> bytes:
 
 def _plain_folder(big: Folders, entries: Mapping[int, Entry], at: int, exif_at: int | None = None) -> bytes:
     """A folder as TIFF has it, at a place, with its values behind it."""
-    small = {tag: it for tag, it in entries.items() if it.kind in _SIZES and it.kind < 16 and it.size <= _LONGEST_VALUE}
+    known = {tag: it for tag, it in entries.items() if it.kind in _SIZES and it.kind not in _BIG_KINDS}
+    small = {tag: it for tag, it in known.items() if it.size <= _LONGEST_VALUE}
     rows = {EXIF_FOLDER: struct.pack(f"{big.order}HHII", EXIF_FOLDER, 4, 1, exif_at)} if exif_at else {}
     behind, values = at + 2 + 12 * (len(small) + len(rows)) + 4, b""
     for tag, entry in small.items():
@@ -297,5 +319,6 @@ def _plain_folder(big: Folders, entries: Mapping[int, Entry], at: int, exif_at: 
             values += value + bytes(len(value) % 2)
         else:
             where = value.ljust(4, b"\0")
-        rows[tag] = struct.pack(f"{big.order}HHI", tag, entry.kind, entry.length) + where
+        kind = _TEXT if entry.kind == _UTF8 else entry.kind
+        rows[tag] = struct.pack(f"{big.order}HHI", tag, kind, entry.length) + where
     return struct.pack(f"{big.order}H", len(rows)) + b"".join(rows[tag] for tag in sorted(rows)) + bytes(4) + values

@@ -13,7 +13,7 @@ from typing import Final
 from lxml import etree
 
 from photodefect.errors import SidecarError
-from photodefect.sidecars.xml_tree import RDF, VALUE, append, drop, is_blank, prefix_of, text_of, value_holder
+from photodefect.sidecars.xml_tree import RDF, VALUE, append, drop, is_blank, prefix_of, value_holder, value_of
 
 NAMESPACES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -64,7 +64,7 @@ class XmpProperties:
 
     def list_items(self, name: str) -> list[str]:
         """The items of a property's lists, but no lone value."""
-        return [text_of(item).strip() for container in self._lists(name) for item in container.findall(_ITEM)]
+        return [value_of(item).strip() for container in self._lists(name) for item in container.findall(_ITEM)]
 
     def _descriptions(self) -> list[etree._Element]:
         return self._rdf.findall(_DESCRIPTION)
@@ -93,9 +93,7 @@ class XmpProperties:
             if name in description.attrib:
                 return str(description.attrib[name]).strip()
         for element in self._elements(name):
-            holder = value_holder(element)
-            text = element.get(VALUE) if holder is None else text_of(holder) or element.get(_RESOURCE)
-            return (text or "").strip()
+            return (value_of(element) or element.get(_RESOURCE, "")).strip()
         return None
 
     def set(self, name: str, value: str) -> None:
@@ -108,9 +106,9 @@ class XmpProperties:
                 description.set(name, value)
                 return
         for element in self._elements(name):
-            holder = value_holder(element)
-            if holder is None:
-                element.set(VALUE, value)
+            holder, in_attribute = value_holder(element)
+            if in_attribute:
+                holder.set(VALUE, value)
             else:
                 for child in list(holder):
                     holder.remove(child)
@@ -170,7 +168,7 @@ class XmpProperties:
 
     def items(self, name: str) -> list[str]:
         """All items of a list; a lone value counts as one."""
-        items = [text_of(item) for container in self._lists(name) for item in container.findall(_ITEM)]
+        items = [value_of(item) for container in self._lists(name) for item in container.findall(_ITEM)]
         for description in self._descriptions():
             items.append(str(description.get(name, "")))
         items += [element.text or "" for element in self._elements(name) if len(element) == 0]
@@ -191,7 +189,7 @@ class XmpProperties:
         container = self._made_list(name)
         for other in self._lists(name):
             for item in other.findall(_ITEM):
-                if text_of(item).strip() in unwanted:
+                if value_of(item).strip() in unwanted:
                     drop(item)
         for text in missing:
             item = etree.Element(_ITEM)

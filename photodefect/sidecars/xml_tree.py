@@ -11,6 +11,7 @@ from photodefect.errors import SidecarError
 X: Final = "adobe:ns:meta/"
 RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 VALUE: Final = f"{{{RDF}}}value"
+_DESCRIPTION: Final = f"{{{RDF}}}Description"
 
 _USERS: Final = etree.XPath("//*[namespace-uri() = $uri or @*[namespace-uri() = $uri]]")
 _NAME: Final = etree.XPath("name()")
@@ -77,11 +78,22 @@ def canonical(node: etree._Element) -> bytes:
     return etree.tostring(copy, method="c14n", exclusive=True)
 
 
-def value_holder(element: etree._Element) -> etree._Element | None:
-    """The element whose text is the value of a simple property, which may have qualifiers; None for an attribute."""
-    if element.get(VALUE) is not None:
-        return None
-    return next(element.iter(VALUE), element)
+def value_holder(element: etree._Element) -> tuple[etree._Element, bool]:
+    """The element that has the value of a simple property or of an item, which may have qualifiers.
+
+    Whether it is in its attribute ``rdf:value`` comes with it; otherwise it is the element's text (XMP specification
+    part 1, section 7.8).
+    """
+    for it in (element, *element.findall(_DESCRIPTION)):
+        if it.get(VALUE) is not None:
+            return it, True
+    return next(element.iter(VALUE), element), False
+
+
+def value_of(element: etree._Element) -> str:
+    """The value of a simple property or an item, without its qualifiers."""
+    holder, in_attribute = value_holder(element)
+    return str(holder.get(VALUE)) if in_attribute else text_of(holder)
 
 
 def text_of(element: etree._Element) -> str:
