@@ -284,10 +284,14 @@ def _apportion(shares: NDArray[np.float64], total: int) -> NDArray[np.int64]:
     return numbers
 
 
+def prepare() -> None:
+    """Open what warping a large photo takes."""
+    for graph in (DOWN, ACROSS):
+        _session(graph)
+
+
 @cache
 def _session(graph: bytes) -> onnxruntime.InferenceSession:
-    from photodefect.core.onnx_runtime import onnxruntime  # noqa: PLC0415  takes a tenth of a second
+    from photodefect.core.onnx_runtime import onnxruntime, session_options  # noqa: PLC0415  takes a tenth of a second
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(graph, session_options(1), providers=["CPUExecutionProvider"])

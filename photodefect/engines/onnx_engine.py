@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from photodefect.core.network.manifest import Manifest, Normalization
 from photodefect.core.network.registry import KINDS, Kind
 from photodefect.core.network.weights import parse_weights, read_weights
-from photodefect.core.onnx_runtime import onnxruntime
+from photodefect.core.onnx_runtime import onnxruntime, session_options
 from photodefect.defects import DEFECTS, PATCH_DEFECTS
 from photodefect.engines.graph_files import INPUT, MEAN, ORDER, OUTPUT, SCALE, read_graph
 
@@ -67,11 +67,7 @@ def open_session(
         given: tensors that it has to be given, by name.
         threads: that compute at once in a call.
     """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # Threads that wait for work by spinning take it away from others.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options = session_options(threads)
     # Planning memory ahead takes a hundred megabytes for each worker, and saves no time.
     options.enable_mem_pattern = False
     options.log_severity_level = 3

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from photodefect.photos.colour_spaces import Plane, lab, linear_from_pixels, luminance
+from photodefect.photos.quantiles import quantiles
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def colour_spread(values: Plane) -> Spread:
     return Spread(
         along=float(deviations[1]),
         across=float(deviations[0]),
-        tail=float(np.percentile(np.abs(directions[:, 1] @ residual), 99)),
+        tail=quantiles(np.abs(directions[:, 1] @ residual), 0.99)[0],
     )
 
 
@@ -131,7 +132,7 @@ def _is_one_tone(values: Plane, steepness: Plane, across: tuple[float, float]) -
     everywhere = colour_spread(values)
     if everywhere.along > _ALONG or everywhere.across > across[0] or everywhere.tail > _CLEAR_COLOUR:
         return False
-    smooth = colour_spread(values[:, steepness <= np.median(steepness)])
+    smooth = colour_spread(values[:, steepness <= quantiles(steepness, 0.5)[0]])
     return smooth.along < 1.2 and smooth.across < across[1]
 
 
@@ -156,7 +157,7 @@ def _lab_values(pixels: NDArray[np.uint8]) -> Plane:
     """CIE Lab of pixels, (3, H, W)."""
     linear = linear_from_pixels(pixels)
     # The colours of a dark photo are judged as if it were lighter, or every black frame would be monochrome.
-    light = float(np.percentile(luminance(linear), 99))
+    (light,) = quantiles(luminance(linear), 0.99)
     return lab(linear * np.float32(min(max(_LIGHT / max(light, 1e-6), 1.0), _MOST_GAIN)))
 
 

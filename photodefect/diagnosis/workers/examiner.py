@@ -156,7 +156,9 @@ class Examiner:
 
         if scoring is not None:
             import photodefect.diagnosis.scoring  # noqa: PLC0415, F401
+            from photodefect.core.warp import prepare  # noqa: PLC0415
 
+            prepare()
             if scoring.score and self._engine is None:
                 self._engine = scoring.choice.open(scoring.threads)
                 _give_back_memory()

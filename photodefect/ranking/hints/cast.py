@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photodefect.photos.colour_spaces import lab, linear_from_pixels
+from photodefect.photos.quantiles import quantiles
 
 Tint = Literal["too warm", "too cool", "too green", "too magenta"]
 
@@ -92,8 +93,8 @@ def measure_cast(pixels: NDArray[np.uint8]) -> Cast:
     light = np.mean(usable.astype(np.float64) ** _NORM, axis=1) ** (1 / _NORM)
     colours = lab(usable)
     saturation = np.hypot(colours[1], colours[2]) / np.maximum(colours[0], 10.0)
-    least = usable[:, saturation <= np.quantile(saturation, _NEUTRAL)]
-    return _agree(_components(light), np.median(_components(least), axis=1).astype(np.float64))
+    least = usable[:, saturation <= quantiles(saturation, _NEUTRAL)[0]]
+    return _agree(_components(light), np.array([quantiles(values, 0.5)[0] for values in _components(least)]))
 
 
 def _components(light: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photodefect.photos.colour_spaces import linear_from_pixels, luminance
+from photodefect.photos.quantiles import quantiles
 
 ExposureFault = Literal["under-exposed", "over-exposed", "too contrasty"]
 
@@ -63,11 +64,11 @@ class Light:
 def measure_light(pixels: NDArray[np.uint8]) -> Light:
     """The light of (H, W, 3) uint8 sRGB pixels; a sample of them does."""
     values = luminance(linear_from_pixels(pixels))
-    dark, middle, bright = np.percentile(values, (1, 50, 99))
+    dark, middle, bright = quantiles(values, 0.01, 0.5, 0.99)
     return Light(
-        middle=float(middle),
-        bright=float(bright),
-        dark=float(dark),
+        middle=middle,
+        bright=bright,
+        dark=dark,
         clipped=float((pixels.max(axis=2) >= _CLIPPED).mean()),
         crushed=float((pixels.max(axis=2) <= _CRUSHED).mean()),
     )

@@ -25,6 +25,13 @@ class Measure:
 
         return measure(pixels)
 
+    def prepare(self) -> None:
+        """See :class:`~photodefect.diagnosis.workers.tasks.NeedsPreparation`."""
+        import photodefect.ranking.hints.measurements  # noqa: PLC0415, F401
+        from photodefect.ranking.hints.softness import frequencies  # noqa: PLC0415
+
+        frequencies()
+
     def see(self, view: NDArray[np.uint8], holistic: NDArray[np.uint8]) -> Measurements:
         """See :class:`~photodefect.diagnosis.workers.tasks.SeesInputs`."""
         from photodefect.ranking.hints.measurements import measure  # noqa: PLC0415

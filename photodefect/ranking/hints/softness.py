@@ -14,6 +14,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from photodefect.photos.quantiles import quantiles
+
 
 @dataclass(frozen=True)
 class Softness:
@@ -53,7 +55,8 @@ _CORNER: Final = 0.68
 
 
 @cache
-def _frequencies() -> _Frequencies:
+def frequencies() -> _Frequencies:
+    """What measuring takes of each frequency; it takes longer to make than to use, and is kept."""
     down, across = np.meshgrid(np.fft.fftfreq(_SIDE), np.fft.rfftfreq(_SIDE), indexing="ij")
     radius = np.hypot(down, across)
     # Rows count downwards, angles go counter-clockwise.
@@ -69,14 +72,14 @@ def measure_softness(pixels: NDArray[np.uint8]) -> Softness:
     height, width = pixels.shape[:2]
     if min(height, width) < _WINDOW:
         return Softness(None, 0.0)
-    table = _frequencies()
+    table = frequencies()
     corners = [(top, left) for top in _places(height) for left in _places(width)]
     windows = np.stack([_halved(pixels[top : top + _WINDOW, left : left + _WINDOW]) for top, left in corners])
     windows -= windows.mean(axis=(1, 2), keepdims=True)
     windows *= table.window
     spectrum = np.fft.rfft2(windows)
     power: NDArray[np.float64] = np.sum(np.square(spectrum.real) + np.square(spectrum.imag), axis=0, dtype=np.float64)
-    floor = float(np.median(power[table.corner]))
+    (floor,) = quantiles(power[table.corner], 0.5)
     bands = np.array([_by_direction(power, band, table.sectors) for band in table.bands])
     if bands[0].mean() < 4 * max(floor, 1e-9):
         return Softness(None, 0.0)
