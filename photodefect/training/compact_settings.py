@@ -46,12 +46,12 @@ is rare among their photos and keeps the steps of one scene in order. Chosen by 
 TUNING_SHARE: Final[Mapping[str, float]] = MappingProxyType(
     {
         "bad_exposure": 0.5,
-        "bad_white_balance": 0.5,
+        "bad_white_balance": 0.4,
         "bad_saturation": 0.5,
-        "noise": 0.5,
-        "haze": 0.5,
+        "noise": 0.65,
+        "haze": 0.7,
         "undesired_blur": 0.5,
-        "bad_composition": 0.5,
+        "bad_composition": 0.65,
     }
 )
 """Share of the expert that learnt by tuning; the rest is parted between the others as :data:`VOTES_SHARE` says."""
