@@ -45,11 +45,11 @@ is rare among their photos and keeps the steps of one scene in order. Chosen by 
 
 TUNING_SHARE: Final[Mapping[str, float]] = MappingProxyType(
     {
-        "bad_exposure": 0.5,
-        "bad_white_balance": 0.4,
+        "bad_exposure": 0.35,
+        "bad_white_balance": 0.3,
         "bad_saturation": 0.5,
         "noise": 0.65,
-        "haze": 0.7,
+        "haze": 0.3,
         "undesired_blur": 0.5,
         "bad_composition": 0.65,
     }
