@@ -22,10 +22,6 @@ CANDIDATES = 128
 FINALISTS: Final = 8
 """How many of them are looked at closely."""
 
-MIDDLE: Final = 1 / 3
-"""Share of each side within which a seed moves the place that others are spread from: at the edge one tells less of a
-photo."""
-
 _PLASTIC = 1.324717957244746
 _STRIDES = np.array([1 / _PLASTIC, 1 / _PLASTIC**2])
 """Steps of the R2 sequence (Roberts 2018), along each side: however many of its points, they are spread evenly."""
@@ -68,7 +64,7 @@ def patch_inputs(
             same parts of the frame in every photo, so that the same photo saved again is judged alike; ``grid``: the
             nine of the authors' test script.
         seed: what random places are drawn from, 0 or more; see :func:`content_seed`. Evenly spread ones begin elsewhere
-            in the middle by it, unless it is 0; the sharpest is looked for in the same places. A grid doesn't need it.
+            by it, unless it is 0; the sharpest is looked for in the same places. A grid doesn't need it.
         side: of a patch, in pixels.
 
     Returns:
@@ -95,8 +91,7 @@ def _spread_corners(height: int, width: int, count: int, seed: int, side: int) -
     """Top left corners of patches that are spread evenly over a photo, (count, 2): the first in its middle."""
     if count < 1:
         raise ValueError(f"count is {count}; at least one patch is needed")
-    drawn = np.random.Generator(np.random.PCG64(seed)).random(2) if seed else np.array([0.5, 0.5])
-    begin = 0.5 + MIDDLE * (drawn - 0.5)
+    begin = np.random.Generator(np.random.PCG64(seed)).random(2) if seed else np.array([0.5, 0.5])
     places = (begin + np.arange(count)[:, None] * _STRIDES) % 1
     corners: NDArray[np.int64] = np.rint(places * (height - side, width - side)).astype(np.int64)
     return corners

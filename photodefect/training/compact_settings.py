@@ -37,7 +37,7 @@ VOTES_SHARE: Final[Mapping[str, float]] = MappingProxyType(
         "noise": 0.65,
         "haze": 0.8,
         "undesired_blur": 0.7,
-        "bad_composition": 0.85,
+        "bad_composition": 0.5,
     }
 )
 """Share of the expert that learnt from votes beside that of synthesis: it agrees with people, the other one knows what
@@ -47,7 +47,7 @@ TUNING_SHARE: Final[Mapping[str, float]] = MappingProxyType(
     {
         "bad_exposure": 0.35,
         "bad_white_balance": 0.3,
-        "bad_saturation": 0.5,
+        "bad_saturation": 0.35,
         "noise": 0.65,
         "haze": 0.3,
         "undesired_blur": 0.5,
