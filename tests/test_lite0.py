@@ -9,7 +9,7 @@ from photodefect.core.network.layers import fold_batch_norms
 from photodefect.core.network.lite0 import Lite0
 from photodefect.errors import ModelError
 from photodefect.training import imagenet
-from photodefect.training.imagenet import imagenet_weights_file, load_imagenet_trunk
+from photodefect.training.imagenet import imagenet_lite0, imagenet_weights_file
 
 ALL = tuple(range(16))
 
@@ -30,8 +30,7 @@ def test_every_tap_has_its_size_at_its_stride() -> None:
 def test_with_imagenet_weights_it_gives_what_another_implementation_gives() -> None:
     other = pytest.importorskip("efficientnet_lite_pytorch").EfficientNet.from_name("efficientnet-lite0").eval()
     other.load_state_dict(torch.load(imagenet_weights_file(), weights_only=True))
-    trunk = Lite0((15,)).eval()
-    load_imagenet_trunk(trunk)
+    trunk = imagenet_lite0().eval()
     x = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         head = other._conv_head(trunk(x)[0])
@@ -39,8 +38,7 @@ def test_with_imagenet_weights_it_gives_what_another_implementation_gives() -> N
 
 
 def test_folding_the_batch_norms_changes_nothing() -> None:
-    trunk = Lite0((4,)).eval()
-    load_imagenet_trunk(trunk)
+    trunk = imagenet_lite0().eval()
     x = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         before = trunk(x)[0]

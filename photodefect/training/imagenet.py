@@ -32,6 +32,18 @@ def imagenet_weights_file() -> Path:
 def load_imagenet_trunk(trunk: CompactTrunk) -> None:
     """Fill a trunk with ImageNet weights, in place, and its tuned blocks with those that they are tuned from.
 
+    Raises:
+        ModelError: the weights are missing or of another network.
+    """
+    state = imagenet_lite0().state_dict()
+    for blocks in (trunk.lite0, trunk.tuned):
+        if blocks is not None:
+            blocks.load_state_dict({name: state[name] for name in blocks.state_dict()})
+
+
+def imagenet_lite0() -> Lite0:
+    """All of EfficientNet-Lite0's blocks with ImageNet weights.
+
     The file lists stem and blocks in the order of the network, then the classifier, which is left out.
 
     Raises:
@@ -46,6 +58,5 @@ def load_imagenet_trunk(trunk: CompactTrunk) -> None:
         if state[name].shape != tensor.shape:
             raise ModelError(f"{imagenet_weights_file().name} holds another network: {name} differs in shape")
         state[name] = tensor
-    for blocks in (trunk.lite0, trunk.tuned):
-        if blocks is not None:
-            blocks.load_state_dict({name: state[name] for name in blocks.state_dict()})
+    whole.load_state_dict(state)
+    return whole
