@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,16 @@ def test_a_rating_that_cannot_be_written_is_told_and_leaves_the_others(
         ratings.rate("b.jpg", "reject")
     assert (tmp_path / "ratings.csv").read_text() == before
     assert ratings.of("b.jpg") is None
+    assert [path.name for path in tmp_path.iterdir()] == ["ratings.csv"]
+
+
+def test_ratings_that_come_at_once_are_all_kept(tmp_path: Path) -> None:
+    ratings = Ratings(tmp_path / "ratings.csv")
+    names = [f"{number}.jpg" for number in range(40)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda name: ratings.rate(name, "keep"), names))
+    assert all(ratings.of(name) == "keep" for name in names)
+    assert len(read_ratings(tmp_path / "ratings.csv")) == len(names)
     assert [path.name for path in tmp_path.iterdir()] == ["ratings.csv"]
 
 

@@ -8,6 +8,7 @@ import os
 import random
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 from werkzeug.exceptions import BadRequest
@@ -43,6 +44,8 @@ class Ratings:
     def __init__(self, file: Path) -> None:
         self.file = file
         self._kept: dict[str, str] = {}
+        # Two keys pressed quickly are two requests at once, each of which writes all that it knows.
+        self._writing = Lock()
         if file.is_dir() or not file.absolute().parent.is_dir():
             raise DataError(f"{file} can't hold ratings: name a file in a folder that is there")
         if not os.path.lexists(file):
@@ -69,6 +72,10 @@ class Ratings:
         Raises:
             TransferError: the file can't be written; it is as it was.
         """
+        with self._writing:
+            self._rate(path, word)
+
+    def _rate(self, path: str, word: str | None) -> None:
         ratings = {name: kept for name, kept in self._kept.items() if name != os.path.abspath(path)}  # noqa: PTH100
         if word is not None:
             ratings[os.path.abspath(path)] = word  # noqa: PTH100
