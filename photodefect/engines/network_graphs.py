@@ -101,7 +101,7 @@ def _compact_descriptors(graph: Graph, trunk: compact_trunk.CompactTrunk, rgb: V
 
     Those of regions are of a network that sees all of a window of 7 x 7 cells.
     """
-    own, taken = trunk.own, trunk.lite0.stop if trunk.tuned is None else trunk.tuned.first
+    own, taken = trunk.own, trunk.shared_blocks
     x = lite0_stem(graph, trunk.lite0, rgb)
     carried, early = _blocks(graph, trunk.lite0, x, 0, taken)
     _, late = _blocks(graph, trunk.lite0, carried, taken, trunk.lite0.stop)

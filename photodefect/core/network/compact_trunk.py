@@ -123,10 +123,14 @@ class CompactTrunk(nn.Module):
         """What its own blocks and the statistics give."""
         return self.parts[0]
 
+    @property
+    def shared_blocks(self) -> int:
+        """How many of its own blocks come before the tuned ones; all, if there are none of those."""
+        return self.lite0.stop if self.tuned is None else self.tuned.first
+
     def seen(self, view: View) -> Tensor:
         """Which of the descriptors (see :meth:`CompactColumn.describe`) a column of this view sees, (D,), ascending."""
-        first = self.lite0.stop if self.tuned is None else self.tuned.first
-        seen = [_by_tap(self.lite0) <= (min(view.deepest, first - 1) if view.tuned else view.deepest)] * 2
+        seen = [_by_tap(self.lite0) <= (min(view.deepest, self.shared_blocks - 1) if view.tuned else view.deepest)] * 2
         seen.append(torch.full((self.own.others,), view.statistics))
         if self.tuned is not None:
             seen += [_by_tap(self.tuned) <= (view.deepest if view.tuned else -1)] * 2
@@ -140,9 +144,8 @@ class CompactTrunk(nn.Module):
 
     def own_features(self, normalized: Tensor, rgb: Tensor) -> tuple[Tensor, Tensor]:
         """(N, 3, H, W) normalized and as RGB in 0..255 -> (N, 2T + S, H/32, W/32), and what the tuned blocks take."""
-        first = self.lite0.stop if self.tuned is None else self.tuned.first
-        carried, early = self.lite0.part(normalized, 0, first)
-        _, late = self.lite0.part(carried, first, self.lite0.stop)
+        carried, early = self.lite0.part(normalized, 0, self.shared_blocks)
+        _, late = self.lite0.part(carried, self.shared_blocks, self.lite0.stop)
         return torch.cat([*_features(self.lite0, early | late), self.statistics(rgb)], 1), carried
 
     def tuned_features(self, carried: Tensor) -> Tensor:
