@@ -21,7 +21,8 @@ import photodefect
 
 pytest.importorskip("ray")
 pq = pytest.importorskip("pyarrow.parquet")
-moto = pytest.importorskip("moto.server")
+
+from object_storage import object_storage  # noqa: E402
 
 from photodefect.distributed.results import read_results  # noqa: E402
 
@@ -33,11 +34,8 @@ PATIENCE_S = 900
 @pytest.fixture(scope="module")
 def store() -> Iterator[str]:
     """An S3-compatible server on this machine; its URL."""
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with object_storage() as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

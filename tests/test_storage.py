@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-moto = pytest.importorskip("moto.server")
 s3fs = pytest.importorskip("s3fs")
+
+from object_storage import object_storage  # noqa: E402
 
 from photodefect.distributed.storage import ResultsFolder, find, local_copy  # noqa: E402
 from photodefect.photos.places import Kind  # noqa: E402
@@ -18,11 +19,8 @@ from photodefect.photos.places import Kind  # noqa: E402
 @pytest.fixture(scope="module")
 def store() -> Iterator[str]:
     """An S3-compatible server on this machine; its URL."""
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with object_storage() as url:
+        yield url
 
 
 @pytest.fixture
