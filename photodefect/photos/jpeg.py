@@ -147,8 +147,10 @@ def with_height(data: bytes) -> bytes:
         if mark in _UNREAD:
             raise UnsupportedError(f"this kind of JPEG can't be decoded: {_UNREAD[mark]}")
         if mark in _FRAMES:
+            if data[at + 3 : at + 5] != b"\0\0":
+                break
             lines = data.find(_NUMBER_OF_LINES, at) + len(_NUMBER_OF_LINES)
-            if data[at + 3 : at + 5] == b"\0\0" and lines >= len(_NUMBER_OF_LINES):
+            if lines >= len(_NUMBER_OF_LINES):
                 return data[: at + 3] + data[lines : lines + 2] + data[at + 5 :]
             break
     return data
