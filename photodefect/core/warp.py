@@ -249,38 +249,47 @@ def _by_three(places: slice) -> slice:
 
 def _axis(length: int, side: int, box: int, together: int, largest: int) -> _Axis:
     """Triangles as wide as twice the distance of two outputs, but at least two pixels, in whole numbers."""
-    shares = [_triangle(length, side, box, output) for output in range(side)]
+    first, counts, shares = _triangles(length, side, box)
     coarse = length >= _COARSE * side
     # The largest share, rounded up, is still small enough.
-    total = int((largest - 1) / max(float(share.max()) for _, share in shares)) if coarse else _FINE_TOTAL
+    total = int((largest - 1) / float(shares.max())) if coarse else _FINE_TOTAL
+    numbers = _apportion(shares, total)
     blocks = []
     for start in range(0, side, together):
-        some = [(first, _apportion(share, total)) for first, share in shares[start : start + together]]
-        least = some[0][0]
-        weights = np.zeros((len(some), some[-1][0] + len(some[-1][1]) - least), np.uint8 if coarse else np.float32)
-        for row, (first, numbers) in zip(weights, some, strict=True):
-            row[first - least : first - least + len(numbers)] = numbers
-        blocks.append(_Block(slice(start, start + len(some)), slice(least, least + weights.shape[1]), weights))
+        outputs = range(start, min(start + together, side))
+        least = int(first[start])
+        end = int(first[outputs[-1]] + counts[outputs[-1]])
+        weights = np.zeros((len(outputs), end - least), np.uint8 if coarse else np.float32)
+        for row, output in zip(weights, outputs, strict=True):
+            at = int(first[output]) - least
+            row[at : at + counts[output]] = numbers[output, : counts[output]]
+        blocks.append(_Block(slice(start, start + len(outputs)), slice(least, end), weights))
     return _Axis(tuple(blocks), total)
 
 
-def _triangle(length: int, side: int, box: int, output: int) -> tuple[int, NDArray[np.float64]]:
-    """The first box that an output looks at, and the shares of that one and of those that follow it."""
+def _triangles(length: int, side: int, box: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """The first box that each output looks at, how many it does, and their shares, (side, most of these)."""
     scale = length / side
     radius = max(scale, 1.0)
-    centre = (output + 0.5) * scale
-    first, last = max(0, int(centre - radius + 0.5)), min(length, int(centre + radius + 0.5))
-    at = np.arange(first, last)
-    heights = (1 - np.abs(at + 0.5 - centre) / radius).clip(min=0)
-    shares = np.bincount(at // box - first // box, heights)
-    return first // box, shares / shares.sum()
+    centres = (np.arange(side) + 0.5) * scale
+    start = np.maximum(0, (centres - radius + 0.5).astype(np.int64))
+    stop = np.minimum(length, (centres + radius + 0.5).astype(np.int64))
+    at = start[:, None] + np.arange((stop - start).max())
+    heights = (1 - np.abs(at + 0.5 - centres[:, None]) / radius).clip(min=0) * (at < stop[:, None])
+    first = start // box
+    places = at // box - first[:, None]
+    most = int(places.max()) + 1
+    bins = (places + np.arange(side)[:, None] * most).ravel()
+    shares = np.bincount(bins, heights.ravel(), side * most).reshape(side, most)
+    return first, (stop - 1) // box - first + 1, shares / shares.sum(1, keepdims=True)
 
 
 def _apportion(shares: NDArray[np.float64], total: int) -> NDArray[np.int64]:
-    """Whole numbers in proportion to shares that make ``total``, by largest remainders."""
+    """Whole numbers in proportion to shares, (N, K), that make ``total`` in each row, by largest remainders."""
     numbers = np.floor(shares * total).astype(np.int64)
-    most = np.argsort(numbers - shares * total, kind="stable")[: total - int(numbers.sum())]
-    numbers[most] += 1
+    order = np.argsort(numbers - shares * total, axis=1, kind="stable")
+    missing = total - numbers.sum(1, keepdims=True)
+    np.put_along_axis(numbers, order, np.take_along_axis(numbers, order, 1) + (np.arange(shares.shape[1]) < missing), 1)
     return numbers
 
 

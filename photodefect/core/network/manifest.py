@@ -9,6 +9,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
@@ -128,7 +129,7 @@ class Manifest:
     reference: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     networks: Mapping[Kind, WeightsFile] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def identity(self) -> ModelIdentity:
         """The model's name and the SHA-256 of this manifest, which holds the SHA-256 of both weight files.
 
