@@ -194,6 +194,23 @@ def test_thresholds_make_the_grades(run: Report, photos: Path, tmp_path: Path) -
     assert {defect["severe"] for defect in data["defects"]} == {1e-6}
 
 
+def test_without_a_cache_each_photo_is_looked_at_once(
+    run: Report, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_at, looked_at = Diagnoser.diagnose_with, []
+
+    def seen(self: Diagnoser, paths: Any, *arguments: Any, **options: Any) -> Generator[Any, None, None]:
+        for record in look_at(self, paths, *arguments, **options):
+            looked_at.append(record[0].path)
+            yield record
+
+    monkeypatch.setattr(Diagnoser, "diagnose_with", seen)
+    result = run("--no-maps", "--no-cache", photos, "-o", tmp_path / "report")
+    assert result.exit_code in (0, 1)
+    assert len(looked_at) > 2
+    assert len(looked_at) == len(set(looked_at))
+
+
 @pytest.fixture
 def interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C after the first photo."""

@@ -120,6 +120,23 @@ def test_what_can_not_be_made_beside_a_diagnosis_costs_nothing_but_itself(
         assert {kind for _, kind, _ in cache.values()} == {diagnoser._kind}
 
 
+@pytest.mark.parametrize("cached", [True, False])
+def test_what_is_made_beside_is_told_at_once_to_whoever_asks(
+    random_model: Path, tmp_path: Path, folder: Path, *, cached: bool
+) -> None:
+    told: dict[str, str] = {}
+    photo = str(folder / "city.jpg")
+    with (
+        closing(Cache(tmp_path / "cache.sqlite")) as cache,
+        Diagnoser(random_model, patches=1, isolated=False, cache=cache if cached else None) as diagnoser,
+    ):
+        list(diagnoser.diagnose_with([photo], PixelJob(np.size), beside=MEASURE, take_beside=told.__setitem__))
+    with Image.open(photo) as image:
+        assert {path: MEASURE.decode(text) for path, text in told.items()} == {
+            photo: measure(np.asarray(image.convert("RGB")))
+        }
+
+
 def test_without_a_cache_nothing_is_made_beside(random_model: Path, folder: Path) -> None:
     with Diagnoser(random_model, patches=1, isolated=False) as diagnoser:
         (record,) = diagnoser.diagnose([folder / "dog.jpg"], beside=PixelJob(Broken(), "broken 1"))

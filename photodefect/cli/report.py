@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +33,7 @@ from photodefect.printable import printable
 
 if TYPE_CHECKING:
     from photodefect.diagnosis.diagnoser import Diagnoser
+    from photodefect.ranking.hints.measurements import Measurements
     from photodefect.ranking.overall import RankedPhoto
     from photodefect.records import Diagnosis
     from photodefect.reports.html import Pictures
@@ -103,13 +104,11 @@ def report(
     photos = listed.photos
     _check_targets(output, sheet, photos, force=force)
 
-    from photodefect.ranking.hints.measuring import MEASURE  # noqa: PLC0415
-    from photodefect.reports.html.illustrate import illustrate  # noqa: PLC0415
-
     tally = Tally()
     diagnoses: list[Diagnosis] = []
+    measured: dict[str, Measurements] = {}
     replaces = output is not None and is_report(output)
-    heading = title if title is not None else _title(paths or [])
+    heading = _title(paths or []) if title is None else title
     work = _with_room(work) if maps else work
     settings = model.settings() | {"thresholds": limits}
     with (
@@ -134,13 +133,12 @@ def report(
 
         for record in listed.problems:
             take((record, None))
-        illustrated = illustrate(diagnoser, photos, maps=maps, beside=MEASURE)
-        interrupted = take_all(illustrated, take, len(photos), quiet=quiet)
+        interrupted = take_all(_illustrated(diagnoser, photos, measured, maps=maps), take, len(photos), quiet=quiet)
         missing = len(photos) + len(listed.problems) - tally.photos
         if interrupted and (replaces or page is None or not tally.photos):
             kept = "the earlier report stays as it was" if replaces else "nothing was written"
             end_interrupted(f"interrupted after {tally.photos} of {tally.photos + missing} photos; {kept}", work)
-        ranked = [] if interrupted else _ranked(diagnoses, diagnoser, photos, limits, quiet=quiet)
+        ranked = [] if interrupted else _ranked(diagnoses, measured, diagnoser, limits, quiet=quiet)
         if page is not None:
             _tell(page.close(missing=missing, ranked=ranked))
         if sheet is not None and not interrupted:
@@ -201,31 +199,42 @@ def _tell(place: Path) -> None:
         sys.stdout.buffer.write(os.fsencode(place) + b"\n")
 
 
+def _illustrated(
+    diagnoser: Diagnoser, photos: Sequence[str], measured: dict[str, Measurements], *, maps: bool
+) -> Generator[tuple[Diagnosis, Pictures | None], None, None]:
+    """Photos with their pictures; puts into ``measured`` what is measured while they are decoded."""
+    from photodefect.ranking.hints.measuring import MEASURE  # noqa: PLC0415
+    from photodefect.reports.html.illustrate import illustrate  # noqa: PLC0415
+
+    def take(path: str, text: str) -> None:
+        measured[path] = MEASURE.decode(text)
+
+    return illustrate(diagnoser, photos, maps=maps, beside=MEASURE, take_beside=take)
+
+
 def _ranked(
     diagnoses: Sequence[Diagnosis],
+    measured: dict[str, Measurements],
     diagnoser: Diagnoser,
-    photos: Sequence[str],
     limits: Mapping[str, Threshold],
     *,
     quiet: bool,
 ) -> list[RankedPhoto]:
-    """Photos in their order, with what ``rank-folder`` says of them."""
-    from photodefect.ranking.hints.measurements import Measurements  # noqa: PLC0415
+    """Photos in their order, with what ``rank-folder`` says of them; completes what is measured."""
     from photodefect.ranking.hints.measuring import MEASURE  # noqa: PLC0415
     from photodefect.ranking.profiles.profile import Profile  # noqa: PLC0415
     from photodefect.ranking.selection import Wishes, select  # noqa: PLC0415
 
-    measurements: dict[str, Measurements] = {}
-
     def take(found: tuple[Diagnosis, Measurements | None]) -> None:
-        diagnosis, measured = found
-        if measured is not None:
-            measurements[diagnosis.path] = measured
+        diagnosis, measurements = found
+        if measurements is not None:
+            measured[diagnosis.path] = measurements
 
-    # What was measured while photos were diagnosed is known; if it isn't, and Ctrl-C comes, hints say less.
-    running = diagnoser.diagnose_with(photos, MEASURE)
-    take_all(running, take, len(photos), quiet=quiet)
-    return list(select(diagnoses, measurements, Profile(thresholds=limits), Wishes(keep_graphics=True)).chosen)
+    # The cache knows what was measured of photos that weren't decoded now. If Ctrl-C comes, hints say less.
+    known = [it.path for it in diagnoses if it.error is None and it.path not in measured]
+    running = diagnoser.diagnose_with(known, MEASURE)
+    take_all(running, take, len(known), quiet=quiet)
+    return list(select(diagnoses, measured, Profile(thresholds=limits), Wishes(keep_graphics=True)).chosen)
 
 
 def _title(paths: Sequence[str]) -> str:

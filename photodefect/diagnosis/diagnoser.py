@@ -13,12 +13,12 @@ from __future__ import annotations
 import logging
 import os
 from collections import deque
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from photodefect.core.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
+from photodefect.core.patches import DEFAULT_PLACEMENT
 from photodefect.diagnosis.cache import Cache
 from photodefect.diagnosis.findings import known_finding
 from photodefect.diagnosis.picture_cache import PictureCache, file_beside
@@ -67,8 +67,8 @@ class Diagnoser:
         device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``mps``.
         engine: what computes, one of :data:`photodefect.engines.ENGINES`.
         precision: of the arithmetic, one of :data:`photodefect.engines.PRECISIONS`.
-        patches: how many crops at original resolution are scored; a grid always has nine.
-        placement: ``sharp``: random places and the sharpest of many; ``random`` ones alone (the paper), or a fixed
+        patches: how many crops at original resolution are scored, None for what suits the model; a grid has nine.
+        placement: ``sharp``: the sharpest of many places, and others; ``random`` ones alone (the paper), or a fixed
             3x3 ``grid`` (the authors' released script).
         seed: draws other patches than the photo's content alone does.
         thresholds: by defect key, where mild and severe begin; what is missing is as in
@@ -97,7 +97,7 @@ class Diagnoser:
         device: str = "auto",
         engine: str = "auto",
         precision: str = "auto",
-        patches: int = DEFAULT_PATCHES,
+        patches: int | None = None,
         placement: Placement = DEFAULT_PLACEMENT,
         seed: int | None = None,
         thresholds: Mapping[str, Threshold] | None = None,
@@ -131,7 +131,7 @@ class Diagnoser:
         self._count = workers or default_workers(threads)
         self._settings = Settings(
             choice,
-            patches,
+            patches or choice.patches,
             placement,
             seed,
             max_pixels=max_pixels,
@@ -221,12 +221,17 @@ class Diagnoser:
             ModelError: the model's files turn out to be damaged when the first photo needs them.
         """
         # Closed, not left to be collected: an interrupt in the meantime would be ignored, with a traceback.
-        with closing(self._run(paths, None, beside)) as run:
+        with closing(self._run(paths, self._wanted(None, beside))) as run:
             for diagnosis, _ in run:
                 yield diagnosis
 
     def diagnose_with(
-        self, paths: Iterable[str | os.PathLike[str]], job: PixelJob[T], *, beside: PixelJob[Any] | None = None
+        self,
+        paths: Iterable[str | os.PathLike[str]],
+        job: PixelJob[T],
+        *,
+        beside: PixelJob[Any] | None = None,
+        take_beside: Callable[[str, str], None] | None = None,
     ) -> Generator[tuple[Diagnosis, T | None], None, None]:
         """Diagnose photos and make something else of their pixels, which are decoded once.
 
@@ -234,6 +239,7 @@ class Diagnoser:
             paths: as in :meth:`diagnose`.
             job: what to make; a photo of which it can't be made has failed.
             beside: as in :meth:`diagnose`.
+            take_beside: told a photo's path and the text of what was made beside, without a cache, too.
 
         Yields:
             One record a path, and what was made, None if the photo failed.
@@ -242,7 +248,7 @@ class Diagnoser:
             ModelError: as :meth:`diagnose`.
             TypeError: the job can't be sent to another process.
         """
-        yield from self._run(paths, job, beside)
+        yield from self._run(paths, self._wanted(job, beside, take_beside))
 
     def content_of(self, path: str) -> bytes | None:
         """What tells the content of a photo's file, if the cache knows it as it is now; the file isn't read."""
@@ -298,15 +304,15 @@ class Diagnoser:
         return made.of_photo(whole.severity or {}, monochrome=bool(whole.monochrome))
 
     def _run(
-        self, paths: Iterable[str | os.PathLike[str]], job: PixelJob[Any] | None, beside: PixelJob[Any] | None
+        self, paths: Iterable[str | os.PathLike[str]], wanted: Wanted
     ) -> Generator[tuple[Diagnosis, Any], None, None]:
         pending: deque[WaitingPhoto] = deque()
-        wanted = self._wanted(job, beside)
-        room = self._count + READ_AHEAD + (0 if self._settings.score else GPU_BATCH)
+        scored = self._settings.score  # else those that wait for a GPU had better wait for others
+        room = self._count + READ_AHEAD + (0 if scored else GPU_BATCH)
         try:
             for path in paths:
                 pending.append(self._begin(os.fspath(path), wanted))
-                while pending and (len(pending) >= room or self._is_ready(pending[0])):
+                while pending and (len(pending) >= room or (pending[0].done if scored else pending[0].work is None)):
                     yield self._next(pending, wanted)
             while pending:
                 yield self._next(pending, wanted)
@@ -317,16 +323,17 @@ class Diagnoser:
             if self._cache is not None:
                 self._cache.commit()
 
-    def _wanted(self, job: PixelJob[Any] | None, beside: PixelJob[Any] | None) -> Wanted:
+    def _wanted(
+        self,
+        job: PixelJob[Any] | None,
+        beside: PixelJob[Any] | None,
+        take_beside: Callable[[str, str], None] | None = None,
+    ) -> Wanted:
         if self._cache is None:
-            return Wanted(job)
+            return Wanted(job, None if take_beside is None else beside, take_beside)
         if self._pictures is None and isinstance(job, PictureJob):
             self._pictures = PictureCache(file_beside(self._cache.file))
-        return Wanted(job, beside, self._pictures)
-
-    def _is_ready(self, photo: WaitingPhoto) -> bool:
-        """Whether a photo's record is there for the taking; one that waits for a GPU had better wait for others."""
-        return photo.done if self._settings.score else photo.work is None
+        return Wanted(job, beside, take_beside, self._pictures)
 
     def _begin(self, path: str, wanted: Wanted) -> WaitingPhoto:
         """Look a photo up, and hand it to the workers if anything isn't known."""
@@ -349,7 +356,7 @@ class Diagnoser:
         """The record of the photo whose turn it is, once the work on it is done."""
         photo = pending.popleft()
         if photo.work is None:
-            return self._known(photo, wanted.job)
+            return photo.record(wanted.job, self.thresholds, self._identity)
         outcome = photo.work.result()
         if outcome.fatal is not None:
             raise outcome.fatal
@@ -360,19 +367,12 @@ class Diagnoser:
             failure = score_together(photo, pending, self._own_engine, self.manifest, self.device)
         if failure is not None:
             return Diagnosis(photo.path, model=self._identity, error=failure), None
-        return self._known(self._kept(photo, outcome, wanted), wanted.job)
-
-    def _known(self, photo: WaitingPhoto, job: PixelJob[Any] | None) -> tuple[Diagnosis, Any]:
-        if photo.finding is None:
-            raise RuntimeError(f"nothing was found of {photo.path}, and no error")
-        made = photo.made
-        if made is None and job is not None and job.kind in photo.known:
-            made = job.decode(photo.known[job.kind])
-        return photo.finding.diagnosis(photo.path, self.thresholds, self._identity), made
+        return self._kept(photo, outcome, wanted).record(wanted.job, self.thresholds, self._identity)
 
     def _kept(self, photo: WaitingPhoto, outcome: Outcome, wanted: Wanted) -> WaitingPhoto:
         """The photo with all that is known now, which the cache is told."""
         kind = self._kind
+        wanted.tell(photo.path, outcome)
         known = {**photo.known, **outcome.known}
         finding = photo.finding or outcome.finding or known_finding(known.get(kind), self._settings.max_pixels)
         if self._cache is not None and outcome.content:

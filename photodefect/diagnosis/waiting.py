@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 from photodefect.diagnosis.findings import Finding
 from photodefect.diagnosis.picture_cache import KeptPictures, PictureCache
 from photodefect.diagnosis.workers.tasks import TIME_LIMIT_OPTION, Outcome, PictureJob, PixelJob, Task
-from photodefect.records import PhotoFailure
+from photodefect.records import Diagnosis, ModelIdentity, PhotoFailure
 
 if TYPE_CHECKING:
     from photodefect.core.network.manifest import Manifest
     from photodefect.engines import Engine
+    from photodefect.verdicts import Threshold
 
 GPU_BATCH: Final = 16
 """Photos that a GPU computes at once, at most."""
@@ -29,12 +30,14 @@ class Wanted:
 
     Attributes:
         job: what its caller gets.
-        beside: what is made for the cache alone, of photos that are decoded.
+        beside: what else is made of photos that are decoded, for the cache.
+        take_beside: told each photo's path and the text of that; None if nobody asks for it at once.
         pictures: where results of the job are kept that are too large for the cache of results; None if they aren't.
     """
 
     job: PixelJob[Any] | None = None
     beside: PixelJob[Any] | None = None
+    take_beside: Callable[[str, str], None] | None = None
     pictures: PictureCache | None = None
 
     @property
@@ -71,6 +74,11 @@ class Wanted:
         """What is kept of the job's results; None if nothing is, or if the content is empty, which isn't known then."""
         kept = self.kept if content else None
         return None if kept is None or self.pictures is None else kept.find(self.pictures, content)
+
+    def tell(self, path: str, outcome: Outcome) -> None:
+        """Tell what was made beside to whoever asked for it."""
+        if self.take_beside is not None and outcome.beside:
+            self.take_beside(path, outcome.beside)
 
     def keep(self, outcome: Outcome, known: Mapping[str, str]) -> dict[str, str]:
         """Keep what was made, as far as it is too large for the cache of results.
@@ -112,6 +120,17 @@ class WaitingPhoto:
     def done(self) -> bool:
         """Whether its turn could come at once."""
         return self.work is None or self.work.done()
+
+    def record(
+        self, job: PixelJob[Any] | None, thresholds: Mapping[str, Threshold], model: ModelIdentity
+    ) -> tuple[Diagnosis, Any]:
+        """Its record, once its finding is known, and what the run's job made of it."""
+        if self.finding is None:
+            raise RuntimeError(f"nothing was found of {self.path}, and no error")
+        made = self.made
+        if made is None and job is not None and job.kind in self.known:
+            made = job.decode(self.known[job.kind])
+        return self.finding.diagnosis(self.path, thresholds, model), made
 
 
 def score_together(

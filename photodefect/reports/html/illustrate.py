@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -29,6 +29,7 @@ def illustrate(
     *,
     maps: bool = True,
     beside: PixelJob[Any] | None = None,
+    take_beside: Callable[[str, str], None] | None = None,
 ) -> Generator[tuple[Diagnosis, Pictures | None], None, None]:
     """Diagnose photos and make their pictures, lazily and in the order given.
 
@@ -36,7 +37,8 @@ def illustrate(
         diagnoser: makes the diagnoses; its model makes the heat maps.
         paths: the photos.
         maps: make heat maps.
-        beside: as in :meth:`~photodefect.Diagnoser.diagnose`.
+        beside: as in :meth:`~photodefect.Diagnoser.diagnose_with`.
+        take_beside: see there.
 
     Yields:
         A record a path, and its pictures unless it failed. A photo whose pictures can't be made has failed.
@@ -48,7 +50,7 @@ def illustrate(
         to_bytes=Drawn.to_bytes,
         from_bytes=Drawn.from_bytes,
     )
-    for diagnosis, drawn in diagnoser.diagnose_with(paths, job, beside=beside):
+    for diagnosis, drawn in diagnoser.diagnose_with(paths, job, beside=beside, take_beside=take_beside):
         yield diagnosis, None if drawn is None else drawn.of_photo(diagnosis)
 
 
