@@ -26,7 +26,7 @@ from pathlib import Path
 import pyarrow as pa
 from speed import ROOT, make_photos
 
-from photodefect.core.patches import DEFAULT_PATCHES
+from photodefect.core.network.registry import NETWORKS
 from photodefect.distributed.plan import DEFAULT_PART_SIZE, parquet
 from photodefect.distributed.rows import from_table, to_table
 from photodefect.records import Diagnosis
@@ -195,7 +195,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=8)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--model", default="compact")
-    parser.add_argument("--patches", type=int, default=DEFAULT_PATCHES)
+    parser.add_argument("--patches", type=int, default=NETWORKS["lite0"].patches)
     parser.add_argument("--into", type=Path, metavar="PAGE")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:

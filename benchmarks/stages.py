@@ -28,7 +28,7 @@ import simplejpeg
 from speed import make_photos, processor
 
 from photodefect.core.inputs import content_seed, patch_inputs
-from photodefect.core.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
+from photodefect.core.patches import DEFAULT_PLACEMENT
 from photodefect.core.warp import warp
 from photodefect.diagnosis.content import content_key
 from photodefect.diagnosis.scoring import make_inputs, score
@@ -77,8 +77,8 @@ def stages(file: Path, repeats: int) -> dict[str, float]:
     whole = warp(pixels, 224)
     seed = content_seed(whole, width, height)
     side = choice.patch_side
-    options = {"count": DEFAULT_PATCHES, "placement": DEFAULT_PLACEMENT, "seed": seed, "side": side}
-    look = partial(make_inputs, patches=DEFAULT_PATCHES, placement=DEFAULT_PLACEMENT, side=side)
+    options = {"count": choice.patches, "placement": DEFAULT_PLACEMENT, "seed": seed, "side": side}
+    look = partial(make_inputs, patches=choice.patches, placement=DEFAULT_PLACEMENT, side=side)
     inputs = look(pixels)
     buffer = np.empty(pixels.size, np.uint8)
 

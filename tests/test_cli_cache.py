@@ -68,7 +68,10 @@ def test_a_second_run_says_the_same_by_other_thresholds_and_formats(
 def test_other_patches_seeds_and_models_are_not_mixed_up(random_model: Path, file: Path, folder: Path) -> None:
     photo = folder / "dog.jpg"
     one = diagnose(random_model, file, photo, "--detail")
-    assert diagnose(random_model, file, photo, "--detail", "--seed", "3") != one
+    anywhere = ("--detail", "--patch-placement", "random")
+    drawn = diagnose(random_model, file, photo, *anywhere)
+    assert drawn != one
+    assert diagnose(random_model, file, photo, *anywhere, "--seed", "3") != drawn
     assert diagnose(random_model, file, photo, "--detail", "--patch-placement", "grid") != one
     assert diagnose(random_model, file, photo, "--detail") == one
 

@@ -16,7 +16,8 @@ from tiny_training import MemoryPhotos, grey_photos
 from photodefect.core.batches import Batch
 from photodefect.core.infogain import class_counts, classes_of
 from photodefect.core.inputs import holistic_input, patch_inputs
-from photodefect.core.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
+from photodefect.core.network.registry import NETWORKS
+from photodefect.core.patches import DEFAULT_PLACEMENT
 from photodefect.core.sampling import SampleKind, effective_counts, sample_source
 from photodefect.defects import BY_KEY, DEFECTS, KEYS, PATCH_DEFECTS
 from photodefect.errors import DataError
@@ -213,7 +214,7 @@ def test_validation_sees_what_diagnose_sees() -> None:
         whole = reader.diagnosed(0, "holistic").result()
         patches = reader.diagnosed(0, "patches").result()
     assert np.array_equal(whole.inputs, holistic_input(random_photo(3))[None])
-    seen = patch_inputs(random_photo(3), count=DEFAULT_PATCHES, placement=DEFAULT_PLACEMENT, seed=0)
+    seen = patch_inputs(random_photo(3), count=NETWORKS["googlenet"].patches, placement=DEFAULT_PLACEMENT, seed=0)
     assert np.array_equal(patches.inputs, seen)
     assert np.isnan(patches.severities[COMPOSITION])
     assert not np.isnan(whole.severities).any()

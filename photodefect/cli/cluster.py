@@ -97,7 +97,7 @@ def _job(
     model: str,
     *,
     device: str,
-    patches: int,
+    patches: int | None,
     placement: str,
     seed: int | None,
     limits: Mapping[str, Threshold],
@@ -109,13 +109,15 @@ def _job(
         ModelError: it can't be used.
     """
     from photodefect.core.network.folders import find_model, read_manifest  # noqa: PLC0415
+    from photodefect.core.network.registry import NETWORKS  # noqa: PLC0415
     from photodefect.distributed.plan import Job  # noqa: PLC0415
 
+    manifest = read_manifest(find_model(model))
     return Job(
         model=str(Path(model).absolute()) if Path(model).is_dir() else model,
-        identity=read_manifest(find_model(model)).identity,
+        identity=manifest.identity,
         device="cpu" if device == "auto" else device,
-        patches=patches,
+        patches=patches or NETWORKS[manifest.network].patches,
         placement=placement,
         seed=seed,
         thresholds={key: (it.mild, it.severe) for key, it in limits.items()},

@@ -17,7 +17,6 @@ from photodefect.cli.options import Device, Images, Quiet, ReplaceFiles
 from photodefect.cli.output import STDOUT, check_output, open_output
 from photodefect.cli.run import diagnose_all
 from photodefect.cli.work import Work, diagnosing
-from photodefect.core.patches import DEFAULT_PATCHES
 
 if TYPE_CHECKING:
     from photodefect.evaluation.benchmark_result import BenchmarkResult
@@ -77,11 +76,11 @@ def evaluate(
     ] = None,
     force: ReplaceFiles = False,
     patches: Annotated[
-        int,
+        int | None,
         typer.Option(
             "--patches", min=1, max=1000, metavar="N", help="Number of crops per photo, if a model is evaluated."
         ),
-    ] = DEFAULT_PATCHES,
+    ] = None,
     device: Device = "auto",
     seed: Annotated[int, typer.Option("--seed", min=0, metavar="N", help="Seed of random draws and resamples.")] = 0,
     resamples: Annotated[
@@ -177,7 +176,9 @@ def _groups(values: Sequence[str]) -> dict[str, str]:
     return groups
 
 
-def _diagnose(model: str, paths: Sequence[Path], work: Work, *, device: str, patches: int, quiet: bool) -> Predictions:
+def _diagnose(
+    model: str, paths: Sequence[Path], work: Work, *, device: str, patches: int | None, quiet: bool
+) -> Predictions:
     from photodefect.evaluation.predictions import from_records  # noqa: PLC0415
 
     names = list(dict.fromkeys(str(path) for path in paths))

@@ -34,7 +34,7 @@ from photodefect.cli.options import (
 )
 from photodefect.cli.photo_list import list_photos
 from photodefect.cli.progress import ProgressLine
-from photodefect.core.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
+from photodefect.core.patches import DEFAULT_PLACEMENT
 from photodefect.defects import BY_KEY, PATCH_DEFECTS
 from photodefect.errors import DataError
 from photodefect.printable import printable
@@ -157,7 +157,7 @@ def heatmap(
     from photodefect.heatmap.outputs import Wanted, base_names  # noqa: PLC0415
 
     choice = choose_engine(model, device=device)
-    settings = Settings(choice, DEFAULT_PATCHES, DEFAULT_PLACEMENT, threads=available_cores())
+    settings = Settings(choice, choice.patches, DEFAULT_PLACEMENT, threads=available_cores())
     if verbose:
         log_to_stderr()
         note(f"model {choice.manifest.name} {choice.manifest.version}, {choice.describe()}")

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import typer
 
-from photodefect.core.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT, Placement
+from photodefect.core.patches import DEFAULT_PLACEMENT, Placement
 from photodefect.defects import KEYS
 from photodefect.verdicts import DEFAULT_THRESHOLDS, Threshold
 
@@ -148,11 +148,15 @@ class ModelOptions:
     model: ModelName = "compact"
     device: Device = "auto"
     patches: Annotated[
-        int,
+        int | None,
         typer.Option(
-            "--patches", min=1, max=1000, metavar="N", help="Number of crops per photo, at original resolution."
+            "--patches",
+            min=1,
+            max=1000,
+            metavar="N",
+            help="Number of crops per photo, at original resolution. Default: what suits the model, 1 for compact.",
         ),
-    ] = DEFAULT_PATCHES
+    ] = None
 
     def settings(self) -> dict[str, Any]:
         """The same as arguments of the Diagnoser, beside the model."""
@@ -167,7 +171,7 @@ class DiagnosisOptions(ModelOptions):
         Placement,
         typer.Option(
             "--patch-placement",
-            help="Where the crops lie. sharp: at random, but one at the sharpest of many places; random: all at "
+            help="Where the crops lie. sharp: one at the sharpest of many places, others at random; random: all at "
             "random; grid: a fixed 3x3 grid.",
         ),
     ] = DEFAULT_PLACEMENT

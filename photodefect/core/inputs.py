@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from photodefect.core.patches import DEFAULT_PATCHES, Placement
+from photodefect.core.patches import Placement
 from photodefect.core.warp import warp
 
 SIDE = 224
@@ -45,7 +45,7 @@ def holistic_input(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def patch_inputs(
     pixels: NDArray[np.uint8],
     *,
-    count: int = DEFAULT_PATCHES,
+    count: int = 1,
     placement: Placement = "random",
     seed: int,
     side: int = SIDE,
@@ -60,9 +60,9 @@ def patch_inputs(
         pixels: (height, width, 3) sRGB.
         count: number of random patches, at least 1.
         placement: ``random``: ``count`` patches, as in the paper; ``sharp``: the first ones are spread evenly from the
-            middle on, the last one (if there are two or more) is the sharpest of :data:`CANDIDATES` others, all at the
-            same parts of the frame in every photo, so that the same photo saved again is judged alike; ``grid``: the
-            nine of the authors' test script.
+            middle on, the last one is the sharpest of :data:`CANDIDATES` others, all at the same parts of the frame in
+            every photo, so that the same photo saved again is judged alike; ``grid``: the nine of the authors' test
+            script.
         seed: what random places are drawn from, 0 or more; see :func:`content_seed`. Evenly spread ones begin elsewhere
             by it, unless it is 0; the sharpest is looked for in the same places. A grid doesn't need it.
         side: of a patch, in pixels.
@@ -75,22 +75,18 @@ def patch_inputs(
     """
     _check(pixels)
     height, width = enlarged_size(pixels.shape[0], pixels.shape[1], side)
-    if placement != "sharp":
+    if placement != "sharp" or count < 1:
         corners = patch_corners(height, width, count=count, placement=placement, seed=seed, side=side)
-    elif count == 1:
-        corners = _spread_corners(height, width, 1, seed, side)
     else:
-        first = _spread_corners(height, width, count - 1, seed, side)
         # Where it is sharpest is no matter of chance: the same places for every seed.
-        candidates = _spread_corners(height, width, count - 1 + CANDIDATES, 0, side)[count - 1 :]
-        corners = np.vstack([first, _sharpest(pixels, candidates, pixels.shape[0] / height, side)])
+        candidates = _spread_corners(height, width, max(1, count - 1) + CANDIDATES, 0, side)[-CANDIDATES:]
+        sharpest = _sharpest(pixels, candidates, pixels.shape[0] / height, side)
+        corners = np.vstack([_spread_corners(height, width, count - 1, seed, side), sharpest])
     return _cut(pixels, corners, height, width, side)
 
 
 def _spread_corners(height: int, width: int, count: int, seed: int, side: int) -> NDArray[np.int64]:
     """Top left corners of patches that are spread evenly over a photo, (count, 2): the first in its middle."""
-    if count < 1:
-        raise ValueError(f"count is {count}; at least one patch is needed")
     begin = np.random.Generator(np.random.PCG64(seed)).random(2) if seed else np.array([0.5, 0.5])
     places = (begin + np.arange(count)[:, None] * _STRIDES) % 1
     corners: NDArray[np.int64] = np.rint(places * (height - side, width - side)).astype(np.int64)

@@ -12,7 +12,7 @@ from photodefect.photos.facts import Capture, Provenance
 from photodefect.records import Diagnosis, ModelIdentity
 from photodefect.verdicts import Threshold, verdict
 
-SCORING_VERSION: Final = 9
+SCORING_VERSION: Final = 10
 """Grows whenever the same photo and model give another finding than before: decoding, inputs, arithmetic, EXIF."""
 
 

@@ -54,13 +54,14 @@ class Settings(Decoding):
         """All that a finding depends on beside the photo, for the cache. It names the model first, for people."""
         model = self.choice.manifest.identity
         grid = self.placement == "grid"
+        drawn = not grid and not (self.placement == "sharp" and self.patches == 1)
         parts = {
             "model": model.name,
             "sha256": model.sha256,
             "engine": self.choice.key,
-            # A grid has as many patches as it has, and nothing of it is drawn.
+            # A grid has as many patches as it has. Nothing of it is drawn, nor is where a photo is sharpest.
             "patches": "grid" if grid else f"{self.placement} {self.patches}",
-            "seed": None if grid else self.seed,
+            "seed": self.seed if drawn else None,
             "scoring": SCORING_VERSION,
         }
         return json.dumps(parts)

@@ -45,6 +45,11 @@ class EngineChoice:
         return NETWORKS[self.manifest.network].patch_side
 
     @property
+    def patches(self) -> int:
+        """How many patches the model's network looks at unless told otherwise."""
+        return NETWORKS[self.manifest.network].patches
+
+    @property
     def key(self) -> str:
         """What, beside the model's identity and the inputs, scores depend on; for caches."""
         return f"{self.engine} {self.precision} {self.device}"

@@ -17,7 +17,7 @@ from PIL import Image
 from photodefect.core.inputs import holistic_input, patch_inputs
 from photodefect.core.network.cells import INPUT_SIDE
 from photodefect.core.network.registry import NETWORKS
-from photodefect.core.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
+from photodefect.core.patches import DEFAULT_PLACEMENT
 from photodefect.diagnosis.scoring import make_inputs
 from photodefect.synthesis.degrade import degrade
 from photodefect.training.feature_cache import CachingJob, shard_file
@@ -75,9 +75,8 @@ class RatedJob(CachingJob):
         settings = self.settings
         rng = np.random.default_rng([settings.seed, zlib.crc32(self.source.name.encode())])
         wholes, patches = [], []
-        inputs = make_inputs(
-            pixels, patches=DEFAULT_PATCHES, placement=DEFAULT_PLACEMENT, side=NETWORKS["lite0"].patch_side
-        )
+        compact = NETWORKS["lite0"]
+        inputs = make_inputs(pixels, patches=compact.patches, placement=DEFAULT_PLACEMENT, side=compact.patch_side)
         for view in range(settings.views):
             seen = view_of_rated(pixels, view, rng)
             wholes.append(holistic_input(seen))

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from photodefect.core.infogain import class_counts, classes_of
 from photodefect.core.network.manifest import Manifest
-from photodefect.core.network.registry import KINDS, NETWORKS, Kind
+from photodefect.core.network.registry import KINDS, Kind
 from photodefect.defects import BY_KEY, DEFECTS, KEYS, Defect
 from photodefect.diagnosis.diagnoser import available_cores
 from photodefect.errors import DataError, TeamError
@@ -126,7 +126,7 @@ def train_model(
         seed=settings.seed,
         workers=_workers(settings, device, team),
         cache_mb=settings.cache_mb,
-        patch_side=NETWORKS[settings.network].patch_side,
+        network=settings.network,
     ) as reader:
         for kind, network in networks.items():
             outcomes[kind] = train_network(

@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from photodefect.core.batches import Batch
 from photodefect.core.infogain import classes_of
 from photodefect.core.inputs import SIDE, holistic_input, patch_inputs
-from photodefect.core.network.registry import Kind
-from photodefect.core.patches import DEFAULT_PATCHES, DEFAULT_PLACEMENT
+from photodefect.core.network.registry import NETWORKS, Kind
+from photodefect.core.patches import DEFAULT_PLACEMENT
 from photodefect.core.sampling import Sample, SampleKind, SamplePlan, SampleSource, sample_plan
 from photodefect.defects import BY_KEY, DEFECTS, KEYS
 from photodefect.diagnosis.scoring import make_inputs
@@ -133,14 +133,14 @@ class SampleReader:
         seed: of the places of cuts.
         workers: threads, and processes unless there are fewer cores.
         cache_mb: memory for cuts, in megabytes. How much there is changes nothing but the time.
-        patch_side: of patches as ``diagnose`` cuts them for the network, in pixels.
+        network: whose patches ``diagnose`` cuts so, by its name in the registry.
     """
 
     def __init__(
-        self, photos: TrainingPhotos, *, seed: int, workers: int, cache_mb: int, patch_side: int = SIDE
+        self, photos: TrainingPhotos, *, seed: int, workers: int, cache_mb: int, network: str = "googlenet"
     ) -> None:
         self.photos = photos
-        self._patch_side = patch_side
+        self._network = NETWORKS[network]
         self.left_out = LeftOut()
         self._seed = seed
         self._budget = cache_mb * 1_000_000
@@ -172,7 +172,8 @@ class SampleReader:
         """The inputs that ``photodefect diagnose`` looks at: the whole photo, or patches by its content."""
         if kind == "holistic":
             return self.whole(photo)
-        return self._get((photo, "diagnosed"), DEFAULT_PATCHES, lambda: self._cut(photo, None, DEFAULT_PATCHES, 0))
+        patches = self._network.patches
+        return self._get((photo, "diagnosed"), patches, lambda: self._cut(photo, None, patches, 0))
 
     def _get(self, key: tuple[object, ...], count: int, make: Callable[[], Cuts]) -> Future[Cuts]:
         """From the cache, or begun now. Only one thread asks, so nothing is locked."""
@@ -205,7 +206,7 @@ class SampleReader:
         if kind is SampleKind.HALF_CROP:
             return Cuts(half_crops(pixels, count, np.random.default_rng(seed)), severities)
         if kind is None:
-            seen = make_inputs(pixels, patches=count, placement=DEFAULT_PLACEMENT, side=self._patch_side)
+            seen = make_inputs(pixels, patches=count, placement=DEFAULT_PLACEMENT, side=self._network.patch_side)
             return Cuts(seen.patches, severities)
         return Cuts(patch_inputs(pixels, count=count, seed=seed), severities)
 

@@ -43,6 +43,7 @@ class NetworkBuilder:
             ``mean`` (three numbers in 0..255, in that order) and ``scale``.
         patch_side: side of the patches that it looks at when a photo is diagnosed, in pixels, a multiple of 32. The
             paper's network sees 224; half of the area tells the compact one as much (docs/speed.md).
+        patches: how many of them, unless told otherwise; more tell the compact one no more (docs/speed.md).
     """
 
     name: str
@@ -50,6 +51,7 @@ class NetworkBuilder:
     build: Callable[[Kind], Parts]
     default_normalization: Mapping[str, object]
     patch_side: int = 224
+    patches: int = 2
 
 
 def _build(module: str, kind: Kind) -> Parts:
@@ -73,6 +75,7 @@ NETWORKS: Final[dict[str, NetworkBuilder]] = {
             partial(_build, "compact"),
             COMPACT_NORMALIZATION,
             patch_side=160,
+            patches=1,
         ),
     )
 }
