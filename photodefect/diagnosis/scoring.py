@@ -19,12 +19,16 @@ from photodefect.engines import Engine
 from photodefect.photos.facts import Capture, Provenance, with_one_orientation
 from photodefect.photos.graphics import why_no_photograph
 from photodefect.photos.monochrome import is_monochrome
+from photodefect.photos.plain_background import subject_on_plain_background
 
 if TYPE_CHECKING:
     from photodefect.diagnosis.settings import Settings
 
 _DIGITS: Final = 6
 """Decimals of a score in a record; the last of them is beyond what a network's score means."""
+
+TOLD_BY_SUBJECT: Final = ("bad_exposure", "bad_white_balance", "bad_saturation", "haze")
+"""What is told by the subject alone if its background is plain: black, white or colour that is meant."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class Inputs:
         holistic: the whole photo, (224, 224, 3).
         patches: crops, (N, side, side, 3).
         monochrome: the photo has no colour, but for a small part.
+        subject: what is on a plain background, warped as the whole photo is; None if there is no such thing.
         not_photograph: why it is no photograph; None of a photograph.
         capture: how it was taken.
         provenance: where its pixels came from.
@@ -47,6 +52,7 @@ class Inputs:
     holistic: NDArray[np.uint8]
     patches: NDArray[np.uint8]
     monochrome: bool
+    subject: NDArray[np.uint8] | None = None
     not_photograph: str | None = None
     capture: Capture | None = None
     provenance: Provenance | None = None
@@ -90,7 +96,9 @@ def make_inputs(
     # Who knows how long the shutter was open has a camera.
     taken = capture is not None and (capture.shutter_s is not None or capture.iso is not None)
     reason = None if taken else why_no_photograph(pixels)
-    return Inputs(width, height, holistic, crops, is_monochrome(holistic), reason, capture, provenance)
+    box = subject_on_plain_background(holistic)
+    subject = None if box is None else holistic_input(box.of(pixels))
+    return Inputs(width, height, holistic, crops, is_monochrome(holistic), subject, reason, capture, provenance)
 
 
 def inputs_by(
@@ -128,6 +136,9 @@ def score(engine: Engine, manifest: Manifest, photos: Sequence[Inputs]) -> list[
     findings = []
     for index, (photo, end) in enumerate(zip(photos, ends, strict=True)):
         whole = {key: float(scores[index]) for key, scores in holistic.items()}
+        if photo.subject is not None:
+            of_subject = engine.scores("holistic", photo.subject[np.newaxis])
+            whole |= {key: float(of_subject[key][0]) for key in TOLD_BY_SUBJECT}
         own = slice(end - len(photo.patches), end)
         parts = {key: manifest.combination[key].pool(scores[own]) for key, scores in patches.items()}
         findings.append(_finding(manifest, photo, whole, parts))
