@@ -2,11 +2,11 @@
 
     python benchmarks/intended_looks.py [FOLDER] [--model NAME|DIR]
 
-Night scenes, low key, high key, silhouettes, shallow depth of field and monochrome have no fault in what makes the
-look: every severe or mild verdict there is a false alarm. Without a folder: photographs of ``samples/`` that have the
-look, and for looks that none of them has, ones made from them by a tone curve (marked as made: a photographer would
-light the scene so). With a folder: its own photos, in a sub-folder for each look; sub-folders named as the looks below
-are judged by the defects that these must not be taken for, others by all seven.
+Night scenes, low key, high key, silhouettes, shallow depth of field, plain backgrounds and monochrome have no fault in
+what makes the look: every severe or mild verdict there is a false alarm. Without a folder: photographs of ``samples/``
+that have the look, and for looks that none of them has, ones made from them (marked as made) by a tone curve or a plain
+background, where a photographer would light the scene so. With a folder: its own photos, in a sub-folder for each look;
+sub-folders named as the looks below are judged by the defects that these must not be taken for, others by all seven.
 
 Prints a Markdown table: for every look and defect the numbers of severe and mild verdicts, in bold where they are false
 alarms; then each of these with its severity.
@@ -17,10 +17,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFilter
 
 from photodefect import Diagnoser, Diagnosis
 from photodefect.defects import DEFECTS, KEYS
@@ -64,6 +66,18 @@ def silhouette(pixels: Pixels) -> Pixels:
     return pixels_from_encoded(encode(light * (0.02 + 0.98 * share**2 * (3.0 - 2.0 * share))))
 
 
+def on_plain(background: tuple[int, int, int], pixels: Pixels) -> Pixels:
+    """What is in the middle of the photo, cut out round, a third as wide as a frame of one colour."""
+    side = min(pixels.shape[:2])
+    top, left = ((length - side) // 2 for length in pixels.shape[:2])
+    subject = Image.fromarray(pixels[top : top + side, left : left + side])
+    mask = Image.new("L", subject.size)
+    ImageDraw.Draw(mask).ellipse((side // 25, side // 25, side - side // 25, side - side // 25), fill=255)
+    frame = Image.new("RGB", (3 * side, 2 * side), background)
+    frame.paste(subject, (side, side // 2), mask.filter(ImageFilter.GaussianBlur(3)))
+    return np.asarray(frame)
+
+
 def split(values: NDArray[np.floating]) -> float:
     """Otsu's threshold of values from 0 to 1: it parts them into two groups that are each as much alike as can be."""
     counts, edges = np.histogram(values, bins=64, range=(0.0, 1.0))
@@ -95,6 +109,10 @@ class Look:
         return self.make is not as_taken
 
 
+TONES = ("bad_exposure", "bad_white_balance", "bad_saturation", "haze")
+ALONE = ("blue-periwinkle", "bulb", "canyon-wren", "dog", "dragonfly-on-lavender", "fragrant-chamomile")
+"""What a plain background must not be taken for, and whose subject can stand alone."""
+
 LOOKS: Mapping[str, Look] = {
     "night": Look(("bad_exposure", "noise"), ("city", "taipei-city")),
     "low key": Look(("bad_exposure",), ("guitar", "budgie-branch", "blue-periwinkle")),
@@ -117,6 +135,9 @@ LOOKS: Mapping[str, Look] = {
         ("beacon-street-sunset", "lake-sherburne", "roman-colosseum", "taipei-city"),
         silhouette,
     ),
+    "on white": Look(TONES, ALONE, partial(on_plain, (246, 246, 246))),
+    "on black": Look(TONES, ALONE, partial(on_plain, (6, 6, 7))),
+    "on magenta": Look(TONES, ALONE, partial(on_plain, (205, 25, 120))),
     "monochrome": Look(("bad_white_balance", "bad_saturation"), (), monochrome),
     "sepia": Look(("bad_white_balance", "bad_saturation"), (), sepia),
 }

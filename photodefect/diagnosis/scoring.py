@@ -98,7 +98,8 @@ def make_inputs(
     reason = None if taken else why_no_photograph(pixels)
     box = subject_on_plain_background(holistic)
     subject = None if box is None else holistic_input(box.of(pixels))
-    return Inputs(width, height, holistic, crops, is_monochrome(holistic), subject, reason, capture, provenance)
+    monochrome = is_monochrome(holistic if subject is None else subject)
+    return Inputs(width, height, holistic, crops, monochrome, subject, reason, capture, provenance)
 
 
 def inputs_by(
