@@ -30,7 +30,7 @@ import numpy as np
 
 from photodefect.cli.sidecars import SidecarOptions
 from photodefect.defects import KEYS
-from photodefect.files import Journal
+from photodefect.files.journal import Journal
 from photodefect.ranking.profiles.settings import to_profile
 from photodefect.records import Diagnosis
 from photodefect.sidecars.marks import marks_of

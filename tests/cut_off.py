@@ -14,7 +14,11 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
-from photodefect.files import Journal, apply, journal, operations, plan_transfer, read_journal, undo
+from photodefect.files import journal, operations
+from photodefect.files.journal import Journal, read_journal
+from photodefect.files.plan import plan_transfer
+from photodefect.files.transfer import apply
+from photodefect.files.undo import undo
 
 FILES = {"a.cr2": b"raw", "a.xmp": b"sidecar", "sub/a.jpg": b"another"}
 

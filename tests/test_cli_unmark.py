@@ -10,7 +10,7 @@ from exiftool import exiftool, needs_exiftool, tags
 from typer.testing import CliRunner, Result
 
 from photodefect.cli import app
-from photodefect.files import Journal
+from photodefect.files.journal import Journal
 from photodefect.sidecars.marks import Marks
 from photodefect.sidecars.sources import Sources
 from photodefect.sidecars.write import SidecarTask, write_sidecars

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from photodefect.files import CompanionIndex, companions
+from photodefect.files.companions import CompanionIndex, companions
 
 
 def touch(folder: Path, *names: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from photodefect.errors import DataError, TransferError
-from photodefect.files import Journal, default_journal_path, read_journal
+from photodefect.files.journal import Journal, default_journal_path, read_journal
 
 
 @pytest.fixture

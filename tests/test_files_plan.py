@@ -16,7 +16,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from photodefect.errors import DataError, TransferError
-from photodefect.files import DryRunOperations, Journal, Mode, TransferPlan, apply, companions, plan_transfer
+from photodefect.files.companions import companions
+from photodefect.files.journal import Journal
+from photodefect.files.operations import DryRunOperations
+from photodefect.files.plan import Mode, TransferPlan, plan_transfer
+from photodefect.files.transfer import apply
 
 
 @pytest.fixture

@@ -20,20 +20,12 @@ from hypothesis import strategies as st
 
 import photodefect
 from photodefect.errors import TransferError
-from photodefect.files import (
-    Journal,
-    Mode,
-    TransferOutcome,
-    UndoOutcome,
-    apply,
-    operations,
-    plan_transfer,
-    read_journal,
-    undo,
-)
-from photodefect.files import (
-    journal as journal_module,
-)
+from photodefect.files import journal as journal_module
+from photodefect.files import operations
+from photodefect.files.journal import Journal, read_journal
+from photodefect.files.plan import Mode, plan_transfer
+from photodefect.files.transfer import TransferOutcome, apply
+from photodefect.files.undo import UndoOutcome, undo
 
 ROOT = Path(photodefect.__file__).parents[1]
 MEMORY = Path("/dev/shm")

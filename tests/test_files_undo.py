@@ -10,17 +10,12 @@ from pathlib import Path
 import pytest
 from file_trees import grow, tree
 
-from photodefect.files import (
-    DryRunOperations,
-    Journal,
-    Mode,
-    UndoOutcome,
-    apply,
-    plan_transfer,
-    read_journal,
-    undo,
-)
 from photodefect.files.fingerprint import COARSEST_NS
+from photodefect.files.journal import Journal, read_journal
+from photodefect.files.operations import DryRunOperations
+from photodefect.files.plan import Mode, plan_transfer
+from photodefect.files.transfer import apply
+from photodefect.files.undo import UndoOutcome, undo
 
 
 @pytest.fixture
@@ -202,8 +197,8 @@ def test_a_dry_undo_says_the_same_and_does_nothing(root: Path, mode: Mode) -> No
 def test_a_written_sidecar_gets_its_former_content_back(tmp_path: Path) -> None:
     import hashlib  # noqa: PLC0415
 
-    from photodefect.files import FileOperations  # noqa: PLC0415
     from photodefect.files.fingerprint import fingerprint  # noqa: PLC0415
+    from photodefect.files.operations import FileOperations  # noqa: PLC0415
 
     grow(tmp_path, {"photos/a.xmp": b"before"})
     new, changed = tmp_path / "photos/b.xmp", tmp_path / "photos/a.xmp"

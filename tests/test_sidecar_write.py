@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from photodefect.errors import TransferError
-from photodefect.files import DryRunOperations, FileOperations, Journal, read_journal, undo
 from photodefect.files.fingerprint import Fingerprint
+from photodefect.files.journal import Journal, read_journal
+from photodefect.files.operations import DryRunOperations, FileOperations
+from photodefect.files.undo import undo
 from photodefect.sidecars.marks import Marks
 from photodefect.sidecars.write import SidecarOutcome, SidecarTask, write_sidecars
 from photodefect.sidecars.xmp import XmpDocument

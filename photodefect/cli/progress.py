@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.control import Control
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.segment import ControlType
-from rich.text import Text
 
 from photodefect.printable import console_on
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 PATIENCE_S: Final = 1.0
 """How long a run may take before it shows its progress."""
 
 REFRESH_S: Final = 0.1
 """The line is drawn no more often than this, unless it was taken away."""
-
-
-class _Rate(ProgressColumn):
-    """Photos a second."""
-
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:.1f}/s" if speed >= 1 else f"{1 / speed:.1f} s each")
 
 
 class ProgressLine:
@@ -45,21 +38,12 @@ class ProgressLine:
         self, total: int, *, enabled: bool = True, console: Console | None = None, what: str = "diagnosing"
     ) -> None:
         self._console = console or console_on()
-        self._enabled = enabled and self._console.is_terminal and not self._console.is_dumb_terminal
-        # No refreshing thread: it would draw between the pieces of a record on the same terminal.
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            _Rate(),
-            TimeRemainingColumn(),
-            console=self._console,
-            auto_refresh=False,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-        self._task = self._progress.add_task(what, total=total)
+        self._progress: Progress | None = None
+        if enabled and self._console.is_terminal and not self._console.is_dumb_terminal:
+            from photodefect.cli.progress_bar import progress_bar  # noqa: PLC0415  programs see none, and don't wait for it
+
+            self._progress = progress_bar(self._console)
+            self._progress.add_task(what, total=total)
         self._started = time.monotonic()
         self._drawn: float | None = None
         self._visible = False
@@ -70,15 +54,17 @@ class ProgressLine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._drawn is not None:
+        if self._drawn is not None and self._progress is not None:
             self.hide()
             self._progress.stop()
 
     def advance(self) -> None:
         """One step is done."""
-        self._progress.advance(self._task)
+        if self._progress is None:
+            return
+        self._progress.advance(self._progress.task_ids[0])
         now = time.monotonic()
-        if not self._enabled or now - self._started < PATIENCE_S:
+        if now - self._started < PATIENCE_S:
             return
         if self._drawn is None:
             self._progress.start()

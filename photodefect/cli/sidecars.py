@@ -140,7 +140,9 @@ def write_sidecars(
         TransferError: the disk is full or the journal can't be written; the message says how much is done.
         typer.Exit: interrupted; the person was told how much is done.
     """
-    from photodefect.files import DryRunOperations, FileOperations, Journal, default_journal_path, undo_command  # noqa: PLC0415
+    from photodefect.files.journal import Journal, default_journal_path  # noqa: PLC0415
+    from photodefect.files.operations import DryRunOperations, FileOperations  # noqa: PLC0415
+    from photodefect.files.transfer import undo_command  # noqa: PLC0415
     from photodefect.sidecars import write  # noqa: PLC0415
     from photodefect.sidecars.locations import SidecarLocator  # noqa: PLC0415
 

@@ -99,7 +99,7 @@ def check_transfer(transfer: Transfer, roots: Sequence[Path], photos: Sequence[s
         DataError: it is no folder, or it and the photos' folder lie in each other.
         TransferError: it is read-only.
     """
-    from photodefect.files import plan_transfer  # noqa: PLC0415
+    from photodefect.files.plan import plan_transfer  # noqa: PLC0415
 
     if transfer.keep_folders and not roots:
         raise typer.BadParameter("--keep-folders keeps those below FOLDER; name it")
@@ -135,8 +135,10 @@ def carry_out(
         DataError: as :func:`check_transfer`.
         typer.Exit: interrupted; the person was told how much is done.
     """
-    from photodefect.files import Journal, default_journal_path, plan_transfer, some_files, undo_command  # noqa: PLC0415
-    from photodefect.files import apply as follow  # noqa: PLC0415
+    from photodefect.files.journal import Journal, default_journal_path  # noqa: PLC0415
+    from photodefect.files.plan import plan_transfer, some_files  # noqa: PLC0415
+    from photodefect.files.transfer import apply as follow  # noqa: PLC0415
+    from photodefect.files.transfer import undo_command  # noqa: PLC0415
 
     plan = plan_transfer(
         photos,

@@ -41,8 +41,9 @@ def undo(
             raise typer.BadParameter("name the journal; photodefect undo alone lists those there are")
         _list_journals()
         return
-    from photodefect.files import DryRunOperations, FileOperations, Journal, read_journal  # noqa: PLC0415
-    from photodefect.files import undo as take_back  # noqa: PLC0415
+    from photodefect.files.journal import Journal, read_journal  # noqa: PLC0415
+    from photodefect.files.operations import DryRunOperations, FileOperations  # noqa: PLC0415
+    from photodefect.files.undo import undo as take_back  # noqa: PLC0415
 
     record = read_journal(journal)
     with Journal.reopen(record) if apply else Journal(None) as log:
@@ -68,7 +69,8 @@ def undo(
 def _list_journals() -> None:
     """A line a journal, the newest last: where it lies, when and what for, and how many files can be taken back."""
     from photodefect.errors import NothingToDoError  # noqa: PLC0415
-    from photodefect.files import read_journal, some_files, state_folder  # noqa: PLC0415
+    from photodefect.files.journal import read_journal, state_folder  # noqa: PLC0415
+    from photodefect.files.plan import some_files  # noqa: PLC0415
 
     found = sorted(state_folder().glob("*.jsonl"))
     if not found:

@@ -36,7 +36,9 @@ def unmark(
     Exit codes: 0 done; 1 some sidecars can't be read or written; 2 wrong
     usage; 3 no sidecars; 130 interrupted.
     """
-    from photodefect.files import DryRunOperations, FileOperations, Journal, default_journal_path, undo_command  # noqa: PLC0415
+    from photodefect.files.journal import Journal, default_journal_path  # noqa: PLC0415
+    from photodefect.files.operations import DryRunOperations, FileOperations  # noqa: PLC0415
+    from photodefect.files.transfer import undo_command  # noqa: PLC0415
     from photodefect.sidecars.take_back import find_sidecars, take_back_sidecars  # noqa: PLC0415
 
     if not folder.is_dir():

@@ -101,7 +101,8 @@ def _exiftool(photos: Sequence[RankedPhoto], said: PersonsMarks) -> str:
 
 
 def _plan(photos: Sequence[RankedPhoto], said: PersonsMarks) -> str:
-    from photodefect.files import DryRunOperations, Journal  # noqa: PLC0415
+    from photodefect.files.journal import Journal  # noqa: PLC0415
+    from photodefect.files.operations import DryRunOperations  # noqa: PLC0415
     from photodefect.sidecars.locations import SidecarLocator  # noqa: PLC0415
     from photodefect.sidecars.write import SidecarTask, write_sidecars  # noqa: PLC0415
 
