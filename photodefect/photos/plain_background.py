@@ -11,6 +11,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from photodefect.photos.quantiles import quantiles
+
 _EDGE: Final = 4
 """Width of the frame's edge that the background has to fill, in pixels of 224."""
 
@@ -52,7 +54,7 @@ def subject_on_plain_background(holistic: NDArray[np.uint8]) -> Box | None:
     edge = np.ones(holistic.shape[:2], bool)
     edge[_EDGE:-_EDGE, _EDGE:-_EDGE] = False
     around = holistic[edge].astype(np.int16)
-    colour = np.median(around, 0)
+    colour = np.array([quantiles(channel, 0.5)[0] for channel in around.T])
     if (np.abs(around - colour).max(1) <= _ALIKE).mean() < _FILLED:
         return None
     apart = np.abs(holistic - colour).max(2) > _ALIKE
