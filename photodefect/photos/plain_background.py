@@ -13,14 +13,11 @@ from numpy.typing import NDArray
 
 from photodefect.photos.quantiles import quantiles
 
-_EDGE: Final = 4
-"""Width of the frame's edge that the background has to fill, in pixels of 224."""
-
 _ALIKE: Final = 4
 """Levels by which the background differs from its own colour at most."""
 
 _FILLED: Final = 0.97
-"""Share of the frame's edge that is background at least: a subject's shadow may reach it, or its cable."""
+"""Share of the frame's outermost pixels that is background at least: a subject's shadow may reach them, or a cable."""
 
 _LARGEST: Final = 0.5
 """Share of the frame that the subject's box takes at most; what fills more of it tells enough as it is."""
@@ -51,14 +48,12 @@ def subject_on_plain_background(holistic: NDArray[np.uint8]) -> Box | None:
     Args:
         holistic: the whole photo, (224, 224, 3), uint8, sRGB.
     """
-    edge = np.ones(holistic.shape[:2], bool)
-    edge[_EDGE:-_EDGE, _EDGE:-_EDGE] = False
-    around = holistic[edge].astype(np.int16)
+    around = np.concatenate([holistic[0], holistic[-1], holistic[:, 0], holistic[:, -1]]).astype(np.int16)
     colour = np.array([quantiles(channel, 0.5)[0] for channel in around.T])
     if (np.abs(around - colour).max(1) <= _ALIKE).mean() < _FILLED:
         return None
     apart = np.abs(holistic - colour).max(2) > _ALIKE
-    apart &= ~edge
+    apart[[0, -1]] = apart[:, [0, -1]] = False
     rows, columns = np.flatnonzero(apart.any(1)), np.flatnonzero(apart.any(0))
     if not len(rows):
         return None
