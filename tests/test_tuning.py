@@ -19,7 +19,7 @@ from photodefect.training.experts import compact_column
 from photodefect.training.imagenet import load_imagenet_trunk
 from photodefect.training.rated_samples import RatedSamples
 from photodefect.training.trunk_features import compact_trunk
-from photodefect.training.tuning import TuningRecipe, _mean, tune_to_votes, with_tuned
+from photodefect.training.tuning import TuningRecipe, tune_to_votes, with_tuned
 
 PHOTOS = 60
 
@@ -64,14 +64,14 @@ def test_what_is_learnt_from_some_photos_tells_of_others_by_the_tuned_blocks_and
     own, initial = ({name: t.clone() for name, t in b.state_dict().items()} for b in (trunk.lite0, trunk.tuned))
     lines: list[str] = []
     chosen, left = np.arange(40), np.arange(40, PHOTOS)
-    tune_to_votes(network, people, chosen, TuningRecipe(epochs=6, batch=8, runs=2), lines.append)
+    tune_to_votes(network, people, chosen, TuningRecipe(epochs=6, batch=8), lines.append)
     assert all(torch.equal(tensor, own[name]) for name, tensor in trunk.lite0.state_dict().items())
     moved = [
         not torch.equal(p, initial[name]) for name, p in trunk.tuned.named_parameters() if name.endswith("conv.weight")
     ]
     assert moved
     assert all(moved)
-    assert len(lines) == 2 * (1 + 6)
+    assert len(lines) == 6
     for defect in DEFECTS:
         column = compact_column(network, defect.key)
         column.yields = None
@@ -86,14 +86,6 @@ def test_tuning_begins_anew_and_gives_the_same_again(network: MultiColumnNetwork
         tune_to_votes(network, people, np.arange(16), TuningRecipe(epochs=1, batch=8), lambda _line: None)
         found.append({name: tensor.clone() for name, tensor in network.state_dict().items()})
     assert all(torch.equal(tensor, found[1][name]) for name, tensor in found[0].items())
-
-
-def test_what_is_kept_of_several_runs_is_the_mean_of_their_weights() -> None:
-    one, other = (torch.nn.ModuleDict({"a": torch.nn.Linear(2, 1)}) for _ in range(2))
-    inputs = torch.rand(5, 2)
-    mean = _mean([one, other])
-    with torch.inference_mode():
-        torch.testing.assert_close(mean["a"](inputs), (one["a"](inputs) + other["a"](inputs)) / 2)
 
 
 def test_a_layer_that_takes_over_a_folded_one_gives_what_that_gives() -> None:

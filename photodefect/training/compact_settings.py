@@ -17,7 +17,7 @@ HOLISTIC_SHARE: Final[Mapping[str, float]] = MappingProxyType(
         "bad_exposure": 1.0,
         "bad_white_balance": 1.0,
         "bad_saturation": 1.0,
-        "noise": 0.6,
+        "noise": 0.55,
         "haze": 0.85,
         "undesired_blur": 0.4,
         "bad_composition": 1.0,

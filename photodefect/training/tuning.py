@@ -3,16 +3,13 @@
 The rest of the trunk stays as it is, so that what the first tuned block takes is cached, and a pass over thousands of
 photos takes half a minute. A pass shows one view of each photo, drawn at random among those that people would rate as
 they did the photo and those under another light.
-
-It is done more than once, in another order each time, and what is kept is the mean of the weights: as good as the mean
-of what several networks say, for the time of one (Wortsman et al. 2022, *Model soups*).
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -46,8 +43,7 @@ class TuningRecipe:
         largest_weight: a severity class is weighted at most this many times the most frequent one.
         worsened_share: share of views under another light in the loss of what they tell of.
         averaged: what is kept is the mean of the weights over the last steps: this share of it stays at each step.
-        runs: times that it is done, all from the same start; the mean of their weights is kept.
-        seed: of the initial experts and of the first run's order, views and dropout; each run has the next one.
+        seed: of the initial experts, the order, the views and the dropout.
     """
 
     epochs: int = 10
@@ -59,7 +55,6 @@ class TuningRecipe:
     largest_weight: float = 4.0
     worsened_share: float = 0.3
     averaged: float = 0.995
-    runs: int = 2
     seed: int = 0
 
 
@@ -91,14 +86,7 @@ def tune_to_votes(
     # Folded, for a few dozen photos a step say too little of what normalizes all of them.
     folded = copy.deepcopy(trunk)
     fold_batch_norms(folded)
-    runs = []
-    for run in range(recipe.runs):
-        if recipe.runs > 1:
-            say(f"tuning the last blocks to votes, {run + 1} of {recipe.runs} times")
-        own = {defect: copy.deepcopy(expert, {id(trunk): trunk}) for defect, expert in experts.items()}
-        this = replace(recipe, seed=recipe.seed + run)
-        runs.append(_descend(copy.deepcopy(folded), own, aims, people=people, chosen=chosen, recipe=this, say=say))
-    averaged = _mean(runs)
+    averaged = _descend(folded, experts, aims, people=people, chosen=chosen, recipe=recipe, say=say)
     assert trunk.tuned is not None
     for layer, tuned in zip(trunk.tuned.modules(), averaged["blocks"].modules(), strict=False):
         if isinstance(layer, ConvNorm) and isinstance(tuned, ConvNorm):
@@ -106,15 +94,6 @@ def tune_to_votes(
     for defect in network.defects:
         expert = averaged["experts"].get_submodule(defect.key)
         compact_column(network, defect.key).experts["tuning"] = expert.eval().requires_grad_(False)
-
-
-def _mean(modules: Sequence[nn.ModuleDict]) -> nn.ModuleDict:
-    """A module whose weights are the mean of those of several."""
-    mean = copy.deepcopy(modules[0])
-    states = [module.state_dict() for module in modules]
-    whole = {name: torch.stack([state[name].double() for state in states]).mean(0) for name in states[0]}
-    mean.load_state_dict({name: value.to(states[0][name].dtype) for name, value in whole.items()})
-    return mean
 
 
 def _lessons(people: RatedSamples, chosen: NDArray[np.int64], recipe: TuningRecipe) -> Lessons:
@@ -144,7 +123,6 @@ def _descend(
     say: Callable[[str], None],
 ) -> nn.ModuleDict:
     """Train the tuned blocks of a folded trunk, and experts, in place; gives the averaged "blocks" and "experts"."""
-    torch.manual_seed(recipe.seed)
     assert trunk.tuned is not None
     first = trunk.tuned.block(trunk.tuned.first)
     later = [trunk.tuned.block(index) for index in range(trunk.tuned.first + 1, trunk.tuned.stop)]
