@@ -3,9 +3,9 @@
 #
 # Expected before running it: a DNG of a sensor with four neighbours below one filter (quad Bayer, as phones have them) refused, or red
 # and blue swapped. CFARepeatPatternDim and CFAPattern tell any pattern, and 4 x 4 is within the limits of the specification.
-# Seen: the picture comes without an error, and an even orange is a pattern of colours that are grey on average. The filters that rawpy
-# tells are the file's rows cut into pairs and stacked. So it goes with 3 x 3, and even with RGGB if a file spells it out over 4 x 4; told as
-# 2 x 2 the same samples are right. 6 x 6, here left out, is taken for Fujifilm's X-Trans, whatever it is.
+# Seen: the picture comes without an error, and an even orange is a pattern of colours that are grey on average. The filters that
+# rawpy tells are the file's rows cut into pairs and stacked. So it goes with 3 x 3, and even with RGGB if a file spells it out over
+# 4 x 4; told as 2 x 2 the same samples are right. 6 x 6, here left out, is taken for Fujifilm's X-Trans, whatever it is.
 #
 # What photodefect does: takes the preview, or refuses such a DNG by name (photos/dng.py).
 set -euo pipefail
