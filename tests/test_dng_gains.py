@@ -84,9 +84,10 @@ def test_what_a_phones_lens_took_from_each_colour_is_given_back(
     assert found == pytest.approx([0.1 * red, 0.1 * green, 0.1], rel=0.05)
 
 
-def test_a_map_lies_over_the_part_of_the_sensor_that_is_the_picture() -> None:
-    larger = even(0.1, shape=(HEIGHT + 32, WIDTH + 64))
-    data = developed(FOUR_MAPS, mosaic=larger, area=(32, 64, HEIGHT + 32, WIDTH + 64))
+@pytest.mark.parametrize(("top", "left"), [(32, 64), (33, 64), (32, 65), (33, 65)])
+def test_a_map_lies_over_the_part_of_the_sensor_that_is_the_picture(top: int, left: int) -> None:
+    larger = even(0.1, shape=(HEIGHT + 34, WIDTH + 66))
+    data = developed(FOUR_MAPS, mosaic=larger, area=(top, left, HEIGHT + top, WIDTH + left))
     assert light_at(data, (0, 0)) == pytest.approx([0.3, 0.2, 0.1], rel=0.05)
     assert light_at(data, ROUND_THE_FRAME["centre"]) == pytest.approx([0.1] * 3, rel=0.05)
 

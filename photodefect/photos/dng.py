@@ -26,11 +26,13 @@ class Development(NamedTuple):
         box: the part of the active area that is the picture.
         gain: what its light is multiplied by, 1 or more.
         gains: what the light of some of its places is multiplied by, each with whether it is about the mosaic.
+        area: top, left, bottom and right of the sensor's active area, where these count from; None if that isn't told.
     """
 
     box: Box
     gain: float
     gains: tuple[tuple[Gain, bool], ...] = ()
+    area: tuple[int, ...] | None = None
 
 
 def read_development(data: bytes, width: int, height: int) -> Development | None:
@@ -45,6 +47,7 @@ def read_development(data: bytes, width: int, height: int) -> Development | None
     """
     stops, box, is_dng = 0.0, (0, 0, width, height), False
     gains: list[tuple[Gain, bool]] = []
+    area: tuple[int, ...] | None = None
     for folder in folders(data):
         is_dng = is_dng or tags.DNG_VERSION in folder
         given = folder.fractions(tags.BASELINE_EXPOSURE)
@@ -59,10 +62,11 @@ def read_development(data: bytes, width: int, height: int) -> Development | None
                 wide, high = box[2] - box[0], box[3] - box[1]
                 chosen = box[0] + left * wide, box[1] + top * high, box[0] + right * wide, box[1] + bottom * high
                 box = _within(box, chosen)
+            area = tuple(folder.numbers(tags.ACTIVE_AREA).tolist()) or None
             is_mosaic = folder.number(tags.PHOTOMETRIC) == tags.CFA
             gains = [(gain, is_mosaic) for gain in read_gains(folder.raw(tags.MOSAIC_OPCODES), of_mosaic=is_mosaic)]
             gains += [(gain, False) for gain in read_gains(folder.raw(tags.COLOUR_OPCODES), of_mosaic=False)]
-    return Development(box, 2 ** min(max(stops, 0.0), _MOST_GAIN), tuple(gains)) if is_dng else None
+    return Development(box, 2 ** min(max(stops, 0.0), _MOST_GAIN), tuple(gains), area) if is_dng else None
 
 
 _BAYER = (2, 2)

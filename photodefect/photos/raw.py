@@ -140,10 +140,14 @@ def _develop(raw: rawpy.RawPy, told: Development | None) -> Photo:
 
 def _give_back_light(raw: rawpy.RawPy, told: Development) -> None:
     """Apply the gains of a DNG to the sensor's data that LibRaw holds."""
-    samples = raw.raw_image_visible
-    colours = raw.raw_colors_visible if samples.ndim == 2 and raw.num_colors > 1 else None
+    samples = raw.raw_image
+    colours = raw.raw_colors if samples.ndim == 2 and raw.num_colors > 1 else None
     if samples.ndim == 2 and colours is None:
         samples = samples[:, :, None]
+    if told.area is not None and len(told.area) == 4:  # LibRaw's own starts at even numbers
+        top, left, bottom, right = told.area
+        samples = samples[top:bottom, left:right]
+        colours = None if colours is None else colours[top:bottom, left:right]
     apply_gains(samples, told.gains, colours, tuple(map(float, raw.black_level_per_channel)), float(raw.white_level))
 
 
