@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 _VIGNETTE: Final = 3
 _GAIN_MAP: Final = 9
 
-_MOST_OPCODES: Final = 64
+_MOST_OPCODES: Final = 16
 """In a list; phones write four."""
 
 _MOST_POINTS: Final = 512
