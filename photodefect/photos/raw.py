@@ -12,7 +12,8 @@ import numpy as np
 from photodefect.errors import PhotoError, UnreadableError, UnsupportedError
 from photodefect.extras import require
 from photodefect.photos import tiff_folders as tags
-from photodefect.photos.dng import Development, read_development
+from photodefect.photos.dng import Development, has_known_filters, read_development
+from photodefect.photos.dng_gains import apply_gains
 from photodefect.photos.facts import Provenance
 from photodefect.photos.formats import Format
 from photodefect.photos.limits import LIMITS, Limits
@@ -84,15 +85,20 @@ def decode_raw(data: bytes, max_pixels: int, limits: Limits = LIMITS) -> Photo |
                 return _without_sensor_data(preview) if cut_short else preview
             if cut_short:
                 raise UnreadableError("the raw photo is cut short: part of its sensor's data is missing")
-            try:
-                return _develop(raw, told)
-            except rawpy.LibRawFileUnsupportedError:
-                if preview is None or max(preview.width, preview.height) < USABLE_SIZE:
-                    raise UnsupportedError(
-                        "LibRaw doesn't know how this raw photo stores its sensor's data (it knows neither JPEG XL nor "
-                        "VC-5), and its preview is too small to judge; convert it to JPEG or to an older kind of DNG"
-                    ) from None
-                return _without_sensor_data(preview)
+            unknown = "stores its sensor's data (it knows neither JPEG XL nor VC-5)"
+            if told is not None and not has_known_filters(data):
+                unknown = "arranges its sensor's colours (it knows mosaics of 2 x 2 and Fujifilm's)"
+            else:
+                try:
+                    return _develop(raw, told)
+                except rawpy.LibRawFileUnsupportedError:
+                    pass
+            if preview is None or max(preview.width, preview.height) < USABLE_SIZE:
+                raise UnsupportedError(
+                    f"LibRaw doesn't know how this raw photo {unknown}, and its preview is too small to judge; convert "
+                    "it to JPEG or to an older kind of DNG"
+                )
+            return _without_sensor_data(preview)
 
 
 def _without_sensor_data(preview: Photo) -> Photo:
@@ -105,6 +111,8 @@ def _develop(raw: rawpy.RawPy, told: Development | None) -> Photo:
     recorded, daylight = (
         [*gains[:3], gains[3] or gains[1]] for gains in (raw.camera_whitebalance, raw.daylight_whitebalance)
     )
+    if told is not None and told.gains:
+        _give_back_light(raw, told)
     # LibRaw changes both meanwhile: the size where pixels aren't square.
     shape, orientation = (raw.sizes.height, raw.sizes.width), _orientation(raw)
     # Without a white balance by the camera, LibRaw would make the average grey, which hides a cast.
@@ -128,6 +136,19 @@ def _develop(raw: rawpy.RawPy, told: Development | None) -> Photo:
         pixels = pixels[top:bottom, left:right]
     mode = raw.color_desc.decode("ascii", "replace") if raw.num_colors > 1 else "L"
     return Photo(np.array(upright(pixels, orientation), order="C"), Provenance("RAW", "raw decode", mode, orientation))
+
+
+def _give_back_light(raw: rawpy.RawPy, told: Development) -> None:
+    """Apply the gains of a DNG to the sensor's data that LibRaw holds."""
+    samples = raw.raw_image
+    colours = raw.raw_colors if samples.ndim == 2 and raw.num_colors > 1 else None
+    if samples.ndim == 2 and colours is None:
+        samples = samples[:, :, None]
+    if told.area is not None and len(told.area) == 4:  # LibRaw's own starts at even numbers
+        top, left, bottom, right = told.area
+        samples = samples[top:bottom, left:right]
+        colours = None if colours is None else colours[top:bottom, left:right]
+    apply_gains(samples, told.gains, colours, tuple(map(float, raw.black_level_per_channel)), float(raw.white_level))
 
 
 def _preview(raw: rawpy.RawPy, data: bytes, size: tuple[int, int], max_pixels: int, limits: Limits) -> Photo | None:

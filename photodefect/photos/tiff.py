@@ -14,6 +14,7 @@ from photodefect.errors import UnsupportedError
 from photodefect.photos import tiff_folders as tags
 from photodefect.photos.photo import RareImage, check_size
 from photodefect.photos.tiff_folders import Folder, folders, starting_at
+from photodefect.photos.tiff_samples import can_read_samples, read_samples
 
 # Without a handler, what it logs about damaged files would be printed among our own messages.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -33,6 +34,8 @@ _BIG_ENDIAN_BIG = b"MM\0\x2b"
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _CMYK, _YCBCR = 0, 1, 2, 5, 6
 _OWN_ORDER = {"F;32BF": "F;32NF", "I;16BS": "I;16NS", "I;32BS": "I;32NS"}
 """Pillow's words for numbers of the other order of bytes, and for the same in this machine's."""
+_COLOURS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _CMYK: 4}
+"""Channels that each kind of colour has."""
 _SEPARATE_PLANES = 2
 _ASSOCIATED, _UNASSOCIATED = 1, 2
 """Kinds of alpha: whether colours are multiplied by it."""
@@ -85,9 +88,10 @@ def photo_page(data: bytes) -> PhotoPage:
 
 
 def read_otherwise(data: bytes, max_pixels: int) -> RareImage | None:
-    """A TIFF that Pillow doesn't read rightly, by tifffile; None if Pillow may read it.
+    """A TIFF that Pillow doesn't read rightly; None if Pillow may read it.
 
-    Those are 16-bit colours stored one channel after the other and uncompressed, and big TIFFs of big-endian numbers.
+    Those are 16-bit colours stored one channel after the other and uncompressed, most that have channels beside
+    colours, and, by tifffile, big TIFFs of big-endian numbers.
 
     Args:
         data: the file, its photo first.
@@ -103,6 +107,12 @@ def read_otherwise(data: bytes, max_pixels: int) -> RareImage | None:
     # Pillow 13 takes what is stored of one channel for the first third of the picture.
     planes = page.number(tags.PLANAR) == _SEPARATE_PLANES and page.number(tags.SAMPLES) > 1
     misread = planes and page.number(tags.BITS) == 16 and page.number(tags.COMPRESSION, 1) == 1
+    frames = sum(not folder.nested for folder in folders(data))
+    if (misread or _has_more_channels(page)) and can_read_samples(page):
+        check_size(page.number(tags.WIDTH), page.number(tags.HEIGHT), max_pixels)
+        samples = read_samples(data, page)
+        image, mode = _image(samples, page.number(tags.PHOTOMETRIC), page.numbers(tags.EXTRA_SAMPLES).tolist())
+        return RareImage(image, mode, page.raw(tags.PROFILE), page.number(tags.ORIENTATION, 1), frames)
     if not (misread or data.startswith(_BIG_ENDIAN_BIG)):
         return None
     import tifffile  # noqa: PLC0415  few photos need it
@@ -117,9 +127,19 @@ def read_otherwise(data: bytes, max_pixels: int) -> RareImage | None:
         photometric = int(first.photometric)
         if first.axes.startswith("S"):
             samples = np.moveaxis(samples, 0, -1)
-    image, mode = _image(samples, photometric, page.number(tags.EXTRA_SAMPLES))
-    frames = sum(not folder.nested for folder in folders(data))
+    image, mode = _image(samples, photometric, page.numbers(tags.EXTRA_SAMPLES).tolist())
     return RareImage(image, mode, page.raw(tags.PROFILE), page.number(tags.ORIENTATION, 1), frames)
+
+
+def _has_more_channels(page: Folder) -> bool:
+    """Whether a page has channels beside its colours, in a way that Pillow doesn't know in all its variants."""
+    photometric = page.number(tags.PHOTOMETRIC)
+    colours = _COLOURS.get(photometric)
+    if colours is None or page.number(tags.SAMPLES, 1) <= colours:
+        return False
+    is_usual = photometric == _RGB or (colours == 1 and page.number(tags.BITS) == 8)
+    one = page.number(tags.SAMPLES) == colours + 1 and page.number(tags.PLANAR, 1) != _SEPARATE_PLANES
+    return not (is_usual and one)
 
 
 def load(image: TiffImagePlugin.TiffImageFile) -> Image.Image:
@@ -158,26 +178,34 @@ def load(image: TiffImagePlugin.TiffImageFile) -> Image.Image:
     return image
 
 
-def _image(samples: NDArray[Any], photometric: int, alpha: int) -> tuple[Image.Image, str]:
-    """Samples as Pillow's image of eight bits, or sixteen where grey; what they are in Pillow's words."""
-    count = samples.shape[2] if samples.ndim == 3 else 1
+def _image(samples: NDArray[Any], photometric: int, extra: list[int]) -> tuple[Image.Image, str]:
+    """Samples as Pillow's image of eight bits, or sixteen where grey; what they are in Pillow's words.
+
+    Args:
+        samples: (height, width) or (height, width, channels), whole numbers of 8 or 16 bits.
+        photometric: what TIFF calls their colours.
+        extra: what it says of channels beside these.
+    """
     if samples.dtype not in (np.uint8, np.uint16) or samples.ndim not in (2, 3):
         raise UnsupportedError(f"this kind of TIFF can't be decoded: {samples.dtype} samples")
     if samples.dtype.byteorder == ">":
         samples = samples.astype(samples.dtype.newbyteorder("="))
+    samples = samples if samples.ndim == 3 else samples[:, :, None]
     wide = samples.dtype == np.uint16
-    if photometric in (_WHITE_IS_ZERO, _BLACK_IS_ZERO):
-        grey = samples if samples.ndim == 2 else samples[:, :, 0]
-        if photometric == _WHITE_IS_ZERO:
-            grey = np.iinfo(grey.dtype).max - grey
-        return Image.fromarray(np.ascontiguousarray(grey)), "I;16" if wide else "L"
-    needed = {_RGB: 3, _CMYK: 4}.get(photometric)
-    if needed is None or count < needed:
+    count, colours = samples.shape[2], _COLOURS.get(photometric)
+    if colours is None or count < colours:
         raise UnsupportedError(f"this kind of TIFF can't be decoded: colours of kind {photometric}")
-    mode = "CMYK" if photometric == _CMYK else "RGB"
-    if mode == "RGB" and count > needed and alpha in (_ASSOCIATED, _UNASSOCIATED):
-        mode, needed = "RGBa" if alpha == _ASSOCIATED else "RGBA", 4
-    bytes_ = (samples >> 8 if wide else samples)[:, :, :needed].astype(np.uint8)  # as Pillow does with others
+    alphas = [number for number, kind in enumerate(extra[: count - colours]) if kind in (_ASSOCIATED, _UNASSOCIATED)]
+    if photometric == _WHITE_IS_ZERO:
+        samples = samples.copy()
+        samples[:, :, 0] = np.iinfo(samples.dtype).max - samples[:, :, 0]
+    if colours == 1 and not alphas:
+        return Image.fromarray(np.ascontiguousarray(samples[:, :, 0])), "I;16" if wide else "L"
+    mode, channels = {1: "L", 3: "RGB", 4: "CMYK"}[colours], list(range(colours))
+    if alphas and mode != "CMYK":
+        mode += "a" if extra[alphas[0]] == _ASSOCIATED else "A"
+        channels.append(colours + alphas[0])
+    bytes_ = (samples[:, :, channels] >> (8 if wide else 0)).astype(np.uint8)  # as Pillow does with others
     image = Image.frombytes(mode, (bytes_.shape[1], bytes_.shape[0]), bytes_.tobytes())
     return image, f"{mode.upper()};16" if wide else mode.upper()
 

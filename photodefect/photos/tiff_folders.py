@@ -15,8 +15,10 @@ Order = Literal["<", ">"]
 
 SUBFILE_TYPE, OLD_SUBFILE_TYPE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 255, 256, 257, 258, 259, 262
 STRIP_OFFSETS, ORIENTATION, SAMPLES, STRIP_SIZES, PLANAR, TILE_OFFSETS, TILE_SIZES = 273, 274, 277, 279, 284, 324, 325
+FILL_ORDER, STRIP_ROWS, PREDICTOR, TILE_WIDTH, TILE_HEIGHT, SAMPLE_FORMAT = 266, 278, 317, 322, 323, 339
 SUB_FOLDERS, EXTRA_SAMPLES, JPEG_OFFSET, JPEG_SIZE, PROFILE, DNG_VERSION = 330, 338, 513, 514, 34675, 50706
 CROP_ORIGIN, CROP_SIZE, BASELINE_EXPOSURE, USER_CROP = 50719, 50720, 50730, 51125
+CFA_SIZE, CFA_PATTERN, ACTIVE_AREA, MOSAIC_OPCODES, COLOUR_OPCODES = 33421, 33422, 50829, 51009, 51022
 EXIF_FOLDER: Final = 34665
 
 _TEXT, _UTF8 = 2, 129
@@ -186,6 +188,11 @@ class Folder:
         if len(data) < entry.size:
             return np.empty(0, np.uint64)
         return np.frombuffer(data, self._folders.order + _UNSIGNED[entry.kind]).astype(np.uint64)
+
+    @property
+    def order(self) -> Order:
+        """Of the bytes of numbers, pixels included."""
+        return self._folders.order
 
     def number(self, tag: int, default: int = 0) -> int:
         """A tag's first value."""
