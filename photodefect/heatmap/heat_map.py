@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from photodefect.defects import BY_KEY, Defect
+from photodefect.photos.quantiles import quantiles
 from photodefect.records import ModelIdentity
 from photodefect.verdicts import COLOUR_DEFECTS
 
@@ -71,7 +72,7 @@ class HeatMap:
             return self.severity
         along = self.severity.clip(0) if self.photo >= 0 else (-self.severity).clip(0)
         telling = along if self.clear is None else along[self.clear]
-        strongest = float(np.quantile(telling, STRONGEST)) if telling.size else 0.0
+        (strongest,) = quantiles(telling, STRONGEST) if telling.size else (0.0,)
         if strongest <= 0:
             return np.zeros_like(along)
         shown = self.photo * (along / strongest).clip(0, 1)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from photodefect.heatmap.heat_map import HeatMap
 from photodefect.records import Diagnosis
 from photodefect.reports.html.pictures import Pictures, with_maps
 from photodefect.verdicts import COLOUR_DEFECTS
+
+_ARRAYS: Final = ("severity", "clear")
+"""What is kept of a heat map as bytes; the rest is text."""
 
 
 @dataclass(frozen=True)
@@ -43,19 +46,18 @@ class Drawn:
 
     def to_bytes(self) -> bytes:
         """All of it, to be kept; :meth:`from_bytes` is the inverse."""
-        arrays: dict[str, NDArray[np.generic]] = {}
+        parts = [self.thumbnail, self.preview]
         told: dict[str, dict[str, object]] = {}
         for key, heat in self.maps.items():
-            values = asdict(heat)
-            for name in ("severity", "clear"):
+            values, arrays = asdict(heat), {}
+            for name in _ARRAYS:
                 array = values.pop(name)
                 if array is not None:
-                    arrays[f"{name} {key}"] = array
-            told[key] = values
-        stream = io.BytesIO()
-        np.savez(stream, **arrays)  # type: ignore[arg-type]
+                    arrays[name] = [array.dtype.str, array.shape]
+                    parts.append(array.tobytes())
+            told[key] = {"values": values, "arrays": arrays}
         head = {"sizes": [len(self.thumbnail), len(self.preview)], "maps": told}
-        return b"\n".join((json.dumps(head).encode(), self.thumbnail + self.preview + stream.getvalue()))
+        return b"\n".join((json.dumps(head).encode(), b"".join(parts)))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Drawn:
@@ -68,15 +70,18 @@ class Drawn:
             text, _, rest = data.partition(b"\n")
             head = json.loads(text)
             thumbnail, preview = head["sizes"]
-            with np.load(io.BytesIO(rest[thumbnail + preview :])) as arrays:
-                maps = {
-                    key: HeatMap(
-                        severity=arrays[f"severity {key}"],
-                        clear=arrays.get(f"clear {key}"),
-                        **(values | {name: tuple(values[name]) for name in ("stride", "origin")}),
-                    )
-                    for key, values in head["maps"].items()
-                }
-        except (KeyError, TypeError, ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+            at, maps = thumbnail + preview, {}
+            for key, told in head["maps"].items():
+                arrays: dict[str, NDArray[np.generic] | None] = dict.fromkeys(_ARRAYS)
+                for name, (dtype, shape) in told["arrays"].items():
+                    array = np.frombuffer(rest, dtype, math.prod(shape), at).reshape(shape)
+                    arrays[name] = array
+                    at += array.nbytes
+                values = told["values"]
+                pairs = {name: tuple(values[name]) for name in ("stride", "origin")}
+                maps[key] = HeatMap(**(values | pairs | arrays))
+        except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"these are no pictures of a photo: {error}") from error
+        if at != len(rest):
+            raise DataError(f"these are no pictures of a photo: {len(rest)} bytes instead of {at}")
         return cls(rest[:thumbnail], rest[thumbnail : thumbnail + preview], maps)

@@ -54,7 +54,7 @@ def illustrate(
         yield diagnosis, None if drawn is None else drawn.of_photo(diagnosis)
 
 
-_VERSION: Final = 3
+_VERSION: Final = 4
 """Grows whenever the pictures or the heat maps of the same photo and model would be others than before."""
 
 

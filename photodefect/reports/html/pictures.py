@@ -71,6 +71,9 @@ def small_pictures(photo: Reduced) -> tuple[bytes, bytes]:
 # Long side of a heat map in pixels; a map has at most a few dozen values along it, and browsers interpolate.
 _MAP_SIDE: Final = 192
 
+# How hard a map's picture is compressed, of 9: six a photo take a third of the time, for 600 bytes more each.
+_PNG_LEVEL: Final = 3
+
 # Steps of severity that a heat map's picture tells apart; it is even, so that the middle of a signed scale is one.
 _LEVELS: Final = 100
 
@@ -95,7 +98,7 @@ def overlay(heat_map: HeatMap) -> bytes:
     image = Image.fromarray(levels)
     image.putpalette(palette)
     stream = io.BytesIO()
-    image.save(stream, "PNG", transparency=opacity)
+    image.save(stream, "PNG", transparency=opacity, compress_level=_PNG_LEVEL)
     return stream.getvalue()
 
 
