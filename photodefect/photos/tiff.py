@@ -107,28 +107,32 @@ def read_otherwise(data: bytes, max_pixels: int) -> RareImage | None:
     # Pillow 13 takes what is stored of one channel for the first third of the picture.
     planes = page.number(tags.PLANAR) == _SEPARATE_PLANES and page.number(tags.SAMPLES) > 1
     misread = planes and page.number(tags.BITS) == 16 and page.number(tags.COMPRESSION, 1) == 1
-    frames = sum(not folder.nested for folder in folders(data))
-    if (misread or _has_more_channels(page)) and can_read_samples(page):
-        check_size(page.number(tags.WIDTH), page.number(tags.HEIGHT), max_pixels)
-        samples = read_samples(data, page)
-        image, mode = _image(samples, page.number(tags.PHOTOMETRIC), page.numbers(tags.EXTRA_SAMPLES).tolist())
-        return RareImage(image, mode, page.raw(tags.PROFILE), page.number(tags.ORIENTATION, 1), frames)
-    if not (misread or data.startswith(_BIG_ENDIAN_BIG)):
+    unpacked_here = (misread or _has_more_channels(page)) and can_read_samples(page)
+    if not (unpacked_here or misread or data.startswith(_BIG_ENDIAN_BIG)):
         return None
+    check_size(page.number(tags.WIDTH), page.number(tags.HEIGHT), max_pixels)
+    if unpacked_here:
+        samples, photometric = read_samples(data, page), page.number(tags.PHOTOMETRIC)
+    else:
+        samples, photometric = _by_tifffile(data, max_pixels)
+    image, mode = _image(samples, photometric, page.numbers(tags.EXTRA_SAMPLES).tolist())
+    frames = sum(not folder.nested for folder in folders(data))
+    return RareImage(image, mode, page.raw(tags.PROFILE), page.number(tags.ORIENTATION, 1), frames)
+
+
+def _by_tifffile(data: bytes, max_pixels: int) -> tuple[NDArray[Any], int]:
+    """The samples of a file's first page, (height, width) or (height, width, channels), and its kind of colours."""
     import tifffile  # noqa: PLC0415  few photos need it
 
-    check_size(page.number(tags.WIDTH), page.number(tags.HEIGHT), max_pixels)
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         first = file.pages.first
         check_size(first.imagewidth, first.imagelength, max_pixels)
         if first.samplesperpixel > 8 or first.imagedepth != 1:
             raise UnsupportedError("this kind of TIFF can't be decoded: it has more channels or layers than a photo")
         samples = first.asarray(maxworkers=1)
-        photometric = int(first.photometric)
         if first.axes.startswith("S"):
             samples = np.moveaxis(samples, 0, -1)
-    image, mode = _image(samples, photometric, page.numbers(tags.EXTRA_SAMPLES).tolist())
-    return RareImage(image, mode, page.raw(tags.PROFILE), page.number(tags.ORIENTATION, 1), frames)
+        return samples, int(first.photometric)
 
 
 def _has_more_channels(page: Folder) -> bool:
