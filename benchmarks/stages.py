@@ -99,7 +99,7 @@ def stages(file: Path, repeats: int) -> dict[str, float]:
         "patches": lambda: patch_inputs(pixels, **options),  # type: ignore[arg-type]
         "seed, and whether it is monochrome": lambda: (content_seed(whole, width, height), is_monochrome(whole)),
         "network of the whole photo": lambda: engine.scores("holistic", inputs.holistic[np.newaxis]),
-        f"network of {len(inputs.patches)} patches": lambda: engine.scores("patches", inputs.patches),
+        f"network of patches, {len(inputs.patches)} of them": lambda: engine.scores("patches", inputs.patches),
         ALL: photo,
     }
     if file.suffix.lower() in (".jpg", ".jpeg"):
