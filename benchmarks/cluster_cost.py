@@ -127,8 +127,8 @@ def page(it: Measured) -> str:
     lines = [
         *fill(
             f"Measured by `python benchmarks/cluster_cost.py`: {it.photos} of {it.file_bytes / 1e6:.1f} MB, the model "
-            f"`{it.model}` and `--patches {it.patches}`, one core of an {platform.machine()} server. It counts processor "
-            "time, so waiting for storage is not in it."
+            f"`{it.model}` and `--patches {it.patches}`, one core of an {platform.machine()} server. It counts "
+            "processor time, so waiting for storage is not in it."
         ),
         "",
         "| of one photo | |",
