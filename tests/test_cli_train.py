@@ -405,7 +405,9 @@ def test_the_compact_recipe_follows_the_options_that_it_has(
     assert [settings.cache.any_source for settings in told] == [False, True]
     cache = told[1].cache
     assert (cache.variants, cache.rebalanced, cache.seed, told[1].workers) == (3, 0.25, 5, 1)
-    assert [(settings.folds, settings.votes.seed, settings.views.seed) for settings in told] == [(5, 0, 0), (3, 5, 5)]
+    assert [(settings.folds, settings.views.seed) for settings in told] == [(5, 0), (3, 5)]
+    drawn = [{one.seed for one in (it.holistic, it.patches, it.imitation, it.votes, it.tuning)} for it in told]
+    assert drawn == [{0}, {5}]
 
 
 @pytest.mark.parametrize("given", [("labels",), ("clean",)])

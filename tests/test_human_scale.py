@@ -47,6 +47,17 @@ def test_what_scores_hardly_know_is_seldom_called_severe() -> None:
     assert severe.mean() < 0.005
 
 
+def test_only_scores_that_are_sure_up_to_the_highest_are_called_severe() -> None:
+    raw = np.linspace(0.9, 0.0, 1000).astype(np.float32)
+    # Of the hundred highest 80 are at fault, of the 60 highest, as many as raters call severe, only 40.
+    votes = np.zeros(1000, np.float32)
+    votes[:10], votes[30:80], votes[80:200] = 1.0, 1.0, 0.5
+    calibration = human_scale(BY_KEY["haze"], raw, votes)
+    severe = np.interp(raw, calibration.raw, calibration.severity) >= Threshold().severe - 1e-4
+    assert severe.sum() == 12
+    assert (votes[severe] >= 0.5).mean() == pytest.approx(10 / 12)
+
+
 @pytest.mark.parametrize("key", ["bad_exposure", "bad_saturation"])
 def test_severities_rise_with_scores_everywhere(key: str) -> None:
     calibration = human_scale(BY_KEY[key], *rated(key))

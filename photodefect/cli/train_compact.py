@@ -73,7 +73,9 @@ def train_compact_recipe(
         cache=replace(settings.cache, variants=variants, rebalanced=rebalanced, seed=seed, any_source=any_source),
         holistic=replace(settings.holistic, seed=settings.holistic.seed + seed),
         patches=replace(settings.patches, seed=settings.patches.seed + seed),
+        imitation=replace(settings.imitation, seed=settings.imitation.seed + seed),
         votes=replace(settings.votes, seed=settings.votes.seed + seed),
+        tuning=replace(settings.tuning, seed=settings.tuning.seed + seed),
         views=replace(settings.views, seed=seed),
     )
     columns = (

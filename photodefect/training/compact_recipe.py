@@ -3,7 +3,7 @@
 From a folder of clean photographs and a set with votes to a model folder, in steps that can be looked at one by one:
 features of degraded variants (:mod:`photodefect.training.degraded_features`, hours of a core) and of rated photos
 (:mod:`photodefect.training.rated_features`, minutes), both resumable by photo; experts that learn from synthesis and
-experts that learn from votes (:mod:`photodefect.training.experts`); the same with a part of the rated photos left out
+experts that learn from votes (:mod:`photodefect.training.teaching`); the same with a part of the rated photos left out
 in turn, which calibrates the scores and tells how well they agree with people.
 """
 

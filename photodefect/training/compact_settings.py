@@ -9,6 +9,7 @@ from typing import Final
 
 from photodefect.training.degraded_features import CacheSettings
 from photodefect.training.experts import ExpertRecipe
+from photodefect.training.kernel_ridge import KernelRecipe
 from photodefect.training.rated_features import ViewSettings
 from photodefect.training.tuning import TuningRecipe
 
@@ -17,9 +18,9 @@ HOLISTIC_SHARE: Final[Mapping[str, float]] = MappingProxyType(
         "bad_exposure": 1.0,
         "bad_white_balance": 1.0,
         "bad_saturation": 1.0,
-        "noise": 0.55,
+        "noise": 0.65,
         "haze": 0.85,
-        "undesired_blur": 0.4,
+        "undesired_blur": 0.5,
         "bad_composition": 1.0,
     }
 )
@@ -31,13 +32,13 @@ sharp somewhere is so where it is meant to be, more often than not."""
 
 VOTES_SHARE: Final[Mapping[str, float]] = MappingProxyType(
     {
-        "bad_exposure": 0.8,
-        "bad_white_balance": 0.6,
+        "bad_exposure": 0.76,
+        "bad_white_balance": 0.42,
         "bad_saturation": 0.7,
         "noise": 0.65,
         "haze": 0.8,
-        "undesired_blur": 0.7,
-        "bad_composition": 0.5,
+        "undesired_blur": 0.8,
+        "bad_composition": 0.45,
     }
 )
 """Share of the expert that learnt from votes beside that of synthesis: it agrees with people, the other one knows what
@@ -45,13 +46,13 @@ is rare among their photos and keeps the steps of one scene in order. Chosen by 
 
 TUNING_SHARE: Final[Mapping[str, float]] = MappingProxyType(
     {
-        "bad_exposure": 0.35,
-        "bad_white_balance": 0.3,
+        "bad_exposure": 0.08,
+        "bad_white_balance": 0.23,
         "bad_saturation": 0.35,
         "noise": 0.65,
         "haze": 0.3,
-        "undesired_blur": 0.5,
-        "bad_composition": 0.65,
+        "undesired_blur": 0.3,
+        "bad_composition": 0.6,
     }
 )
 """Share of the expert that learnt by tuning; the rest is parted between the others as :data:`VOTES_SHARE` says."""
@@ -59,8 +60,8 @@ TUNING_SHARE: Final[Mapping[str, float]] = MappingProxyType(
 RATED_SHARE: Final = 0.9
 """Share of votes in the loss of the experts that learn from them."""
 
-WORSENED_SHARE: Final = 0.3
-"""Share of rated photos under another light in that, in what they tell of."""
+SMOOTHING: Final = 0.4
+"""How far the votes to which blocks are tuned are moved to what the votes on other photos let expect."""
 
 LONGER: Final[Mapping[str, int]] = MappingProxyType({"bad_saturation": 6})
 """Passes over the synthetic samples by defect key, of the experts of the whole photo."""
@@ -76,7 +77,9 @@ class CompactSettings:
         holistic: how experts of the whole photo learn from synthesis; briefly, for what they learn of synthetic
             defects after that makes them worse on real ones. How much colour a photo had is learnt for longer.
         patches: how those of patches do.
-        votes: how experts learn from votes, and from some synthesis with them.
+        regression: of votes on whole photos.
+        imitation: how experts of the whole photo learn what it says.
+        votes: how those of patches learn from votes, and from some synthesis with them.
         tuning: how the last blocks are tuned to votes.
         synthetic: degraded pictures that experts see beside the rated ones.
         folds: parts of the rated photos that are left out in turn; what is then said of them calibrates the model.
@@ -88,6 +91,10 @@ class CompactSettings:
     views: ViewSettings = field(default_factory=ViewSettings)
     holistic: ExpertRecipe = field(default_factory=lambda: ExpertRecipe(epochs=3, batch=256, other_epochs=LONGER))
     patches: ExpertRecipe = field(default_factory=lambda: ExpertRecipe(epochs=3, batch=512))
+    regression: KernelRecipe = field(default_factory=KernelRecipe)
+    imitation: ExpertRecipe = field(
+        default_factory=lambda: ExpertRecipe(epochs=6, batch=256, largest_weight=1.0, dropout=0.0)
+    )
     votes: ExpertRecipe = field(default_factory=lambda: ExpertRecipe(epochs=3, batch=256))
     tuning: TuningRecipe = field(default_factory=TuningRecipe)
     synthetic: int = 12_000

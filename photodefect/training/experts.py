@@ -31,6 +31,7 @@ class ExpertRecipe:
         learning_rate: at the start; it falls to zero along a cosine.
         weight_decay: of AdamW.
         largest_weight: a severity class is weighted at most this many times the most frequent one.
+        dropout: share of descriptors, and of hidden neurons, that are dropped at a step.
         seed: of the initial weights, the order and the dropout.
     """
 
@@ -39,6 +40,7 @@ class ExpertRecipe:
     learning_rate: float = 1e-3
     weight_decay: float = 0.02
     largest_weight: float = 4.0
+    dropout: float = 0.5
     seed: int = 0
     other_epochs: Mapping[str, int] = field(default_factory=dict)
 
@@ -141,6 +143,7 @@ def fit_experts(
     aims = aims_of(experts, lessons, recipe.largest_weight)
     passes = {defect: recipe.other_epochs.get(defect.key, recipe.epochs) for defect in experts}
     for expert in experts.values():
+        expert.dropout.p = expert.descriptor_dropout.p = recipe.dropout
         expert.train()
     for epochs in sorted(set(passes.values())):
         together = {defect: expert for defect, expert in experts.items() if passes[defect] == epochs}

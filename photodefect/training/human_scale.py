@@ -62,15 +62,15 @@ def _side(defect: Defect, raw: NDArray[np.float32], votes: NDArray[np.float32]) 
         count = int((votes >= level - 1e-6).sum())
         told = round(count * (SELDOM.get(defect.key, 1.0) if level >= SAID else 1.0))
         if level == SAID_SEVERE:
-            told = min(told, _surely(raw, votes))
+            told = _surely(raw, votes, told)
         if count >= FEWEST and told:
             knots.append((float(descending[told - 1]), severity))
     return [(x, y) for x, y in knots if x > 0]
 
 
-def _surely(raw: NDArray[np.float32], votes: NDArray[np.float32]) -> int:
-    """How many photos of the highest scores can be called severe so that :data:`SURE` of them are at fault."""
-    faulty = votes[np.argsort(-raw, kind="stable")] >= SAID - 1e-6
+def _surely(raw: NDArray[np.float32], votes: NDArray[np.float32], most: int) -> int:
+    """How many photos of the highest scores, ``most`` or fewer, can be called severe so that :data:`SURE` are at fault."""
+    faulty = votes[np.argsort(-raw, kind="stable")[:most]] >= SAID - 1e-6
     share = np.cumsum(faulty) / np.arange(1, len(faulty) + 1)
     sure = np.flatnonzero(share >= SURE)
-    return int(sure[-1]) + 1 if len(sure) else FEWEST
+    return int(sure[-1]) + 1 if len(sure) else min(most, FEWEST)

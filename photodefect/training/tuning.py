@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
 from torch.optim.swa_utils import AveragedModel
 
-from photodefect.core.network.compact import Expert, describe, pool_part, view_of
+from photodefect.core.network.compact import Expert, describe, new_expert, pool_part
 from photodefect.core.network.compact_trunk import CompactTrunk
 from photodefect.core.network.layers import ConvNorm, fold_batch_norms
 from photodefect.core.network.multicolumn import MultiColumnNetwork
@@ -80,7 +80,7 @@ def tune_to_votes(
     torch.manual_seed(recipe.seed)
     trunk = compact_trunk(network)
     load_imagenet_trunk(trunk)
-    experts = {defect: Expert(defect, trunk, view_of("holistic", "tuning", defect)) for defect in network.defects}
+    experts = {defect: new_expert(defect, trunk, "holistic", "tuning") for defect in network.defects}
     standardize(experts, with_tuned(network, people.whole[chosen, 0], people.carried[chosen, 0]))
     aims = aims_of(experts, _lessons(people, chosen, recipe), recipe.largest_weight)
     # Folded, for a few dozen photos a step say too little of what normalizes all of them.

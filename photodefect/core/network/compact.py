@@ -57,7 +57,10 @@ VIEWS: Final[Mapping[tuple[Kind, Teacher], Mapping[str, View]]] = MappingProxyTy
 how it is exposed, nor how hazy the air is. Statistics say how much colour there is, not how much there was in what is
 shown."""
 
-YIELDS: Final[Mapping[Kind, Mapping[str, float]]] = MappingProxyType({"holistic": {"bad_exposure": 0.3}, "patches": {}})
+WITHOUT_PLANE: Final[frozenset[tuple[Kind, Teacher]]] = frozenset({("holistic", "votes"), ("holistic", "tuning")})
+"""Experts that were told severities alone, and so give classes of defects that others see in a direction plane."""
+
+YIELDS: Final[Mapping[Kind, Mapping[str, float]]] = MappingProxyType({"holistic": {"bad_exposure": 0.45}, "patches": {}})
 """By defect key, from which severity on experts of votes yield: their shares fall in proportion to what is left until
 1, as the one that learnt from synthesis finds it. Frames that are by far too dark or too light are rare among rated
 photos; the steps of a bracket stay in order so."""
@@ -141,15 +144,18 @@ class Expert(nn.Module):
         trunk: whose descriptors it sees.
         view: which of them.
         members: of :data:`HIDDEN` neurons each, side by side.
+        in_plane: it gives points of a direction plane.
 
     Attributes:
         seen: which of the trunk's descriptors, those of the layout after the others, (D,).
     """
 
-    def __init__(self, defect: Defect, trunk: CompactTrunk, view: View, members: int = 1) -> None:
+    def __init__(
+        self, defect: Defect, trunk: CompactTrunk, view: View, members: int = 1, *, in_plane: bool = False
+    ) -> None:
         super().__init__()
         self.defect = defect
-        self.in_plane = defect.key in IN_PLANE
+        self.in_plane = in_plane
         self.seen: Tensor
         self.centre: Tensor
         self.deviation: Tensor
@@ -161,7 +167,7 @@ class Expert(nn.Module):
         self.dropout = nn.Dropout(0.5)
         self.descriptor_dropout = nn.Dropout(0.5)
         self.classes = nn.Conv2d(HIDDEN * members, len(GRID_POINTS) if self.in_plane else defect.class_count, 1)
-        self.with_members = partial(Expert, defect, trunk, view)
+        self.with_members = partial(Expert, defect, trunk, view, in_plane=in_plane)
 
     def forward(self, descriptors: Tensor) -> Tensor:
         """All descriptors (N, F, h, w) -> class logits (N, K, h, w)."""
@@ -201,10 +207,7 @@ class CompactColumn(Column):
         self.register_buffer("centres", torch.tensor(defect.class_centres).reshape(1, -1, 1, 1), persistent=False)
         self.teachers = TEACHERS[kind]
         self.experts = nn.ModuleDict(
-            {
-                teacher: Expert(defect, trunk, view_of(kind, teacher, defect), MEMBERS[kind, teacher])
-                for teacher in self.teachers
-            }
+            {teacher: new_expert(defect, trunk, kind, teacher, MEMBERS[kind, teacher]) for teacher in self.teachers}
         )
         self.shares: Tensor
         self.register_buffer("shares", torch.full((len(self.teachers),), 1 / len(self.teachers)))
@@ -260,6 +263,12 @@ class CompactColumn(Column):
 def view_of(kind: Kind, teacher: Teacher, defect: Defect) -> View:
     """What the expert of a defect sees."""
     return VIEWS[kind, teacher].get(defect.key, View())
+
+
+def new_expert(defect: Defect, trunk: CompactTrunk, kind: Kind, teacher: Teacher, members: int = 1) -> Expert:
+    """An expert with random weights, as a network of a kind has it; see :class:`Expert`."""
+    in_plane = defect.key in IN_PLANE and (kind, teacher) not in WITHOUT_PLANE
+    return Expert(defect, trunk, view_of(kind, teacher, defect), members, in_plane=in_plane)
 
 
 def build(kind: Kind) -> tuple[CompactTrunk, dict[str, Column]]:
