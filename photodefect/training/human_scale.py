@@ -69,7 +69,7 @@ def _side(defect: Defect, raw: NDArray[np.float32], votes: NDArray[np.float32]) 
 
 
 def _surely(raw: NDArray[np.float32], votes: NDArray[np.float32], most: int) -> int:
-    """How many photos of the highest scores, ``most`` or fewer, can be called severe so that :data:`SURE` are at fault."""
+    """How many of the highest scores, ``most`` or fewer, can be called severe so that :data:`SURE` are at fault."""
     faulty = votes[np.argsort(-raw, kind="stable")[:most]] >= SAID - 1e-6
     share = np.cumsum(faulty) / np.arange(1, len(faulty) + 1)
     sure = np.flatnonzero(share >= SURE)

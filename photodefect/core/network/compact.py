@@ -60,7 +60,9 @@ shown."""
 WITHOUT_PLANE: Final[frozenset[tuple[Kind, Teacher]]] = frozenset({("holistic", "votes"), ("holistic", "tuning")})
 """Experts that were told severities alone, and so give classes of defects that others see in a direction plane."""
 
-YIELDS: Final[Mapping[Kind, Mapping[str, float]]] = MappingProxyType({"holistic": {"bad_exposure": 0.45}, "patches": {}})
+YIELDS: Final[Mapping[Kind, Mapping[str, float]]] = MappingProxyType(
+    {"holistic": {"bad_exposure": 0.45}, "patches": {}}
+)
 """By defect key, from which severity on experts of votes yield: their shares fall in proportion to what is left until
 1, as the one that learnt from synthesis finds it. Frames that are by far too dark or too light are rare among rated
 photos; the steps of a bracket stay in order so."""
