@@ -121,7 +121,7 @@ def test_a_run_that_is_ended_says_how_to_go_on_and_the_next_one_does(run: Run, n
         first = process.stdout.readline()
         process.send_signal(number)
         rest, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, (len(rest.splitlines()), errors)
     lines = (first + rest).splitlines(keepends=True)
     assert all(line.endswith(b"\n") for line in lines)
     records = [json.loads(line) for line in lines]
