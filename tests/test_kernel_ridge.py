@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,15 @@ def test_severities_stay_within_the_range_of_their_defect() -> None:
     found = KernelRidge(torch.from_numpy(descriptors), told, RECIPE).severities(torch.from_numpy(descriptors))
     assert found.min(0).tolist() == [defect.lowest for defect in DEFECTS]
     assert found.max(0).tolist() == [1.0] * len(DEFECTS)
+
+
+def test_of_too_many_rated_photos_some_are_drawn() -> None:
+    descriptors, severities = some_photos(60)
+    rated = torch.from_numpy(descriptors)
+    some = KernelRidge(rated, severities, replace(RECIPE, most=40)).severities(rated)
+    whole = KernelRidge(rated, severities, RECIPE).severities(rated)
+    assert not np.array_equal(some, whole)
+    assert np.corrcoef(some[:, 0], whole[:, 0])[0, 1] > 0.9
 
 
 def people_of(descriptors: NDArray[np.float32], severities: NDArray[np.float32]) -> RatedSamples:

@@ -125,7 +125,7 @@ def _imitate_regression(
     told = regression.severities(descriptors)
     # Few rated photos are as dark or light as these views are, so that the regression knows little of them.
     worsened = replace(people, severities=regression.severities(people.whole[:, 0])).exposed_severities()[chosen]
-    of_views = told[len(drawn) :].reshape(len(chosen), -1, len(KEYS))[:, -worsened.shape[1] :]
+    of_views = told[len(drawn) :].reshape(len(chosen), -1, len(KEYS))[:, people.whole.shape[1] :]
     np.copyto(of_views, worsened, where=~np.isnan(worsened))
     _teach(network, ("holistic", "votes"), descriptors, Lessons(told), recipe=settings.imitation, say=say)
 
