@@ -199,7 +199,7 @@ def test_a_rated_photo_under_another_light_is_worse_by_what_was_done_to_it(
     jobs = rated_jobs(list(rated), tmp_path / "features", replace(SMALL.views, exposed=3))
     assert all(done.failure is None for done in cache_features(jobs, pictures=6, workers=1))
     people = load_rated(rated, {job.source: job.shard for job in jobs}, 0)
-    assert people.exposed.shape == (len(rated), 3, people.whole.shape[2])
+    assert people.views.shape == (len(rated), people.whole.shape[1] + 3, people.whole.shape[2])
     assert np.all((people.exposed_by > 0) & (people.exposed_by <= 1))
     column = KEYS.index("bad_exposure")
     told = people.exposed_severities()

@@ -1,4 +1,4 @@
-"""Kernel ridge regression of votes on descriptors: the best teacher of a few thousand photos."""
+"""Kernel ridge regression of votes on descriptors, which teaches the experts of whole photos."""
 
 from __future__ import annotations
 

@@ -53,11 +53,6 @@ class RatedSamples:
         """(R, V, F), of the views that people would rate as they did the photo."""
         return self.views[:, : self.views.shape[1] - self.exposed_by.shape[1]]
 
-    @property
-    def exposed(self) -> Tensor:
-        """(R, E, F), of the views under another light."""
-        return self.views[:, self.whole.shape[1] :]
-
     def exposed_severities(self) -> NDArray[np.float32]:
         """Severities (R, E, 7) of the views under another light: of exposure; all others are unknown, NaN.
 
