@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
@@ -65,18 +67,25 @@ def test_a_column_mixes_the_probabilities_of_its_experts() -> None:
             torch.testing.assert_close(mixed, share * own[0] + (1 - share) * own[1])
 
 
-def test_where_synthesis_finds_a_photo_severe_votes_yield_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    defect = BY_KEY["bad_exposure"]
+@pytest.mark.parametrize(
+    ("key", "cases"),
+    [
+        (
+            "bad_exposure",
+            ((0.1, 0.9, 0.74), (0.3, 0.9, 0.78), (0.65, 0.25, 0.44636), (0.9, 0.1, 0.78364), (1.0, 0.1, 1.0)),
+        ),
+        # By three tenths of their shares at most: .44 * 1 + .56 * .1 is .496.
+        ("bad_composition", ((0.1, 0.9, 0.74), (0.3, 0.9, 0.78), (0.65, 0.25, 0.378), (1.0, 0.1, 0.496))),
+    ],
+)
+def test_where_synthesis_finds_a_photo_severe_votes_yield_to_it(
+    key: str, cases: Sequence[tuple[float, float, float]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    defect = BY_KEY[key]
     column = compact_column(build_network("lite0", "holistic").eval(), defect.key)
     column.shares.copy_(torch.tensor([0.2, 0.5, 0.3]))
     severe = torch.full((1, defect.class_count, 1, 1), -50.0)
-    for synthesis, votes, mixed in (
-        (0.1, 0.9, 0.74),
-        (0.3, 0.9, 0.78),
-        (0.65, 0.25, 0.44636),
-        (0.9, 0.1, 0.78364),
-        (1.0, 0.1, 1.0),
-    ):
+    for synthesis, votes, mixed in cases:
         for expert, told in zip(column.taught(), (synthesis, votes, votes), strict=True):
             # All of the probability lies on the class, or the two classes, beside the severity.
             logits = severe.clone()
@@ -116,15 +125,16 @@ def test_only_a_view_with_layout_sees_regions() -> None:
     assert len(layout) - len(plain) == 9 * (192 + 320)
 
 
-def test_only_experts_that_learnt_by_tuning_see_the_tuned_blocks_and_those_see_them_instead_of_the_trunks_own() -> None:
+def test_experts_that_learnt_by_tuning_and_compositions_see_tuned_blocks_instead_of_the_trunks_own() -> None:
     trunk = CompactTrunk("holistic")
     blocks = torch.cat([torch.full((trunk.lite0.channels[tap],), tap) for tap in trunk.lite0.taps])
     replaced = (blocks >= 11).nonzero().flatten()
     for teacher in TEACHERS["holistic"]:
         for defect in DEFECTS:
             seen = trunk.seen(view_of("holistic", teacher, defect))
-            assert bool((seen >= trunk.own.described).any()) == (teacher == "tuning")
-            if teacher == "tuning":
+            tuned = teacher == "tuning" or (teacher, defect.key) == ("synthesis", "bad_composition")
+            assert bool((seen >= trunk.own.described).any()) == tuned
+            if tuned:
                 assert not torch.isin(seen, torch.cat([replaced, replaced + trunk.tapped])).any()
 
 

@@ -37,11 +37,12 @@ from photodefect.training.variants import ORDINARY, seen_exposure, zoomed
 
 SMALL = CompactSettings(
     cache=CacheSettings(variants=3, frames=1, patches=1, zooms=2),
-    views=ViewSettings(views=3, patches=1, exposed=1),
+    views=ViewSettings(views=3, patches=1, exposed=1, turned=2, framed=2),
     holistic=ExpertRecipe(epochs=2, batch=8),
     patches=ExpertRecipe(epochs=2, batch=8),
     votes=ExpertRecipe(epochs=2, batch=8),
     tuning=TuningRecipe(epochs=1, batch=4),
+    framing=ExpertRecipe(epochs=1, batch=8),
     folds=2,
     validation=2,
     workers=1,
@@ -197,7 +198,7 @@ def test_a_rated_photo_under_another_light_is_worse_by_what_was_done_to_it(
     rated: dict[Path, LabelledPhoto], tmp_path: Path
 ) -> None:
     jobs = rated_jobs(list(rated), tmp_path / "features", replace(SMALL.views, exposed=3))
-    assert all(done.failure is None for done in cache_features(jobs, pictures=6, workers=1))
+    assert all(done.failure is None for done in cache_features(jobs, pictures=10, workers=1))
     people = load_rated(rated, {job.source: job.shard for job in jobs}, 0)
     assert people.views.shape == (len(rated), people.whole.shape[1] + 3, people.whole.shape[2])
     assert np.all((people.exposed_by > 0) & (people.exposed_by <= 1))
@@ -206,6 +207,25 @@ def test_a_rated_photo_under_another_light_is_worse_by_what_was_done_to_it(
     assert np.isnan(np.delete(told, column, 2)).all()
     votes = people.severities[:, None, column]
     np.testing.assert_allclose(told[..., column], votes + people.exposed_by - votes * people.exposed_by, rtol=1e-5)
+
+
+def test_views_of_a_rated_photo_are_turned_or_cropped_and_how_badly_is_unknown_where_no_line_shows_it(
+    rated: dict[Path, LabelledPhoto], tmp_path: Path
+) -> None:
+    fog = tmp_path / "fog.png"
+    Image.fromarray(np.full((200, 300, 3), 180, np.uint8)).save(fog)
+    known = {**rated, fog: replace(next(iter(rated.values())), path=fog)}
+    jobs = rated_jobs(list(known), tmp_path / "features", replace(SMALL.views, turned=4, framed=3))
+    assert all(done.failure is None for done in cache_features(jobs, pictures=11, workers=1))
+    framed = load_rated(known, {job.source: job.shard for job in jobs}, 0).framed
+    assert framed.views.shape[:2] == framed.carried.shape[:2] == framed.by.shape == (len(known), 7)
+    assert np.all(framed.by[:, [0, 4]] == 0)
+    assert np.all(framed.by[:, 5:] >= 0.15)
+    assert np.isnan(framed.by[-1, 1:4]).all()
+    # A tilt by 5 degrees is .37 by the formula in the head of synthesis/composition.py, one by 14 and more is 1.
+    told = framed.by[:-1, 1:4]
+    assert np.all(np.isnan(told) | (told > 0.37))
+    assert not np.isnan(told).all()
 
 
 def test_features_are_those_of_the_photos_and_the_settings_of_now(clean: list[Path], tmp_path: Path) -> None:

@@ -321,12 +321,15 @@ def test_a_tilt_turns_a_horizon_by_the_documented_angle() -> None:
         slope = np.polyfit(np.arange(top.size), top, 1)[0]
         degrees = abs(np.degrees(np.arctan(slope)))
         assert degrees == pytest.approx(1 + 13 * severity**1.2, abs=0.3)
+        assert composition.severity_of_tilt(1 + 13 * severity**1.2) == pytest.approx(severity)
+    assert [composition.severity_of_tilt(degrees) for degrees in (0, 1, 20)] == [0, 0, 1]
 
 
 def test_the_border_of_a_tilted_frame_shows_no_empty_corner(photo: Array) -> None:
     white = np.full_like(photo, 255)
     for degrees in (-14, -3, 2, 14):
         assert composition.turned(white, degrees).min() == 255
+        assert composition.turned(white, degrees, 20).shape == composition.turned(white, 20).shape
 
 
 @pytest.mark.parametrize("kind", ["cut", "empty", "crowded"])

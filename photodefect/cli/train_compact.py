@@ -76,6 +76,7 @@ def train_compact_recipe(
         imitation=replace(settings.imitation, seed=settings.imitation.seed + seed),
         votes=replace(settings.votes, seed=settings.votes.seed + seed),
         tuning=replace(settings.tuning, seed=settings.tuning.seed + seed),
+        framing=replace(settings.framing, seed=settings.framing.seed + seed),
         views=replace(settings.views, seed=seed),
     )
     columns = (

@@ -210,9 +210,9 @@ def compact_severities(
     if any(column.yields is not None for column in columns):
         left = graph("Sub", graph.constant(1.0), synthesis)
         # Where nothing yields it is as if nothing had been found.
-        steps = [0.0 if column.yields is None else 1 / (1 - column.yields) for column in columns]
-        from_one = [1.0 if column.yields is None else 0.0 for column in columns]
-        part = graph("Add", graph("Mul", left, graph.constant(steps)), graph.constant(from_one))
+        lines = [(0.0, 1.0) if column.yields is None else column.yields.line() for column in columns]
+        slopes, intercepts = zip(*lines, strict=True)
+        part = graph("Add", graph("Mul", left, graph.constant(slopes)), graph.constant(intercepts))
         part = graph("Min", part, graph.constant(1.0))
     mixed = synthesis
     for index, other in enumerate(others, 1):

@@ -22,6 +22,9 @@ from scipy import ndimage
 from photodefect.photos.colour_spaces import Pixels, Plane, lab, linear_from_pixels
 from photodefect.synthesis.fields import saliency, thumbnail
 
+LINED = 0.24
+"""Least :func:`uprightness` of photos in which a tilt can be seen."""
+
 Window = tuple[float, float, float, float]
 """left, top, right, bottom in shares of the frame."""
 
@@ -48,6 +51,11 @@ def tilt_degrees(severity: float) -> float:
     return float(1.0 + 13.0 * severity**1.2)
 
 
+def severity_of_tilt(degrees: float) -> float:
+    """Severity (0..1) of a tilt by so many degrees, 0 or more; the inverse of :func:`tilt_degrees`."""
+    return float(min(1.0, max(0.0, (degrees - 1.0) / 13.0) ** (1 / 1.2)))
+
+
 def uprightness(small: Pixels) -> float:
     """Share of gradient energy (0..1) within 8 degrees of level or upright; about 0.18 for random directions."""
     plane = small.astype(np.float32).mean(axis=2)
@@ -58,19 +66,30 @@ def uprightness(small: Pixels) -> float:
     return float(energy[level].sum() / max(float(energy.sum()), 1e-6))
 
 
-def draw_framing(pixels: Pixels, rng: np.random.Generator) -> Framing:
-    """Draw a kind of bad composition for (H, W, 3) pixels."""
+def is_lined(pixels: Pixels) -> bool:
+    """Whether (H, W, 3) pixels have upright or level lines enough for a tilt to be seen."""
+    return uprightness(thumbnail(pixels, 256)) >= LINED
+
+
+def draw_framing(pixels: Pixels, rng: np.random.Generator, *, tilts: bool = True) -> Framing:
+    """Draw a kind of bad composition for (H, W, 3) pixels; none that is turned unless ``tilts``."""
     kind = str(rng.choice(["tilt", "cut", "empty", "crowded"], p=[0.4, 0.32, 0.12, 0.16]))
     other = "cut" if rng.random() < 0.7 else "crowded"
-    if kind == "tilt" and uprightness(thumbnail(pixels, 256)) < 0.24:
+    if kind == "tilt" and not (tilts and is_lined(pixels)):
         kind = other
     return Framing(kind, bool(rng.random() < 0.5), float(rng.uniform(0.62, 0.85)), int(rng.integers(2**63)))
 
 
-def turned(pixels: Pixels, degrees: float) -> Pixels:
-    """Turn (H, W, 3) by ``degrees`` and crop the largest inner rectangle of the same shape of frame."""
+def turned(pixels: Pixels, degrees: float, cropped: float | None = None) -> Pixels:
+    """Turn (H, W, 3) by ``degrees`` and crop the largest inner rectangle of the same shape of frame.
+
+    Args:
+        pixels: to turn.
+        degrees: counter-clockwise.
+        cropped: crop as if it were turned by so many degrees, at least as many; by ``degrees`` where None.
+    """
     height, width = pixels.shape[:2]
-    radians = np.radians(abs(degrees))
+    radians = np.radians(abs(degrees) if cropped is None else cropped)
     sine, cosine = np.sin(radians), np.cos(radians)
     scale = min(
         width / (width * cosine + height * sine),

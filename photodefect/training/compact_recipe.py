@@ -104,7 +104,7 @@ def _cached(
     for job in jobs:
         if job.shard.exists():
             report(f"features of {job.source.name} are cached", photo_done=True)
-    pictures = max(settings.cache.pictures, settings.views.views + settings.views.exposed)
+    pictures = max(settings.cache.pictures, settings.views.pictures)
     # After an error, or Ctrl-C, its processes end at once.
     with closing(cache_features(jobs, pictures=pictures, workers=settings.workers)) as caching:
         for cached in caching:

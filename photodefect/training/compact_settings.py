@@ -38,7 +38,7 @@ VOTES_SHARE: Final[Mapping[str, float]] = MappingProxyType(
         "noise": 0.65,
         "haze": 0.8,
         "undesired_blur": 0.8,
-        "bad_composition": 0.45,
+        "bad_composition": 0.7,
     }
 )
 """Share of the expert that learnt from votes beside that of synthesis: it agrees with people, the other one knows what
@@ -81,6 +81,7 @@ class CompactSettings:
         imitation: how experts of the whole photo learn what it says.
         votes: how those of patches learn from votes, and from some synthesis with them.
         tuning: how the last blocks are tuned to votes.
+        framing: how the expert of composition learns from synthesis what these see of photos badly composed.
         synthetic: degraded pictures that experts see beside the rated ones.
         folds: parts of the rated photos that are left out in turn; what is then said of them calibrates the model.
         validation: one of so many clean photos is left out, for benchmarks.
@@ -97,6 +98,7 @@ class CompactSettings:
     )
     votes: ExpertRecipe = field(default_factory=lambda: ExpertRecipe(epochs=3, batch=256))
     tuning: TuningRecipe = field(default_factory=TuningRecipe)
+    framing: ExpertRecipe = field(default_factory=lambda: ExpertRecipe(epochs=5, batch=256))
     synthetic: int = 12_000
     folds: int = 5
     validation: int = 10

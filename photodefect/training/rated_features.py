@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from photodefect.core.network.cells import INPUT_SIDE
 from photodefect.core.network.registry import NETWORKS
 from photodefect.core.patches import DEFAULT_PLACEMENT
 from photodefect.diagnosis.scoring import make_inputs
+from photodefect.synthesis.composition import draw_framing, is_lined, reframe, severity_of_tilt, turned
 from photodefect.synthesis.degrade import degrade
 from photodefect.training.feature_cache import CachingJob, shard_file
 from photodefect.training.torchvision_transforms import transforms
@@ -36,6 +37,19 @@ QUALITY: Final = (60, 95)
 LEAST_EXPOSED: Final = 0.15
 """How severely a view under another light is exposed wrongly at least."""
 
+LEVEL: Final = 2.0
+"""Degrees that a view may be turned by without harm."""
+
+TURNED: Final = (5.0, 25.0)
+"""Degrees that a view is turned by that does harm."""
+
+LEAST_FRAMED: Final = 0.15
+"""How severely a view is cropped wrongly at least."""
+
+
+Worsened: TypeAlias = tuple[NDArray[np.uint8], float]
+"""A view (H, W, 3), and how severe is what was done to it; NaN where that can't be told."""
+
 
 @dataclass(frozen=True)
 class ViewSettings:
@@ -46,13 +60,22 @@ class ViewSettings:
             second of them mirrored.
         patches: of each view.
         exposed: views of the whole photo under another light: far too little or too much is rare among rated photos.
+        turned: views that are aslant; the first of them is level, but cropped like the others.
+        framed: views that cut the subject or miss it; the first of them holds it as well as so small a frame can.
         seed: of all of them.
     """
 
     views: int = 6
     patches: int = 1
     exposed: int = 2
+    turned: int = 3
+    framed: int = 4
     seed: int = 0
+
+    @property
+    def pictures(self) -> int:
+        """Views of the whole photo, all together."""
+        return self.views + self.exposed + self.turned + self.framed
 
 
 @dataclass(frozen=True)
@@ -62,7 +85,8 @@ class RatedJob(CachingJob):
     A shard has ``holistic`` (V, 9, D), ``late`` (V, L) and ``patches`` (V, P, 9, D), as of degraded photos,
     ``carried`` (V, C, 14, 14), what tuned blocks take, ``diagnosed`` (Q, D), means over the patches that a diagnosis
     looks at, and of the views under another light ``exposed_holistic`` (E, 9, D), ``exposed_late`` (E, L),
-    ``exposed_carried`` (E, C, 14, 14) and ``exposed_by`` (E,), how severely that is wrong.
+    ``exposed_carried`` (E, C, 14, 14) and ``exposed_by`` (E,), how severely that is wrong. ``framed_holistic`` and so
+    on are those of views that are turned, then of those that are cropped; ``framed_by`` is NaN where nobody can tell.
 
     Attributes:
         settings: what it holds.
@@ -88,18 +112,46 @@ class RatedJob(CachingJob):
             **_stored("", whole_features(trunks, np.stack(wholes))),
             "patches": np.array(patches, np.float32),
             "diagnosed": cells.mean((2, 3)).numpy(),
-            **self._exposed(pixels, trunks),
+            **_worsened("exposed", self._exposed(pixels), trunks),
+            **_worsened("framed", [*self._turned(pixels), *self._framed(pixels)], trunks),
         }
 
-    def _exposed(self, pixels: NDArray[np.uint8], trunks: Trunks) -> dict[str, NDArray[np.generic]]:
-        rng = np.random.default_rng([self.settings.seed, 1, zlib.crc32(self.source.name.encode())])
-        wholes, by = [], []
+    def _exposed(self, pixels: NDArray[np.uint8]) -> list[Worsened]:
+        rng = self._rng(1)
+        views = []
         for _ in range(self.settings.exposed):
             degraded = degrade(pixels, {"bad_exposure": float(rng.uniform(LEAST_EXPOSED, 1))}, rng)
-            wholes.append(holistic_input(degraded.pixels))
-            by.append(degraded.severities["bad_exposure"])
-        seen = whole_features(trunks, np.array(wholes, np.uint8).reshape(-1, INPUT_SIDE, INPUT_SIDE, 3))
-        return {**_stored("exposed_", seen), "exposed_by": np.array(by, np.float32)}
+            views.append((degraded.pixels, degraded.severities["bad_exposure"]))
+        return views
+
+    def _turned(self, pixels: NDArray[np.uint8]) -> list[Worsened]:
+        rng = self._rng(2)
+        lined = is_lined(pixels)
+        views = []
+        for view in range(self.settings.turned):
+            degrees = float(rng.uniform(*TURNED) if view else rng.uniform(0, LEVEL))
+            # Cropped as if it were turned by more, or how much is left would tell.
+            cropped = max(degrees, float(rng.uniform(0, TURNED[1])))
+            seen = turned(pixels, degrees if rng.random() < 0.5 else -degrees, cropped)
+            views.append((seen, 0.0 if not view else severity_of_tilt(degrees) if lined else float("nan")))
+        return views
+
+    def _framed(self, pixels: NDArray[np.uint8]) -> list[Worsened]:
+        rng = self._rng(3)
+        views = []
+        for view in range(self.settings.framed):
+            severity = float(rng.uniform(LEAST_FRAMED, 1)) if view else 0.0
+            views.append((reframe(pixels, severity, draw_framing(pixels, rng, tilts=False)), severity))
+        return views
+
+    def _rng(self, kind: int) -> np.random.Generator:
+        return np.random.default_rng([self.settings.seed, kind, zlib.crc32(self.source.name.encode())])
+
+
+def _worsened(name: str, views: Sequence[Worsened], trunks: Trunks) -> dict[str, NDArray[np.generic]]:
+    inputs = np.array([holistic_input(pixels) for pixels, _ in views], np.uint8)
+    seen = whole_features(trunks, inputs.reshape(-1, INPUT_SIDE, INPUT_SIDE, 3))
+    return {**_stored(f"{name}_", seen), f"{name}_by": np.array([by for _, by in views], np.float32)}
 
 
 def _stored(prefix: str, seen: WholeFeatures) -> dict[str, NDArray[np.generic]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -26,6 +26,21 @@ LARGEST_GROUP: Final = 0.15
 
 
 @dataclass(frozen=True)
+class FramedViews:
+    """What the network of whole photos sees of views that are turned or cropped, well or wrongly.
+
+    Attributes:
+        views: (R, V, F), the trunk's own descriptors, float16.
+        carried: (R, V, C, 14, 14), what the tuned blocks take, float16.
+        by: (R, V), how severely each is composed badly by that; NaN where unknown.
+    """
+
+    views: Tensor
+    carried: Tensor
+    by: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
 class RatedSamples:
     """What the networks see of rated photos, and their votes.
 
@@ -36,6 +51,7 @@ class RatedSamples:
         carried: (R, V + E, C, 14, 14), what the tuned blocks take of these, float16.
         pieces: (R, P, D), what the patch network learns from of each photo.
         exposed_by: (R, E), how severely that is wrong.
+        framed: of views that are turned or cropped wrongly.
         diagnosed: (R, Q, D), descriptors of the patches that a diagnosis looks at.
         severities: (R, 7), mean votes, NaN where unknown.
     """
@@ -45,6 +61,7 @@ class RatedSamples:
     carried: Tensor
     pieces: Tensor
     exposed_by: NDArray[np.float32]
+    framed: FramedViews
     diagnosed: Tensor
     severities: NDArray[np.float32]
 
@@ -99,15 +116,17 @@ def load_rated(photos: Mapping[Path, LabelledPhoto], shards: Mapping[Path, Path]
     rng = np.random.default_rng(seed)
     trunk, tapped = CompactTrunk("holistic"), CompactTrunk("patches").tapped
     views, carried, pieces, diagnosed, exposed_by = [], [], [], [], []
+    framed, framed_carried, framed_by = [], [], []
     for shard in shards.values():
         with np.load(shard) as stored:
-            early, late, taken = (
-                np.concatenate([stored[name], stored[f"exposed_{name}"]]) for name in ("holistic", "late", "carried")
-            )
-            own = window_descriptors(early, WINDOWS_WHOLE, tapped)
-            views.append(whole_descriptors(trunk, own, torch.from_numpy(late)))
-            carried.append(torch.from_numpy(taken))
+            own, taken = zip(*(_whole_views(stored, name, trunk, tapped) for name in ("", "exposed_")), strict=True)
+            views.append(torch.cat(own))
+            carried.append(torch.cat(taken))
             exposed_by.append(stored["exposed_by"])
+            reframed, reframed_carried = _whole_views(stored, "framed_", trunk, tapped)
+            framed.append(reframed)
+            framed_carried.append(reframed_carried)
+            framed_by.append(stored["framed_by"])
             crops = stored["patches"]
             pieces.append(windows(crops.reshape(-1, *crops.shape[2:]), 1, rng, tapped))
             pooled = torch.from_numpy(stored["diagnosed"])[:, :, None, None]
@@ -118,9 +137,19 @@ def load_rated(photos: Mapping[Path, LabelledPhoto], shards: Mapping[Path, Path]
         torch.stack(carried),
         torch.stack(pieces),
         np.array(exposed_by, np.float32),
+        FramedViews(torch.stack(framed), torch.stack(framed_carried), np.array(framed_by, np.float32)),
         torch.stack(diagnosed),
         np.array([[photo.severities[key] for key in KEYS] for photo in labelled], np.float32),
     )
+
+
+def _whole_views(
+    stored: Mapping[str, NDArray[Any]], prefix: str, trunk: CompactTrunk, tapped: int
+) -> tuple[Tensor, Tensor]:
+    """Of some views in a shard the trunk's own descriptors, (V, F), and what the tuned blocks take."""
+    own = window_descriptors(stored[f"{prefix}holistic"], WINDOWS_WHOLE, tapped)
+    late = torch.from_numpy(stored[f"{prefix}late"])
+    return whole_descriptors(trunk, own, late), torch.from_numpy(stored[f"{prefix}carried"])
 
 
 def folds_of(groups: Sequence[str], count: int) -> NDArray[np.int64]:

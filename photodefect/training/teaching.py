@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from photodefect.core.network.compact import MEMBERS, Expert, Teacher, new_expert
+from photodefect.core.network.compact import Expert, Teacher, members_of, new_expert, view_of
 from photodefect.core.network.multicolumn import MultiColumnNetwork
 from photodefect.core.network.registry import Kind
-from photodefect.defects import KEYS
+from photodefect.defects import BY_KEY, KEYS, Defect
 from photodefect.training.compact_samples import Samples
 from photodefect.training.compact_settings import RATED_SHARE, SMOOTHING, CompactSettings
 from photodefect.training.experts import ExpertRecipe, Lessons, Origin, compact_column, fit_experts, merged
@@ -22,9 +22,11 @@ from photodefect.training.independence import independence_weights
 from photodefect.training.kernel_ridge import KernelRidge
 from photodefect.training.rated_samples import RatedSamples, folds_of
 from photodefect.training.trunk_features import compact_trunk
-from photodefect.training.tuning import tune_to_votes
+from photodefect.training.tuning import tune_to_votes, with_tuned
 
-INDEPENDENT: Final = frozenset({"noise", "undesired_blur", "bad_composition"})
+COMPOSITION: Final = BY_KEY["bad_composition"]
+
+INDEPENDENT: Final = frozenset({"noise", "undesired_blur"})
 """Defects that are learnt from synthesis apart from the others, with which people's photos have them more often than
 not."""
 
@@ -32,16 +34,16 @@ not."""
 def learn_from_synthesis(
     network: MultiColumnNetwork, kind: Kind, samples: Samples, settings: CompactSettings, say: Callable[[str], None]
 ) -> None:
-    """Train the experts of a network that learn from synthesis, in place."""
+    """Train the experts of a network that learn from synthesis, in place, but for those that see tuned blocks."""
     if kind == "holistic":
         descriptors, severities, points, recipe = samples.whole, samples.severities, samples.points, settings.holistic
     else:
         # Photos as a whole teach the patch network as well: casts and veils look the same at any scale.
         descriptors, severities = samples.pieces, samples.piece_severities
         points, recipe = samples.piece_points, settings.patches
-    keys = [defect.key for defect in network.defects]
-    lessons = Lessons(severities, points, emphasis=_emphasis(keys, severities))
-    _teach(network, (kind, "synthesis"), descriptors, lessons, recipe=recipe, say=say)
+    defects = [defect for defect in network.defects if not view_of(kind, "synthesis", defect).tuned]
+    lessons = Lessons(severities, points, emphasis=_emphasis([defect.key for defect in defects], severities))
+    _teach(network, (kind, "synthesis"), descriptors, lessons, recipe=recipe, say=say, defects=defects)
 
 
 def learn_from_votes(
@@ -54,9 +56,10 @@ def learn_from_votes(
     chosen: NDArray[np.int64],
     say: Callable[[str], None],
 ) -> None:
-    """Train the experts of a network that learn from votes, in place, and of whole photos tune the last blocks to them.
+    """Train the experts of a network that learn from votes, in place.
 
-    Patches of a photo get the photo's votes, as the paper's do (section 4.3).
+    Of whole photos the last blocks are tuned to them as well, and what sees these learns from synthesis. Patches of a
+    photo get the photo's votes, as the paper's do (section 4.3).
 
     Args:
         network: of one kind.
@@ -72,6 +75,7 @@ def learn_from_votes(
         _imitate_regression(network, samples, people, settings, chosen=chosen, say=say)
         smoothed = replace(people, severities=smoothed_severities(people, chosen, settings))
         tune_to_votes(network, smoothed, chosen, settings.tuning, say)
+        learn_framing(network, people, settings, chosen=chosen, say=say)
         return
     drawn = _drawn(samples.piece_photos, people, chosen, settings)
     rated = people.pieces[chosen]
@@ -86,6 +90,40 @@ def learn_from_votes(
     )
     descriptors = torch.cat([samples.pieces[torch.from_numpy(drawn)], rated.flatten(0, 1)])
     _teach(network, (kind, "votes"), descriptors, lessons, recipe=settings.votes, say=say)
+
+
+def learn_framing(
+    network: MultiColumnNetwork,
+    people: RatedSamples,
+    settings: CompactSettings,
+    *,
+    chosen: NDArray[np.int64],
+    say: Callable[[str], None],
+) -> None:
+    """Train the expert of composition that learns from synthesis, in place, when blocks have been tuned.
+
+    What lies aslant or is cut shows in what is where; ordinary photos tell it from what stands upright or whole in
+    them, so it learns from these, as they are and with something done to them.
+
+    Args:
+        network: of whole photos, in evaluation mode.
+        people: rated photos; their votes are not asked.
+        settings: see there.
+        chosen: which of the photos to learn from, (M,).
+        say: told how it goes.
+    """
+    views = sorted({0, people.whole.shape[1] - 1})
+    framed = people.framed
+    parts = [(people.views[chosen, view], people.carried[chosen, view]) for view in views]
+    parts += [(framed.views[chosen, view], framed.carried[chosen, view]) for view in range(framed.by.shape[1])]
+    by = np.concatenate([np.zeros((len(chosen), len(views)), np.float32), framed.by[chosen]], 1).T.flatten()
+    severities = np.full((len(by), len(KEYS)), np.nan, np.float32)
+    severities[:, KEYS.index(COMPOSITION.key)] = by
+    told = ~np.isnan(by)
+    descriptors = torch.cat([with_tuned(network, *part).half() for part in parts])[torch.from_numpy(told)]
+    lessons = Lessons(severities[told])
+    taught: tuple[Kind, Teacher] = ("holistic", "synthesis")
+    _teach(network, taught, descriptors, lessons, recipe=settings.framing, say=say, defects=[COMPOSITION])
 
 
 def _drawn(
@@ -161,22 +199,26 @@ def _teach(
     *,
     recipe: ExpertRecipe,
     say: Callable[[str], None],
+    defects: Sequence[Defect] | None = None,
 ) -> None:
+    """Train the experts of some defects, by default all of the network's, as many side by side as there are to be."""
     kind, teacher = taught
     trunk = compact_trunk(network)
+    defects = network.defects if defects is None else defects
+    count = max(members_of(kind, teacher, defect) for defect in defects)
     members: list[dict[str, Expert]] = []
-    for member in range(MEMBERS[kind, teacher]):
+    for member in range(count):
         own = replace(recipe, seed=recipe.seed + member)
         torch.manual_seed(own.seed)
-        experts = {defect: new_expert(defect, trunk, kind, teacher) for defect in network.defects}
+        experts = {defect: new_expert(defect, trunk, kind, teacher) for defect in defects}
 
         def on_epoch(epoch: int, losses: Mapping[str, float], member: int = member) -> None:
             told = "  ".join(f"{key} {loss:.3f}" for key, loss in losses.items())
-            say(f"{kind}, from {teacher}, {member + 1} of {MEMBERS[kind, teacher]}, epoch {epoch + 1}: {told}")
+            say(f"{kind}, from {teacher}, {member + 1} of {count}, epoch {epoch + 1}: {told}")
 
         fit_experts(experts, descriptors, lessons, own, on_epoch)
         members.append({defect.key: expert for defect, expert in experts.items()})
-    for defect in network.defects:
+    for defect in defects:
         column = compact_column(network, defect.key)
         column.experts[teacher] = merged([one[defect.key] for one in members]).eval()
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from functools import partial
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,9 @@ TEACHERS: Final[Mapping[Kind, tuple[Teacher, ...]]] = MappingProxyType(
 )
 """Those of each network's experts. The first one's is synthesis."""
 
+LAYOUT: Final = View(deepest=15, tuned=True, layout=True)
+"""What is in a picture, and where."""
+
 VIEWS: Final[Mapping[tuple[Kind, Teacher], Mapping[str, View]]] = MappingProxyType(
     {
         ("holistic", "synthesis"): {
@@ -43,12 +46,10 @@ VIEWS: Final[Mapping[tuple[Kind, Teacher], Mapping[str, View]]] = MappingProxyTy
             "bad_saturation": View(deepest=10, statistics=False),
             "noise": View(deepest=10),
             "undesired_blur": View(deepest=10),
+            "bad_composition": LAYOUT,
         },
         ("holistic", "votes"): {},
-        ("holistic", "tuning"): {
-            **{defect.key: View(tuned=True) for defect in DEFECTS},
-            "bad_composition": View(deepest=15, tuned=True, layout=True),
-        },
+        ("holistic", "tuning"): {**{defect.key: View(tuned=True) for defect in DEFECTS}, "bad_composition": LAYOUT},
         ("patches", "synthesis"): {},
         ("patches", "votes"): {},
     }
@@ -60,12 +61,28 @@ shown."""
 WITHOUT_PLANE: Final[frozenset[tuple[Kind, Teacher]]] = frozenset({("holistic", "votes"), ("holistic", "tuning")})
 """Experts that were told severities alone, and so give classes of defects that others see in a direction plane."""
 
-YIELDS: Final[Mapping[Kind, Mapping[str, float]]] = MappingProxyType(
-    {"holistic": {"bad_exposure": 0.45}, "patches": {}}
+
+class Yielding(NamedTuple):
+    """How experts of votes yield to the one that learnt from synthesis.
+
+    Attributes:
+        start: severity, as that one finds it, from which on their shares fall in proportion to what is left until 1.
+        share: how much of them falls so.
+    """
+
+    start: float
+    share: float = 1.0
+
+    def line(self) -> tuple[float, float]:
+        """Slope and intercept of the part of their shares that is left, by one minus the severity; 1 at most."""
+        return self.share / (1 - self.start), 1 - self.share
+
+
+YIELDS: Final[Mapping[Kind, Mapping[str, Yielding]]] = MappingProxyType(
+    {"holistic": {"bad_exposure": Yielding(0.45), "bad_composition": Yielding(0.3, share=0.3)}, "patches": {}}
 )
-"""By defect key, from which severity on experts of votes yield: their shares fall in proportion to what is left until
-1, as the one that learnt from synthesis finds it. Frames that are by far too dark or too light are rare among rated
-photos; the steps of a bracket stay in order so."""
+"""By defect key. Frames that are by far too dark or too light are rare among rated photos; the steps of a bracket stay
+in order so. So are frames aslant, but a thing may lie aslant as well, and people don't mind that."""
 
 HIDDEN: Final = 128
 """Neurons of a column's hidden layer, as in the paper."""
@@ -79,7 +96,8 @@ MEMBERS: Final[Mapping[tuple[Kind, Teacher], int]] = MappingProxyType(
         ("patches", "votes"): 1,
     }
 )
-"""Experts side by side that make one: the mean of their logits depends less on where training starts."""
+"""Experts side by side that make one: the mean of their logits depends less on where training starts. Those that see
+thousands of tuned blocks' descriptors are one; see :func:`members_of`."""
 
 FINE_MAP_WINDOW: Final = 3
 """Cells that the map of a fine defect averages: a few pixels tell, and its borders are sharp."""
@@ -209,7 +227,10 @@ class CompactColumn(Column):
         self.register_buffer("centres", torch.tensor(defect.class_centres).reshape(1, -1, 1, 1), persistent=False)
         self.teachers = TEACHERS[kind]
         self.experts = nn.ModuleDict(
-            {teacher: new_expert(defect, trunk, kind, teacher, MEMBERS[kind, teacher]) for teacher in self.teachers}
+            {
+                teacher: new_expert(defect, trunk, kind, teacher, members_of(kind, teacher, defect))
+                for teacher in self.teachers
+            }
         )
         self.shares: Tensor
         self.register_buffer("shares", torch.full((len(self.teachers),), 1 / len(self.teachers)))
@@ -255,7 +276,8 @@ class CompactColumn(Column):
         left = self.shares.new_ones(())
         if self.yields is not None:
             severity = (synthesis * self.centres).sum(1, keepdim=True)
-            left = ((1 - severity) / (1 - self.yields)).clamp(max=1)
+            slope, intercept = self.yields.line()
+            left = (slope * (1 - severity) + intercept).clamp(max=1)
         mixed: Tensor = (1 - left * self.shares[1:].sum()) * synthesis
         for share, found in zip(self.shares[1:], others, strict=True):
             mixed = mixed + left * share * found
@@ -265,6 +287,11 @@ class CompactColumn(Column):
 def view_of(kind: Kind, teacher: Teacher, defect: Defect) -> View:
     """What the expert of a defect sees."""
     return VIEWS[kind, teacher].get(defect.key, View())
+
+
+def members_of(kind: Kind, teacher: Teacher, defect: Defect) -> int:
+    """How many members the expert of a defect has."""
+    return 1 if view_of(kind, teacher, defect).tuned else MEMBERS[kind, teacher]
 
 
 def new_expert(defect: Defect, trunk: CompactTrunk, kind: Kind, teacher: Teacher, members: int = 1) -> Expert:
