@@ -14,7 +14,7 @@ from photodefect.defects import DEFECTS, KEYS
 from photodefect.labels.table import LabelledPhoto
 from photodefect.training.compact_settings import SMOOTHING, CompactSettings
 from photodefect.training.kernel_ridge import KernelRecipe, KernelRidge
-from photodefect.training.rated_samples import RatedSamples
+from photodefect.training.rated_samples import FramedViews, RatedSamples
 from photodefect.training.teaching import smoothed_severities
 
 RECIPE = KernelRecipe(width=0.5, penalty=0.3)
@@ -84,7 +84,9 @@ def people_of(descriptors: NDArray[np.float32], severities: NDArray[np.float32])
     photos = tuple(LabelledPhoto(Path(f"{n}.jpg"), dict.fromkeys(KEYS, 0.0)) for n in range(count))
     nothing = torch.empty(count, 0, 0)
     views = torch.from_numpy(descriptors)[:, None]
-    return RatedSamples(photos, views, nothing, nothing, np.empty((count, 0), np.float32), nothing, severities)
+    unknown = np.empty((count, 0), np.float32)
+    framed = FramedViews(nothing, nothing, unknown)
+    return RatedSamples(photos, views, nothing, nothing, unknown, framed, nothing, severities)
 
 
 def test_a_photos_votes_are_moved_towards_what_the_votes_on_others_say() -> None:

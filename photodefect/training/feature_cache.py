@@ -23,7 +23,7 @@ from photodefect.records import PhotoFailure
 from photodefect.training.split import photo_digest
 from photodefect.training.trunk_features import Trunks, frozen_trunks
 
-VERSION: Final = 8
+VERSION: Final = 7
 """To be raised when features of the same photo under the same settings become others: trunk, statistics, synthesis."""
 
 PICTURE_S: Final = 2.0
